@@ -1,0 +1,1 @@
+//! Loading BPF objects into the running kernel.

@@ -1,0 +1,17 @@
+//! `bpf-malloc`: eBPF programs in plain C with `malloc` and `free`, accepted by the Linux verifier.
+//!
+//! The crate does three jobs that share nothing but the heap's layout:
+//!
+//! * [`rewrite`] turns C sources that call the C library's allocator into sources that call
+//!   `static_malloc` and its family. Pure: bytes and options in, a [`rewrite::Plan`] out.
+//! * [`heap`] owns the layout of the allocator behind those calls and the header that carries it.
+//! * `kernel` (feature `kernel`) loads objects into the running kernel and reads its verdict.
+//!
+//! The invariant of the first job: bytes outside the edits of a plan are never touched, and
+//! planning the output again yields no edits.
+
+pub mod heap;
+pub mod rewrite;
+
+#[cfg(feature = "kernel")]
+pub mod kernel;
