@@ -1,0 +1,115 @@
+//! What a rewrite may know of the rest of the project, without doing any input itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A header of the project.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it holds.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What the functions of other files do with allocated blocks, by name.
+///
+/// Functions with internal linkage are no part of it: each file finds its own, and those of the
+/// headers it includes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// By function name.
+    pub functions: BTreeMap<Vec<u8>, FunctionFacts>,
+}
+
+/// What a function does with allocated blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionFacts {
+    /// It returns a block of the allocator, or NULL where there was none.
+    pub allocates: bool,
+    /// What it does with each parameter.
+    pub parameters: Vec<ParameterFacts>,
+}
+
+/// What a function does with a pointer that is passed to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ParameterFacts {
+    /// It follows the pointer without looking whether it is NULL.
+    pub dereferences: bool,
+    /// It may keep the pointer: stores it in memory, returns it, or frees it.
+    pub keeps: bool,
+}
+
+impl Facts {
+    /// Adds the facts of another file. Where two files disagree on a function, what is true in
+    /// either counts.
+    pub fn merge(&mut self, other: Facts) {
+        for (name, facts) in other.functions {
+            match self.functions.get_mut(&name) {
+                None => {
+                    self.functions.insert(name, facts);
+                }
+                Some(known) => {
+                    known.allocates |= facts.allocates;
+                    let length = known.parameters.len().max(facts.parameters.len());
+                    known.parameters.resize(length, ParameterFacts::default());
+                    for (mine, its) in known.parameters.iter_mut().zip(facts.parameters) {
+                        mine.dereferences |= its.dereferences;
+                        mine.keeps |= its.keeps;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rest of the project, as far as the caller knows it.
+///
+/// The library does no input and no output: a caller that has files implements this.
+pub trait Project: Sync {
+    /// The header that `#include "name"` (or `<name>` if `angled`) in the file `from` means, if it
+    /// belongs to the project. Headers of the system are none of it.
+    fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header>;
+
+    /// Whether the file is rewritten in the same run.
+    fn rewritten(&self, path: &Path) -> bool;
+
+    /// Macros that the compiler's command line defines for a file, in order: name and value
+    /// (`None` for `-DNAME`), or an undefinition where `undef` is set.
+    fn command_line(&self, path: &Path) -> Vec<CommandLineMacro>;
+
+    /// What is known of functions in other files of the same run.
+    fn facts(&self) -> &Facts;
+}
+
+/// A macro on the compiler's command line: `-DNAME=VALUE` or `-UNAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLineMacro {
+    /// Its name; with parameters if it has any.
+    pub name: String,
+    /// Its value; `None` for `-UNAME`.
+    pub value: Option<String>,
+}
+
+/// A file that stands for itself: no headers, no other files.
+#[derive(Debug, Default)]
+pub struct Alone(Facts);
+
+impl Project for Alone {
+    fn header(&self, _: &Path, _: &str, _: bool) -> Option<Header> {
+        None
+    }
+
+    fn rewritten(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn command_line(&self, _: &Path) -> Vec<CommandLineMacro> {
+        Vec::new()
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.0
+    }
+}
