@@ -186,10 +186,11 @@ pub fn lex(source: &[u8]) -> Lexed<'_> {
                         inner: first..inner.len(),
                         before: tokens.len(),
                     });
+                    // Reading a directive takes its line ending with it.
                 } else {
                     tokens.push(token);
+                    fresh_line = false;
                 }
-                fresh_line = false;
             }
         }
     }
@@ -541,13 +542,14 @@ mod tests {
 
     #[test]
     fn keeps_directives_apart() {
-        let lexed = lex(b"a\n # define F(x) \\\r\n free(x) /* y\n */ z\nb %:x\n#include <a//b>\n");
+        let lexed = lex(b"a\n # define F(x) \\\r\n free(x) /* y\n */ z\nb %:x\n #include <a//b>\n");
         assert_eq!(lexed.tokens.len(), 4);
         assert_eq!(lexed.directives.len(), 2);
         assert_eq!(lexed.inner_of(&lexed.directives[0]).len(), 10);
         let include = lexed.inner_of(&lexed.directives[1]);
         assert_eq!(&*lexed.text(&include[1]), b"<a//b>");
         assert_eq!(lexed.directives[0].before, 1);
+        assert_eq!(lex(b"#a\n#b\nc #d\n").directives.len(), 2);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
+pub mod conditionals;
+pub mod family;
 pub mod lexer;
+pub mod outline;
 pub mod plan;
 pub mod project;
 

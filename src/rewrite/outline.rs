@@ -1,0 +1,573 @@
+//! The brackets of a file and what they enclose, from tokens alone.
+//!
+//! A syntax tree of a whole BPF file nearly always has errors; brackets do not. Where the arms of
+//! a conditional open or close different brackets, each arm starts from the state before the
+//! group, and the first live arm decides how it goes on.
+
+use super::conditionals::{Conditionals, Step, step};
+use super::lexer::{Kind, Lexed, Token, op};
+
+/// What a pair of brackets encloses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// The file itself, and `extern "C" { }`.
+    File,
+    /// The body of a function.
+    Function,
+    /// Statements: a block, a statement expression.
+    Block,
+    /// An initialiser or a compound literal.
+    Init,
+    /// The members of a struct or union.
+    Members,
+    /// The enumerators of an enumeration.
+    Enumerators,
+    /// Round brackets.
+    Paren,
+    /// Square brackets.
+    Bracket,
+}
+
+impl FrameKind {
+    /// Whether statements stand directly in it.
+    pub fn has_statements(self) -> bool {
+        matches!(self, Self::Function | Self::Block)
+    }
+}
+
+/// A pair of brackets.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// What it encloses.
+    pub kind: FrameKind,
+    /// The token that opens it; `None` for the file.
+    pub open: Option<usize>,
+    /// The token that closes it, or the number of tokens where that is missing.
+    pub close: usize,
+    /// The frame around it. The file is its own parent.
+    pub parent: usize,
+    /// The first token of the declaration or statement in which the bracket opens; for a function,
+    /// the start of its head.
+    pub head: usize,
+}
+
+/// The bracket structure of a file.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// All frames; the first is the file.
+    pub frames: Vec<Frame>,
+    /// The innermost frame around each token. Brackets belong to the frame outside of them.
+    pub frame_of: Vec<usize>,
+    /// For each bracket the token of its partner.
+    mate: Vec<usize>,
+    /// Whether a token is in text that no configuration compiles.
+    pub dead: Vec<bool>,
+}
+
+const NONE: usize = usize::MAX;
+
+impl Outline {
+    /// Finds the brackets of a file. Linear in the number of tokens.
+    pub fn new(lexed: &Lexed, conditionals: &Conditionals) -> Self {
+        Builder::new(lexed, conditionals).run()
+    }
+
+    /// The partner of the bracket at token `index`.
+    pub fn mate(&self, index: usize) -> Option<usize> {
+        self.mate.get(index).copied().filter(|&m| m != NONE)
+    }
+
+    /// The functions of the file, as indices into [`Outline::frames`].
+    pub fn functions(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.frames.len()).filter(|&f| self.frames[f].kind == FrameKind::Function)
+    }
+
+    /// The function around a token.
+    pub fn function_of(&self, token: usize) -> Option<usize> {
+        let mut frame = self.frame_of[token];
+        let mut found = None;
+        loop {
+            if self.frames[frame].kind == FrameKind::Function {
+                found = Some(frame);
+            }
+            if self.frames[frame].parent == frame {
+                return found;
+            }
+            frame = self.frames[frame].parent;
+        }
+    }
+
+    /// The live token before `index`.
+    pub fn prev(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|&i| !self.dead[i])
+    }
+
+    /// The live token behind `index`.
+    pub fn next(&self, index: usize) -> Option<usize> {
+        (index + 1..self.dead.len()).find(|&i| !self.dead[i])
+    }
+
+    /// The token that names the function with this frame: the first identifier of the head with
+    /// a parameter list behind it. For `int BPF_PROG(name, …)` that is the macro.
+    pub fn function_name(&self, lexed: &Lexed, function: usize) -> Option<usize> {
+        let frame = &self.frames[function];
+        let open = frame.open?;
+        let mut at = frame.head;
+        while at + 1 < open {
+            let token = &lexed.tokens[at];
+            let called = lexed.tokens[at + 1].is(op("("));
+            if !self.dead[at] && token.kind == Kind::Ident && called {
+                if !is_annotation(&lexed.text(token)) {
+                    return Some(at);
+                }
+                at = self.mate(at + 1).unwrap_or(at) + 1;
+                continue;
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// Words with an argument list that decorate a declaration without naming anything.
+pub fn is_annotation(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"__attribute__"
+            | b"__attribute"
+            | b"__declspec"
+            | b"_Alignas"
+            | b"alignas"
+            | b"_Atomic"
+            | b"typeof"
+            | b"__typeof__"
+            | b"__typeof"
+            | b"typeof_unqual"
+            | b"asm"
+            | b"__asm__"
+            | b"SEC"
+            | b"_Pragma"
+            | b"_Static_assert"
+            | b"static_assert"
+            | b"__aligned"
+            | b"__section"
+            | b"__bpf_md_ptr"
+    )
+}
+
+/// Where a walk over the tokens stands: the open frames, and where the statement of each began.
+type Stack = Vec<(usize, usize)>;
+
+struct Saved {
+    before: Stack,
+    chosen: Option<Stack>,
+    arm_dead: bool,
+    group: usize,
+    arm: usize,
+}
+
+struct Builder<'a> {
+    lexed: &'a Lexed<'a>,
+    conditionals: &'a Conditionals,
+    frames: Vec<Frame>,
+    frame_of: Vec<usize>,
+    mate: Vec<usize>,
+    dead: Vec<bool>,
+    stack: Stack,
+    /// Starts of recent declarations at file level, for K&R heads.
+    recent: Vec<usize>,
+    last_live: Option<usize>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(lexed: &'a Lexed<'a>, conditionals: &'a Conditionals) -> Self {
+        let count = lexed.tokens.len();
+        Self {
+            lexed,
+            conditionals,
+            frames: vec![Frame {
+                kind: FrameKind::File,
+                open: None,
+                close: count,
+                parent: 0,
+                head: 0,
+            }],
+            frame_of: vec![0; count],
+            mate: vec![NONE; count],
+            dead: vec![false; count],
+            stack: vec![(0, 0)],
+            recent: Vec::new(),
+            last_live: None,
+        }
+    }
+
+    fn run(mut self) -> Outline {
+        let mut saved: Vec<Saved> = Vec::new();
+        let mut directives = self.lexed.directives.iter().peekable();
+        let mut groups = 0;
+        for index in 0..=self.lexed.tokens.len() {
+            while let Some(directive) = directives.next_if(|d| d.before == index) {
+                match step(self.lexed, self.lexed.inner_of(directive)) {
+                    None => {}
+                    Some(Step::Open) => {
+                        saved.push(Saved {
+                            before: self.stack.clone(),
+                            chosen: None,
+                            arm_dead: self.conditionals.groups[groups].arms[0].dead,
+                            group: groups,
+                            arm: 0,
+                        });
+                        groups += 1;
+                    }
+                    Some(Step::Elif | Step::Else) => {
+                        if let Some(top) = saved.last_mut() {
+                            if top.chosen.is_none() && !top.arm_dead {
+                                top.chosen = Some(self.stack.clone());
+                            }
+                            self.stack.clone_from(&top.before);
+                            top.arm += 1;
+                            top.arm_dead = self.conditionals.groups[top.group].arms[top.arm].dead;
+                        }
+                    }
+                    Some(Step::Close) => {
+                        if let Some(top) = saved.pop() {
+                            if top.chosen.is_none() && top.arm_dead {
+                                self.stack = top.before;
+                            } else if let Some(chosen) = top.chosen {
+                                self.stack = chosen;
+                            }
+                        }
+                    }
+                }
+            }
+            if index < self.lexed.tokens.len() {
+                self.frame_of[index] = self.top().0;
+                if saved.iter().any(|s| s.arm_dead) {
+                    self.dead[index] = true;
+                } else {
+                    self.token(index);
+                    self.last_live = Some(index);
+                }
+            }
+        }
+        Outline {
+            frames: self.frames,
+            frame_of: self.frame_of,
+            mate: self.mate,
+            dead: self.dead,
+        }
+    }
+
+    /// The innermost open frame and the start of the statement in it.
+    fn top(&self) -> (usize, usize) {
+        self.stack.last().copied().unwrap_or((0, 0))
+    }
+
+    fn open(&mut self, index: usize, kind: FrameKind, head: usize) {
+        let parent = self.top().0;
+        let close = self.lexed.tokens.len();
+        self.frames.push(Frame {
+            kind,
+            open: Some(index),
+            close,
+            parent,
+            head,
+        });
+        self.stack.push((self.frames.len() - 1, index + 1));
+    }
+
+    /// Closes the innermost frame of one of the kinds, and what was left open in it.
+    fn close(&mut self, index: usize, wanted: fn(FrameKind) -> bool) -> Option<FrameKind> {
+        // A stray `)` must not close the braces around it; and the search is bounded, so that a
+        // file of nothing but brackets takes linear time.
+        const FAR: usize = 4096;
+        let mut depth = None;
+        for (at, &(frame, _)) in self.stack.iter().enumerate().rev().take(FAR) {
+            let kind = self.frames[frame].kind;
+            if self.frames[frame].open.is_some() && wanted(kind) {
+                depth = Some(at);
+                break;
+            }
+            if !matches!(kind, FrameKind::Paren | FrameKind::Bracket) {
+                break;
+            }
+        }
+        let depth = depth?;
+        let frame = self.stack[depth].0;
+        self.stack.truncate(depth);
+        self.frames[frame].close = index;
+        self.frame_of[index] = self.top().0;
+        if let Some(open) = self.frames[frame].open {
+            self.mate[index] = open;
+            self.mate[open] = index;
+        }
+        Some(self.frames[frame].kind)
+    }
+
+    fn new_statement(&mut self, index: usize) {
+        if let Some(top) = self.stack.last_mut() {
+            if top.0 == 0 {
+                self.recent.push(top.1);
+                if self.recent.len() > 16 {
+                    self.recent.remove(0);
+                }
+            }
+            top.1 = index + 1;
+        }
+    }
+
+    fn token(&mut self, index: usize) {
+        let token = self.lexed.tokens[index];
+        if token.kind != Kind::Punct {
+            return;
+        }
+        let head = self.top().1;
+        if token.is(op("(")) {
+            self.open(index, FrameKind::Paren, head);
+        } else if token.is(op("[")) {
+            self.open(index, FrameKind::Bracket, head);
+        } else if token.is(op("{")) {
+            let (kind, head) = self.brace(index);
+            self.open(index, kind, head);
+        } else if token.is(op(")")) {
+            self.close(index, |k| k == FrameKind::Paren);
+        } else if token.is(op("]")) {
+            self.close(index, |k| k == FrameKind::Bracket);
+        } else if token.is(op("}")) {
+            let closed = self.close(index, |k| {
+                !matches!(k, FrameKind::Paren | FrameKind::Bracket)
+            });
+            if matches!(
+                closed,
+                Some(FrameKind::Function | FrameKind::Block | FrameKind::File)
+            ) {
+                self.new_statement(index);
+            }
+        } else if token.is(op(";")) {
+            let kind = self.frames[self.top().0].kind;
+            if kind != FrameKind::Paren && kind != FrameKind::Bracket {
+                self.new_statement(index);
+            }
+        }
+    }
+
+    fn word(&self, index: usize) -> &'a [u8] {
+        let token = &self.lexed.tokens[index];
+        &self.lexed.source[token.start..token.end]
+    }
+
+    /// The token before `index`, with `__attribute__((…))` and the like skipped.
+    fn before_attributes(&self, mut index: usize) -> Option<usize> {
+        loop {
+            let prev = index.checked_sub(1)?;
+            let opens = self.mate[prev];
+            if !self.lexed.tokens[prev].is(op(")")) || opens == NONE || opens == 0 {
+                return Some(prev);
+            }
+            if !is_annotation(self.word(opens - 1)) {
+                return Some(prev);
+            }
+            index = opens - 1;
+        }
+    }
+
+    /// Whether the declaration up to `index` ends in `struct [tag]`, `union [tag]` or `enum [tag]`
+    /// with attributes or a C23 enumeration type, so that a brace at `index` holds its members.
+    fn tag(&self, index: usize, head: usize) -> Option<FrameKind> {
+        let mut at = index;
+        for _ in 0..6 {
+            at = self.before_attributes(at)?;
+            if at < head {
+                return None;
+            }
+            let token = &self.lexed.tokens[at];
+            if token.kind != Kind::Ident && !token.is(op(":")) {
+                return None;
+            }
+            match self.word(at) {
+                b"struct" | b"union" => return Some(FrameKind::Members),
+                b"enum" => return Some(FrameKind::Enumerators),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What a `{` at `index` opens, and where its head starts.
+    fn brace(&self, index: usize) -> (FrameKind, usize) {
+        let (frame, head) = self.top();
+        let outer = self.frames[frame].kind;
+        let Some(prev) = self.last_live else {
+            return (FrameKind::Block, head);
+        };
+        if let Some(kind) = self.tag(index, head) {
+            return (kind, head);
+        }
+        let before = self.lexed.tokens[prev];
+        let kind = match outer {
+            FrameKind::Paren if before.is(op("(")) || before.is(op(",")) => FrameKind::Block,
+            FrameKind::Paren if before.is(op(")")) => self.behind_paren(prev),
+            FrameKind::Paren if before.is(op(";")) => FrameKind::Block,
+            FrameKind::Paren | FrameKind::Bracket if before.kind == Kind::Ident => FrameKind::Block,
+            FrameKind::Paren | FrameKind::Bracket | FrameKind::Init | FrameKind::Enumerators => {
+                FrameKind::Init
+            }
+            FrameKind::Members => FrameKind::Members,
+            FrameKind::File => return self.at_file_level(prev, head),
+            FrameKind::Function | FrameKind::Block => {
+                if before.is(op("=")) || before.is(op(",")) {
+                    FrameKind::Init
+                } else if before.is(op(")")) {
+                    self.behind_paren(prev)
+                } else {
+                    FrameKind::Block
+                }
+            }
+        };
+        (kind, head)
+    }
+
+    /// A brace behind `)`: the body of a statement, or a compound literal.
+    fn behind_paren(&self, close: usize) -> FrameKind {
+        let Some(before) = self.mate[close]
+            .checked_sub(1)
+            .filter(|_| self.mate[close] != NONE)
+        else {
+            return FrameKind::Block;
+        };
+        let token = self.lexed.tokens[before];
+        let literal = match token.kind {
+            Kind::Ident => matches!(self.word(before), b"return" | b"sizeof" | b"else"),
+            Kind::Punct => !token.is(op(";")) && !token.is(op("}")) && !token.is(op(")")),
+            _ => false,
+        };
+        if literal {
+            FrameKind::Init
+        } else {
+            FrameKind::Block
+        }
+    }
+
+    fn at_file_level(&self, prev: usize, head: usize) -> (FrameKind, usize) {
+        let before = self.lexed.tokens[prev];
+        if before.is(op("=")) || before.is(op(",")) || before.is(op("]")) {
+            return (FrameKind::Init, head);
+        }
+        if before.kind == Kind::Str && prev > head && self.word(prev - 1) == b"extern" {
+            return (FrameKind::File, head);
+        }
+        if before.is(op(")")) {
+            let assigned = (head..prev)
+                .any(|i| self.frame_of[i] == self.top().0 && self.lexed.tokens[i].is(op("=")));
+            return (
+                if assigned {
+                    FrameKind::Init
+                } else {
+                    FrameKind::Function
+                },
+                head,
+            );
+        }
+        if before.is(op(";")) {
+            // Parameter declarations of a K&R definition stand between its head and the brace.
+            for &start in self.recent.iter().rev() {
+                if self.is_old_style_head(start, prev) {
+                    return (FrameKind::Function, start);
+                }
+            }
+        }
+        let called = (head..=prev).any(|i| self.lexed.tokens[i].is(op("(")));
+        (
+            if called {
+                FrameKind::Function
+            } else {
+                FrameKind::Block
+            },
+            head,
+        )
+    }
+
+    /// Whether the declaration that starts at `start` goes on behind its parameter list, as
+    /// `int f(a, b) int a;` does.
+    fn is_old_style_head(&self, start: usize, limit: usize) -> bool {
+        let mut at = start;
+        while at < limit {
+            let token = self.lexed.tokens[at];
+            if token.is(op(";")) || token.is(op("=")) || token.is(op("{")) {
+                return false;
+            }
+            if token.is(op("(")) {
+                let close = self.mate[at];
+                if close == NONE || close >= limit {
+                    return false;
+                }
+                let next = &self.lexed.tokens[close + 1];
+                let named = at > start && self.lexed.tokens[at - 1].kind == Kind::Ident;
+                if named && next.kind == Kind::Ident && !is_annotation(self.word(close + 1)) {
+                    return !is_annotation(self.word(at - 1));
+                }
+                at = close;
+            }
+            at += 1;
+        }
+        false
+    }
+}
+
+/// Whether a token is one of the words of a statement that take an expression in brackets.
+pub fn is_control(lexed: &Lexed, token: &Token) -> bool {
+    token.kind == Kind::Ident
+        && matches!(&*lexed.text(token), b"if" | b"while" | b"for" | b"switch")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lexer::lex;
+    use super::*;
+
+    fn kinds(source: &str) -> Vec<FrameKind> {
+        let lexed = lex(source.as_bytes());
+        let outline = Outline::new(&lexed, &Conditionals::new(&lexed));
+        outline
+            .frames
+            .iter()
+            .map(|f| f.kind)
+            .filter(|k| !matches!(k, FrameKind::Paren | FrameKind::Bracket | FrameKind::File))
+            .collect()
+    }
+
+    #[test]
+    fn tells_braces_apart() {
+        use FrameKind::*;
+        assert_eq!(
+            kinds("struct __attribute__((packed)) a { int b; } c = { 1 };"),
+            [Members, Init]
+        );
+        assert_eq!(kinds("enum e : int { A, B };"), [Enumerators]);
+        assert_eq!(kinds("int f(p) char *p; { if (p) { } }"), [Function, Block]);
+        assert_eq!(
+            kinds("void (*g(void *p))(void *) { x = (struct s){1}; }"),
+            [Function, Init]
+        );
+        assert_eq!(
+            kinds("int f(void) { bpf_for(i, 0, 3) { ({ g(); }); } do { } while (0); }"),
+            [Function, Block, Block, Block]
+        );
+        assert_eq!(
+            kinds("int BPF_PROG(fx, int a) { return 0; }\nint x[] = { [1] = { 2 } };"),
+            [Function, Init, Init]
+        );
+    }
+
+    #[test]
+    fn arms_start_from_the_same_state() {
+        let source = "void f(void) {\n#ifdef A\nif (c) {\n#else\nif (!c) {\n#endif\ng(); }\n}\n\
+                      void h(void) { }\n";
+        let lexed = lex(source.as_bytes());
+        let outline = Outline::new(&lexed, &Conditionals::new(&lexed));
+        let functions: Vec<_> = outline.functions().collect();
+        assert_eq!(functions.len(), 2);
+        let name = outline.function_name(&lexed, functions[1]).unwrap();
+        assert_eq!(&*lexed.text(&lexed.tokens[name]), b"h");
+    }
+}
