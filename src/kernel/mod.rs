@@ -1,1 +1,18 @@
-//! Loading BPF objects into the running kernel.
+//! Loading BPF objects into the running kernel and reading its verdict.
+//!
+//! * [`load`] opens objects, loads them whole or one program at a time, and keeps the verifier's
+//!   log; the libbpf calls it needs beyond `libbpf-rs` are in `raw`, the only unsafe code here.
+//! * [`run`] runs loaded programs with `BPF_PROG_TEST_RUN` and names their return values.
+//! * [`verdict`] reads verifier logs: figures of accepted programs, reasons of refused ones. Pure.
+//! * [`compile`] finds clang and compiles sources, some of them replaced in memory.
+//! * [`privilege`] says what is missing when the kernel lets this process load nothing.
+//!
+//! The invariant of this job: nothing is ever attached or pinned, so that judging a program leaves
+//! no trace in the running system once the returned values are dropped.
+
+pub mod compile;
+pub mod load;
+pub mod privilege;
+mod raw;
+pub mod run;
+pub mod verdict;

@@ -1,0 +1,385 @@
+//! Finds clang and compiles C to BPF objects, with some files replaced in memory.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Oldest clang this crate is tested with.
+pub const OLDEST_CLANG: u32 = 14;
+
+/// Arguments every source is compiled with, before the caller's own.
+///
+/// * `-mcpu=v3`: before LLVM 20 clang's default lacks the atomic operations the heap's lock needs.
+/// * `-O2`: the verifier expects optimised code; helpers are no constants and calls are not inlined
+///   without it.
+/// * `-g`: BTF, without which functions are not verified by themselves and no source line is known.
+/// * `-fno-builtin`: otherwise clang knows `malloc` and removes or merges calls to it.
+pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-fno-builtin"];
+
+/// Why a source was not compiled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no clang to be found.
+    NoClang {
+        /// The program that was asked for, if one was.
+        asked: Option<PathBuf>,
+    },
+    /// A file could not be read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// clang found errors.
+    Clang {
+        /// The source.
+        path: PathBuf,
+        /// clang's words.
+        message: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoClang { asked: Some(path) } => write!(
+                f,
+                "{} does not run; give the path of a clang with --clang",
+                path.display()
+            ),
+            Error::NoClang { asked: None } => write!(
+                f,
+                "no clang found; install clang {OLDEST_CLANG} or later (Debian: apt-get install \
+                 clang-19), or give its path with --clang"
+            ),
+            Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Error::Clang { path, message } => {
+                write!(
+                    f,
+                    "{} does not compile:\n{}",
+                    path.display(),
+                    message.trim_end()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A clang that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clang {
+    /// Path or name to start it by.
+    pub program: PathBuf,
+    /// Its major version.
+    pub version: u32,
+}
+
+impl Clang {
+    /// The clang at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoClang`] if it does not run or does not call itself clang.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        version(path)
+            .map(|version| Self {
+                program: path.to_owned(),
+                version,
+            })
+            .ok_or_else(|| Error::NoClang {
+                asked: Some(path.to_owned()),
+            })
+    }
+
+    /// The newest clang in `PATH`, among `clang` and the `clang-N` of distributions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoClang`] if there is none.
+    pub fn newest() -> Result<Self, Error> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let mut found: Vec<Self> = env::split_paths(&path)
+            .filter_map(|directory| fs::read_dir(directory).ok())
+            .flatten()
+            .filter_map(Result::ok)
+            .filter(|entry| is_clang_name(&entry.file_name()))
+            .filter_map(|entry| Self::at(&entry.path()).ok())
+            .collect();
+        // Stable: of two of one version the earlier in PATH comes first.
+        found.sort_by_key(|clang| std::cmp::Reverse(clang.version));
+        found
+            .into_iter()
+            .next()
+            .ok_or(Error::NoClang { asked: None })
+    }
+
+    /// Compiles `source` to an object and returns its bytes.
+    ///
+    /// `replaced` holds files by absolute path that clang sees with other contents than the disk's:
+    /// their names in messages and in BTF stay, and what they include is found where it was. The
+    /// file must exist all the same.
+    /// `headers` are files by name that `#include` finds after all else. `arguments` come after
+    /// [`ARGUMENTS`] and can override them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Clang`] with clang's messages if the source is wrong, [`Error::Io`] if a temporary
+    /// file cannot be written.
+    pub fn compile(
+        &self,
+        source: &Path,
+        replaced: &[(PathBuf, Vec<u8>)],
+        headers: &[(&str, &str)],
+        arguments: &[OsString],
+    ) -> Result<Vec<u8>, Error> {
+        let scratch = Scratch::new(replaced, headers)?;
+        let object = scratch.path("object.o");
+        let mut command = self.command(&scratch, arguments);
+        command.arg("-c").arg("-o").arg(&object).arg(source);
+        run(&mut command, source)?;
+        fs::read(&object).map_err(|error| io_error(&object, error))
+    }
+
+    /// The files `source` includes, itself first and the system's headers left out, as clang names
+    /// them. What does not exist is listed as well.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Clang::compile`].
+    pub fn dependencies(
+        &self,
+        source: &Path,
+        replaced: &[(PathBuf, Vec<u8>)],
+        headers: &[(&str, &str)],
+        arguments: &[OsString],
+    ) -> Result<Vec<PathBuf>, Error> {
+        let scratch = Scratch::new(replaced, headers)?;
+        let mut command = self.command(&scratch, arguments);
+        command.args(["-MM", "-MG", "-MT", "x"]).arg(source);
+        let rule = run(&mut command, source)?;
+        let own = scratch.path("include");
+        Ok(parse_rule(&String::from_utf8_lossy(&rule))
+            .filter(|path| !path.starts_with(&own))
+            .collect())
+    }
+
+    fn command(&self, scratch: &Scratch, arguments: &[OsString]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(ARGUMENTS).args(machine_arguments());
+        command.args(arguments);
+        command.arg("-idirafter").arg(scratch.path("include"));
+        if scratch.overlay {
+            command
+                .arg("-ivfsoverlay")
+                .arg(scratch.path("overlay.json"));
+        }
+        command
+    }
+}
+
+/// Temporary files of one compilation.
+struct Scratch {
+    directory: tempfile::TempDir,
+    overlay: bool,
+}
+
+impl Scratch {
+    fn new(replaced: &[(PathBuf, Vec<u8>)], headers: &[(&str, &str)]) -> Result<Self, Error> {
+        let directory = tempfile::Builder::new()
+            .prefix("bpf-malloc-")
+            .tempdir()
+            .map_err(|error| io_error(&env::temp_dir(), error))?;
+        let scratch = Self {
+            directory,
+            overlay: !replaced.is_empty(),
+        };
+        let include = scratch.path("include");
+        fs::create_dir(&include).map_err(|error| io_error(&include, error))?;
+        for (name, text) in headers {
+            write(&include.join(name), text.as_bytes())?;
+        }
+        let mut roots = Vec::new();
+        for (index, (path, contents)) in replaced.iter().enumerate() {
+            let file = scratch.path(&format!("{index}.c"));
+            write(&file, contents)?;
+            roots.push(format!(
+                "{{\"type\":\"file\",\"name\":{},\"external-contents\":{}}}",
+                json_string(path),
+                json_string(&file)
+            ));
+        }
+        let overlay = format!(
+            "{{\"version\":0,\"use-external-names\":false,\"roots\":[{}]}}",
+            roots.join(",")
+        );
+        write(&scratch.path("overlay.json"), overlay.as_bytes())?;
+        Ok(scratch)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+/// Arguments that say which machine the kernel runs on.
+///
+/// Debian and its kin keep `asm/types.h` in a directory of the machine's name, which clang searches
+/// for the machine itself but not for the target bpf; `bpf_tracing.h` wants to know whose registers
+/// `pt_regs` holds.
+pub fn machine_arguments() -> Vec<String> {
+    let (triple, target) = match env::consts::ARCH {
+        "x86_64" => ("x86_64-linux-gnu", "x86"),
+        "aarch64" => ("aarch64-linux-gnu", "arm64"),
+        "riscv64" => ("riscv64-linux-gnu", "riscv"),
+        "s390x" => ("s390x-linux-gnu", "s390"),
+        "powerpc64" => ("powerpc64le-linux-gnu", "powerpc"),
+        "loongarch64" => ("loongarch64-linux-gnu", "loongarch"),
+        _ => return Vec::new(),
+    };
+    let mut arguments = vec![format!("-D__TARGET_ARCH_{target}")];
+    let include = format!("/usr/include/{triple}");
+    if Path::new(&include).join("asm/types.h").exists() {
+        arguments.extend(["-idirafter".to_owned(), include]);
+    }
+    arguments
+}
+
+fn run(command: &mut Command, source: &Path) -> Result<Vec<u8>, Error> {
+    let output = command
+        .output()
+        .map_err(|error| io_error(Path::new(command.get_program()), error))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::Clang {
+        path: source.to_owned(),
+        message: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    fs::write(path, contents).map_err(|error| io_error(path, error))
+}
+
+/// `clang`, `clang-19`, not `clang-format` nor `clang-cpp-19`.
+fn is_clang_name(name: &OsStr) -> bool {
+    name.to_str()
+        .and_then(|name| name.strip_prefix("clang"))
+        .is_some_and(|rest| {
+            rest.is_empty()
+                || rest
+                    .strip_prefix('-')
+                    .is_some_and(|version| version.parse::<u32>().is_ok())
+        })
+}
+
+fn version(program: &Path) -> Option<u32> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    parse_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The major version in `Debian clang version 19.1.7 (3~deb12u1)`.
+fn parse_version(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("clang version ")?;
+    rest.split(['.', ' ', '\n']).next()?.parse().ok()
+}
+
+/// The prerequisites of a make rule, as `clang -MM` writes it.
+fn parse_rule(rule: &str) -> impl Iterator<Item = PathBuf> {
+    let list = rule.split_once(':').map_or("", |(_, list)| list);
+    let mut files = vec![String::new()];
+    let mut characters = list.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, characters.peek()) {
+            ('\\', Some('\n')) => {}
+            ('\\', Some(&next @ (' ' | '#' | '\\'))) => {
+                characters.next();
+                files.last_mut().expect("never empty").push(next);
+            }
+            ('$', Some('$')) => {}
+            (blank, _) if blank.is_whitespace() => files.push(String::new()),
+            (other, _) => files.last_mut().expect("never empty").push(other),
+        }
+    }
+    files
+        .into_iter()
+        .filter(|file| !file.is_empty())
+        .map(PathBuf::from)
+}
+
+/// A path as a JSON string. Bytes that are not UTF-8 are lost; clang reads overlays as UTF-8 only.
+fn json_string(path: &Path) -> String {
+    let mut out = String::from("\"");
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            control if control < ' ' => out.push_str(&format!("\\u{:04x}", control as u32)),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_clang() {
+        for name in ["clang", "clang-14", "clang-21"] {
+            assert!(is_clang_name(OsStr::new(name)), "{name}");
+        }
+        for name in [
+            "clang-format",
+            "clang++",
+            "clang-cpp-19",
+            "clang-tidy-19",
+            "clangd",
+        ] {
+            assert!(!is_clang_name(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_as_distributions_print_them() {
+        let debian = "Debian clang version 19.1.7 (3~deb12u1)\nTarget: x86_64-pc-linux-gnu\n";
+        assert_eq!(parse_version(debian), Some(19));
+        assert_eq!(parse_version("clang version 20.1.0-rc1\n"), Some(20));
+        assert_eq!(parse_version("gcc (Debian 12.2.0-14) 12.2.0"), None);
+    }
+
+    #[test]
+    fn make_rules_with_continuations_and_blanks() {
+        let rule = "x: src/a.bpf.c \\\n  include/with\\ blank.h \\\n  c$$d.h\n";
+        let files: Vec<_> = parse_rule(rule).collect();
+        assert_eq!(
+            files,
+            [
+                PathBuf::from("src/a.bpf.c"),
+                PathBuf::from("include/with blank.h"),
+                PathBuf::from("c$d.h")
+            ]
+        );
+    }
+
+    #[test]
+    fn json_strings_are_escaped() {
+        assert_eq!(json_string(Path::new("a\"b\\c\n")), r#""a\"b\\c\u000a""#);
+    }
+}

@@ -1,0 +1,162 @@
+//! The few libbpf calls that `libbpf-rs` has no safe wrapper for. The only unsafe code of the crate.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::ptr::NonNull;
+use std::sync::Once;
+
+use libbpf_rs::libbpf_sys as sys;
+use libbpf_rs::{AsRawLibbpf, Object, OpenObject, OpenProgramMut, PrintLevel, set_print};
+
+/// The source line an instruction was compiled from, as BTF records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Index of the first instruction of the line, in the program as it is loaded (the functions
+    /// it calls are appended to it).
+    pub instruction: u32,
+    /// File as the compiler was given it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1; 0 if unknown.
+    pub column: u32,
+    /// The line's text; empty if it was not recorded.
+    pub text: String,
+}
+
+/// A program after relocation, as it will be handed to the kernel.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) instructions: usize,
+    pub(super) lines: Vec<SourceLine>,
+}
+
+/// Creates the maps and relocates the programs. `Err` holds a positive `errno`.
+///
+/// Separate from [`load`] because libbpf knows only now where each instruction ends up, and
+/// forgets a program's line info when its load fails.
+pub(super) fn prepare(object: &mut OpenObject) -> Result<(), i32> {
+    // SAFETY: the object is open, and the exclusive borrow keeps others away from it.
+    errno(unsafe { sys::bpf_object__prepare(object.as_libbpf_object().as_ptr()) })
+}
+
+/// Loads a prepared object. `Err` holds a positive `errno`.
+pub(super) fn load(object: OpenObject) -> Result<Object, i32> {
+    // SAFETY: the object is open and owned. Log buffers it points to are kept by their owner
+    // until after this call: `LogBuffer` values live in the caller.
+    errno(unsafe { sys::bpf_object__load(object.as_libbpf_object().as_ptr()) })?;
+    // SAFETY: the pointer comes from an object that has just been loaded, and `take_ptr` gives up
+    // its ownership.
+    Ok(unsafe { Object::from_ptr(object.take_ptr()) })
+}
+
+fn errno(result: i32) -> Result<(), i32> {
+    if result < 0 { Err(-result) } else { Ok(()) }
+}
+
+/// Where the instructions of each of the `wanted` programs of a prepared object come from.
+pub(super) fn layouts(object: &OpenObject, wanted: &dyn Fn(&str) -> bool) -> Vec<Layout> {
+    // SAFETY: the object is open; the BTF belongs to it and is only read while it is borrowed.
+    let btf = unsafe { sys::bpf_object__btf(object.as_libbpf_object().as_ptr()) };
+    let string = |offset: u32| {
+        if btf.is_null() {
+            return String::new();
+        }
+        // SAFETY: `btf` is valid; libbpf answers NULL for an offset outside the string section.
+        let text = unsafe { sys::btf__str_by_offset(btf, offset) };
+        if text.is_null() {
+            return String::new();
+        }
+        // SAFETY: strings of BTF end in NUL and live as long as the BTF.
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned()
+    };
+    object
+        .progs()
+        .filter(|program| wanted(&program.name().to_string_lossy()))
+        .map(|program| {
+            let raw = program.as_libbpf_object().as_ptr();
+            // SAFETY: the program belongs to the open object; both calls only read it.
+            let (records, count) = unsafe {
+                (
+                    sys::bpf_program__line_info(raw),
+                    sys::bpf_program__line_info_cnt(raw) as usize,
+                )
+            };
+            let records = match NonNull::new(records) {
+                // SAFETY: libbpf keeps `count` records there until the program is unloaded.
+                Some(first) => unsafe { std::slice::from_raw_parts(first.as_ptr(), count) },
+                None => &[],
+            };
+            Layout {
+                instructions: program.insn_cnt(),
+                lines: records
+                    .iter()
+                    .map(|record| SourceLine {
+                        instruction: record.insn_off,
+                        file: string(record.file_name_off),
+                        // `BPF_LINE_INFO_LINE_NUM` and `_COL` of linux/bpf.h.
+                        line: record.line_col >> 10,
+                        column: record.line_col & 0x3ff,
+                        text: string(record.line_off),
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+/// Memory the kernel writes a program's verifier log to.
+///
+/// It must outlive the load of the program, which is why [`load`] is called while it is held.
+#[derive(Debug)]
+pub(super) struct LogBuffer(Vec<u8>);
+
+impl LogBuffer {
+    /// Gives `program` a log of at most `bytes` bytes.
+    pub(super) fn attach(program: &mut OpenProgramMut<'_>, bytes: usize) -> Self {
+        // Zeroed memory of this size comes straight from mmap: a page costs nothing until the
+        // kernel writes to it.
+        let mut buffer = vec![0_u8; bytes];
+        // SAFETY: the program is open. libbpf stores the address, which the vector keeps as long
+        // as it is neither grown nor dropped; it is private and never grown.
+        unsafe {
+            sys::bpf_program__set_log_buf(
+                program.as_libbpf_object().as_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len() as u64,
+            );
+        }
+        Self(buffer)
+    }
+
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        let end = self.0.iter().position(|&byte| byte == 0);
+        String::from_utf8_lossy(&self.0[..end.unwrap_or(self.0.len())]).into_owned()
+    }
+}
+
+thread_local! {
+    static MESSAGES: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` and returns what libbpf warned of meanwhile, instead of printing it to stderr.
+///
+/// libbpf has one print function per process but calls it on the thread that works, so each
+/// thread collects its own.
+pub(super) fn captured<T>(work: impl FnOnce() -> T) -> (T, String) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        set_print(Some((PrintLevel::Warn, |_, message| {
+            MESSAGES.with_borrow_mut(|messages| match messages {
+                Some(messages) => messages.push_str(&message),
+                None => eprint!("{message}"),
+            });
+        })));
+    });
+    MESSAGES.set(Some(String::new()));
+    let result = work();
+    (result, MESSAGES.take().unwrap_or_default())
+}

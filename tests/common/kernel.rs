@@ -1,0 +1,36 @@
+//! What tests that load programs share.
+
+use std::io::Write;
+use std::path::Path;
+
+use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::kernel::load::ObjectFile;
+use bpf_malloc::kernel::privilege;
+
+/// Whether this machine lets a test load programs. If not, says so past libtest's capture, since a
+/// test that did nothing must not look like one that passed.
+pub fn can_load(test: &str) -> bool {
+    let reason = match (privilege::check(), Clang::newest()) {
+        (Ok(()), Ok(_)) => return true,
+        (Err(unable), _) => unable.to_string(),
+        (_, Err(error)) => error.to_string(),
+    };
+    assert!(
+        std::env::var_os("BPF_MALLOC_REQUIRE_KERNEL").is_none(),
+        "{test}: {reason}"
+    );
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+    false
+}
+
+/// Compiles C text with the newest clang and opens the object.
+#[allow(dead_code, reason = "not every test file compiles text of its own")]
+pub fn object(name: &str, text: &str) -> ObjectFile {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
+    std::fs::write(&path, text).expect("the target directory takes files");
+    let clang = Clang::newest().expect("a clang");
+    let bytes = clang
+        .compile(&path, &[], &[], &[])
+        .unwrap_or_else(|error| panic!("{error}"));
+    ObjectFile::from_bytes(name, bytes)
+}
