@@ -1,14 +1,23 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
+mod classify;
 pub mod conditionals;
 pub mod family;
+mod filter;
+pub mod headers;
+mod include;
 pub mod lexer;
+pub mod macros;
 pub mod outline;
 pub mod plan;
 pub mod project;
+pub mod sites;
+pub mod stream;
+pub mod unit;
 
 use std::path::Path;
 
+pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity, Span};
 pub use project::{Alone, CommandLineMacro, Facts, FunctionFacts, Header, ParameterFacts, Project};
 
@@ -36,7 +45,7 @@ pub struct Options {
 /// Whether a file can hold anything that a rewrite is about. Fast (it looks at bytes, not at
 /// tokens), never wrong in saying no.
 pub fn may_matter(source: &[u8]) -> bool {
-    !source.is_empty()
+    filter::mentions_family(source)
 }
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other
@@ -46,6 +55,29 @@ pub fn facts(_path: &Path, _source: &[u8], _project: &dyn Project) -> Facts {
 }
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
-pub fn plan(_path: &Path, _source: &[u8], _project: &dyn Project, _options: &Options) -> Plan {
-    Plan::default()
+pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Options) -> Plan {
+    if !may_matter(source) {
+        return Plan::default();
+    }
+    let lexed = lexer::lex(source);
+    let headers = headers::reachable(path, &lexed, project);
+    let unit = unit::Unit::new(path, lexed, &headers, project);
+    let found = sites::find(&unit);
+    let edits = found.sites.iter().map(call_edit).collect();
+    Plan::new(edits, found.notices).unwrap_or_default()
+}
+
+/// The edit that turns a call into one of the replacement: an insertion, so that line splices and
+/// whatever else stands in or around the name keep their bytes.
+fn call_edit(site: &sites::Site) -> Edit {
+    let name = site.call.name();
+    Edit {
+        span: Span::at(site.span.start),
+        text: family::PREFIX.into(),
+        kind: EditKind::Call,
+        reason: format!(
+            "`{name}` of the C library becomes `{}{name}`",
+            family::PREFIX
+        ),
+    }
 }

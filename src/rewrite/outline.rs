@@ -77,6 +77,11 @@ impl Outline {
         self.mate.get(index).copied().filter(|&m| m != NONE)
     }
 
+    /// For each token the partner of the bracket it is, `usize::MAX` where there is none.
+    pub fn mates(&self) -> &[usize] {
+        &self.mate
+    }
+
     /// The functions of the file, as indices into [`Outline::frames`].
     pub fn functions(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.frames.len()).filter(|&f| self.frames[f].kind == FrameKind::Function)

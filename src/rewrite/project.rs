@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::headers::Cache;
+
 /// A header of the project.
 #[derive(Clone, Debug)]
 pub struct Header {
@@ -81,6 +83,9 @@ pub trait Project: Sync {
 
     /// What is known of functions in other files of the same run.
     fn facts(&self) -> &Facts;
+
+    /// A store for what has been found out about headers, kept for the whole run.
+    fn cache(&self) -> &Cache;
 }
 
 /// A macro on the compiler's command line: `-DNAME=VALUE` or `-UNAME`.
@@ -94,7 +99,10 @@ pub struct CommandLineMacro {
 
 /// A file that stands for itself: no headers, no other files.
 #[derive(Debug, Default)]
-pub struct Alone(Facts);
+pub struct Alone {
+    facts: Facts,
+    cache: Cache,
+}
 
 impl Project for Alone {
     fn header(&self, _: &Path, _: &str, _: bool) -> Option<Header> {
@@ -110,6 +118,10 @@ impl Project for Alone {
     }
 
     fn facts(&self) -> &Facts {
-        &self.0
+        &self.facts
+    }
+
+    fn cache(&self) -> &Cache {
+        &self.cache
     }
 }

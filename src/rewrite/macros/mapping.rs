@@ -1,0 +1,394 @@
+//! Which names of the allocator a macro maps to something else, at each place of a file.
+//!
+//! This follows the directives of a file, and of the project's headers where they are included,
+//! the way a preprocessor does, but takes every arm of a conditional that may be taken: what the
+//! names mean behind a group is what all its possible arms agree on.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::super::conditionals::{Step, step};
+use super::super::family::Alloc;
+use super::super::lexer::{Kind, Lexed, lex};
+use super::super::project::Project;
+use super::Define;
+use super::condition::{Known, decide, integer};
+
+const NAMES: usize = Alloc::ALL.len();
+
+/// How deep includes are followed.
+const DEEP: usize = 40;
+
+/// What a name of the allocator means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mapping {
+    /// The C library's function.
+    None,
+    /// A macro maps it, in some configurations; the index of its place in [`MappingWalk::origins`].
+    Maybe(usize),
+    /// A macro maps it.
+    Always(usize),
+}
+
+/// Where a macro of a name of the allocator is defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file; `None` for the compiler's command line.
+    pub path: Option<PathBuf>,
+    /// Offset of the directive in it.
+    pub offset: usize,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// It has parameters, so the bare name is not mapped.
+    pub function_like: bool,
+}
+
+type State = [Mapping; NAMES];
+
+/// The result of following the directives of a file.
+#[derive(Debug)]
+pub struct MappingWalk {
+    /// What holds from an offset of the file on, by offset.
+    events: Vec<(usize, State)>,
+    /// Where the macros are defined.
+    pub origins: Vec<Origin>,
+}
+
+impl MappingWalk {
+    /// Follows the directives of a file. Headers are only read if `follow` is set.
+    pub fn new(lexed: &Lexed, path: &Path, project: &dyn Project, follow: bool) -> Self {
+        let mut walk = Walk {
+            project,
+            follow,
+            state: [Mapping::None; NAMES],
+            macros: HashMap::new(),
+            once: HashSet::new(),
+            origins: Vec::new(),
+            events: Vec::new(),
+            budget: 20_000,
+        };
+        for given in project.command_line(path) {
+            walk.command_line(&given.name, given.value.as_deref());
+        }
+        walk.events.push((0, walk.state));
+        walk.file(lexed, path, 0);
+        Self {
+            events: walk.events,
+            origins: walk.origins,
+        }
+    }
+
+    /// What `name` means at an offset of the file.
+    pub fn at(&self, name: Alloc, offset: usize) -> Mapping {
+        let behind = self.events.partition_point(|&(from, _)| from <= offset);
+        self.events[behind.saturating_sub(1)].1[name as usize]
+    }
+
+    /// What `name` means at the end of the file, which is what it means in the body of a macro
+    /// that is used later.
+    pub fn at_end(&self, name: Alloc) -> Mapping {
+        self.events
+            .last()
+            .map_or(Mapping::None, |(_, state)| state[name as usize])
+    }
+}
+
+struct Walk<'p> {
+    project: &'p dyn Project,
+    follow: bool,
+    state: State,
+    macros: HashMap<Vec<u8>, Known>,
+    once: HashSet<PathBuf>,
+    origins: Vec<Origin>,
+    events: Vec<(usize, State)>,
+    /// How many more headers are read; keeps a pathological tree of includes finite.
+    budget: usize,
+}
+
+/// A conditional group on the way.
+struct Group {
+    before: State,
+    /// What holds behind the group, as far as its arms so far agree.
+    joined: Option<State>,
+    /// An arm is known to be taken, so later ones are not.
+    taken: bool,
+    /// The current arm is known not to be taken.
+    skipped: bool,
+    /// The current arm is taken for sure.
+    certain: bool,
+    has_else: bool,
+    /// Macros defined in an arm that may not be taken.
+    doubtful: Vec<Vec<u8>>,
+}
+
+impl Walk<'_> {
+    fn known(&self, name: &[u8]) -> Known {
+        if let Some(known) = self.macros.get(name) {
+            return *known;
+        }
+        // Names of the implementation come from the compiler and the system's headers.
+        let reserved = name.starts_with(b"__")
+            || (name.starts_with(b"_") && name.get(1).is_some_and(u8::is_ascii_uppercase));
+        if reserved {
+            Known::Unknown
+        } else {
+            Known::Undefined
+        }
+    }
+
+    fn command_line(&mut self, name: &str, value: Option<&str>) {
+        let (base, function_like) = match name.split_once('(') {
+            Some((base, _)) => (base, true),
+            None => (name, false),
+        };
+        let known = match value {
+            None => Known::Undefined,
+            Some(text) => Known::Defined(integer(text.as_bytes())),
+        };
+        self.macros.insert(base.as_bytes().to_vec(), known);
+        if let Some(function) = Alloc::named(base.as_bytes()) {
+            self.state[function as usize] = match value {
+                None => Mapping::None,
+                Some(_) => {
+                    self.origins.push(Origin {
+                        path: None,
+                        offset: 0,
+                        line: 0,
+                        function_like,
+                    });
+                    Mapping::Always(self.origins.len() - 1)
+                }
+            };
+        }
+    }
+
+    fn file(&mut self, lexed: &Lexed, path: &Path, depth: usize) {
+        let mut groups: Vec<Group> = Vec::new();
+        for (index, directive) in lexed.directives.iter().enumerate() {
+            let inner = lexed.inner_of(directive);
+            let Some(word) = inner.first() else { continue };
+            let before = self.state;
+            let skipped = groups.iter().any(|g| g.skipped);
+            match step(lexed, inner) {
+                Some(step) => self.conditional(lexed, inner, step, &mut groups),
+                None => match &*lexed.text(word) {
+                    b"define" => {
+                        if let Some(define) = Define::parse(lexed, index) {
+                            self.define(lexed, path, directive.start, &define, &mut groups);
+                        }
+                    }
+                    b"undef" => {
+                        if let Some(name) = inner.get(1) {
+                            let name = lexed.text(name).into_owned();
+                            if let Some(function) = Alloc::named(&name) {
+                                self.state[function as usize] = Mapping::None;
+                            }
+                            if !skipped {
+                                self.macros.insert(name, Known::Undefined);
+                            }
+                        }
+                    }
+                    // Calls in an arm that is not taken are rewritten too, so what the names mean
+                    // inside of it counts; nothing else of it does.
+                    _ if skipped => continue,
+                    b"pragma" if inner.get(1).is_some_and(|t| lexed.is_ident(t, "once")) => {
+                        self.once.insert(path.to_path_buf());
+                    }
+                    b"include" | b"include_next" | b"import" if self.follow && depth < DEEP => {
+                        if let Some(token) = inner.get(1)
+                            && let Some((name, angled)) = header_name(&lexed.text(token))
+                        {
+                            self.include(path, &name, angled, depth);
+                        }
+                    }
+                    _ => {}
+                },
+            }
+            if depth == 0 && self.state != before {
+                self.events.push((directive.end, self.state));
+            }
+        }
+    }
+
+    fn include(&mut self, from: &Path, name: &str, angled: bool, depth: usize) {
+        if self.budget == 0 {
+            return;
+        }
+        let Some(header) = self.project.header(from, name, angled) else {
+            return;
+        };
+        if self.once.contains(&header.path) {
+            return;
+        }
+        self.budget -= 1;
+        let lexed = lex(&header.bytes);
+        self.file(&lexed, &header.path, depth + 1);
+    }
+
+    fn define(
+        &mut self,
+        lexed: &Lexed,
+        path: &Path,
+        offset: usize,
+        define: &Define,
+        groups: &mut [Group],
+    ) {
+        let body = define.body(lexed);
+        let value = match body {
+            [number] if number.kind == Kind::Number => integer(&lexed.text(number)),
+            [name] if name.kind == Kind::Ident => match self.known(&lexed.text(name)) {
+                Known::Defined(value) => value,
+                _ => None,
+            },
+            _ => None,
+        };
+        if !groups.iter().any(|g| g.skipped) {
+            if let Some(group) = groups.iter_mut().rev().find(|g| !g.certain) {
+                group.doubtful.push(define.name.clone());
+            }
+            self.macros
+                .insert(define.name.clone(), Known::Defined(value));
+        }
+        let Some(function) = Alloc::named(&define.name) else {
+            return;
+        };
+        if define.is_identity(lexed) {
+            self.state[function as usize] = Mapping::None;
+            return;
+        }
+        let line = 1 + memchr::memchr_iter(b'\n', &lexed.source[..offset]).count();
+        self.origins.push(Origin {
+            path: Some(path.to_path_buf()),
+            offset,
+            line,
+            function_like: define.parameters.is_some(),
+        });
+        self.state[function as usize] = Mapping::Always(self.origins.len() - 1);
+    }
+
+    fn conditional(
+        &mut self,
+        lexed: &Lexed,
+        inner: &[super::super::lexer::Token],
+        step: Step,
+        groups: &mut Vec<Group>,
+    ) {
+        match step {
+            Step::Open => {
+                let decided = decide(lexed, inner, &|name| self.known(name));
+                groups.push(Group {
+                    before: self.state,
+                    joined: None,
+                    taken: decided == Some(true),
+                    skipped: decided == Some(false),
+                    certain: decided == Some(true),
+                    has_else: false,
+                    doubtful: Vec::new(),
+                });
+            }
+            Step::Elif | Step::Else => {
+                let Some(mut group) = groups.pop() else {
+                    return;
+                };
+                self.leave_arm(&mut group);
+                self.state = group.before;
+                let decided = match step {
+                    Step::Else => Some(true),
+                    _ => decide(lexed, inner, &|name| self.known(name)),
+                };
+                group.has_else |= step == Step::Else;
+                group.skipped = group.taken || decided == Some(false);
+                // An `#else` is certain only if all arms before it are known not to be taken.
+                group.certain = !group.skipped && decided == Some(true) && group.joined.is_none();
+                group.taken |= decided == Some(true);
+                groups.push(group);
+            }
+            Step::Close => {
+                let Some(mut group) = groups.pop() else {
+                    return;
+                };
+                self.leave_arm(&mut group);
+                let mut joined = group.joined.unwrap_or(group.before);
+                if !group.taken {
+                    joined = join(joined, group.before);
+                }
+                self.state = joined;
+                for name in group.doubtful {
+                    self.macros.insert(name, Known::Unknown);
+                }
+            }
+        }
+    }
+
+    fn leave_arm(&mut self, group: &mut Group) {
+        if !group.skipped {
+            group.joined = Some(match group.joined {
+                None => self.state,
+                Some(before) => join(before, self.state),
+            });
+        }
+    }
+}
+
+fn join(a: State, b: State) -> State {
+    std::array::from_fn(|i| match (a[i], b[i]) {
+        (Mapping::None, Mapping::None) => Mapping::None,
+        (Mapping::Always(origin), Mapping::Always(_)) => Mapping::Always(origin),
+        (Mapping::Maybe(o) | Mapping::Always(o), _)
+        | (_, Mapping::Maybe(o) | Mapping::Always(o)) => Mapping::Maybe(o),
+    })
+}
+
+/// The name in `"name"` or `<name>`, and whether it stands in angle brackets.
+pub fn header_name(text: &[u8]) -> Option<(String, bool)> {
+    let angled = match text {
+        [b'<', .., b'>'] => true,
+        [b'"', .., b'"'] if text.len() > 2 => false,
+        _ => return None,
+    };
+    Some((
+        String::from_utf8(text[1..text.len() - 1].to_vec()).ok()?,
+        angled,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::project::Alone;
+    use super::*;
+
+    fn free_at(source: &str, marker: &str) -> &'static str {
+        let lexed = lex(source.as_bytes());
+        let walk = MappingWalk::new(&lexed, Path::new("a.c"), &Alone::default(), true);
+        match walk.at(Alloc::Free, source.find(marker).unwrap()) {
+            Mapping::None => "none",
+            Mapping::Maybe(_) => "maybe",
+            Mapping::Always(_) => "always",
+        }
+    }
+
+    #[test]
+    fn follows_definitions() {
+        let source = "A\n#define free(p) mine(p)\nB\n#undef free\nC\n#define free free\nD\n";
+        assert_eq!(free_at(source, "A"), "none");
+        assert_eq!(free_at(source, "B"), "always");
+        assert_eq!(free_at(source, "C"), "none");
+        assert_eq!(free_at(source, "D"), "none");
+    }
+
+    #[test]
+    fn joins_conditional_arms() {
+        let source = "#ifdef __X\n#define free a\nA\n#else\nB\n#endif\nC\n";
+        assert_eq!(free_at(source, "A"), "always");
+        assert_eq!(free_at(source, "B"), "none");
+        assert_eq!(free_at(source, "C"), "maybe");
+        let both = "#ifdef __X\n#define free a\n#else\n#define free b\n#endif\nC\n";
+        assert_eq!(free_at(both, "C"), "always");
+        let unset = "#ifdef DEBUG_HEAP\n#define free a\n#endif\nC\n";
+        assert_eq!(free_at(unset, "C"), "none");
+        let set = "#define ON 1\n#if ON\n#define free a\n#else\n#undef X\n#endif\nC\n";
+        assert_eq!(free_at(set, "C"), "always");
+        let inside = "#ifdef DEBUG_HEAP\n#define free a\nC\n#endif\n";
+        assert_eq!(free_at(inside, "C"), "always");
+    }
+}

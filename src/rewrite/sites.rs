@@ -1,0 +1,566 @@
+//! The call sites of the allocator in a file, and the places that are kept with a reason.
+
+use super::classify::{Place, Role, role};
+use super::family::{Alloc, PREFIX};
+use super::lexer::{Kind, Token, op};
+use super::macros::{Define, Mapping, ParameterUse};
+use super::outline::FrameKind;
+use super::plan::{Notice, Rule, Severity, Span};
+use super::stream::Stream;
+use super::unit::Unit;
+
+/// A call that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The identifier.
+    pub span: Span,
+    /// The function that is called.
+    pub call: Alloc,
+    /// The `#define` in whose body it stands, an index into the directives.
+    pub directive: Option<usize>,
+}
+
+/// What was found in a file.
+#[derive(Debug, Default)]
+pub struct Sites {
+    /// The calls to rewrite, by position.
+    pub sites: Vec<Site>,
+    /// What is kept and why.
+    pub notices: Vec<Notice>,
+    /// A reference to the C library's function stays, so its declaration is still needed.
+    pub leftover: bool,
+}
+
+/// Finds the call sites of a file. Linear in its length.
+pub fn find(unit: &Unit) -> Sites {
+    let mut finder = Finder {
+        unit,
+        found: Sites::default(),
+        shadows: Vec::new(),
+    };
+    finder.file();
+    finder.macro_bodies();
+    finder.found.sites.sort_by_key(|s| s.span);
+    finder.found
+}
+
+/// A declaration that gives a name of the allocator another meaning in a scope.
+struct Shadow {
+    name: Alloc,
+    /// First and last token of the scope.
+    from: usize,
+    to: usize,
+}
+
+struct Finder<'u, 'a> {
+    unit: &'u Unit<'a>,
+    found: Sites,
+    shadows: Vec<Shadow>,
+}
+
+impl Finder<'_, '_> {
+    fn file(&mut self) {
+        let unit = self.unit;
+        let stream = Stream::of_file(&unit.lexed, &unit.outline);
+        let names: Vec<(usize, Alloc)> = (0..stream.len())
+            .filter(|&i| stream.is_ident(i) && !unit.outline.dead[i])
+            .filter_map(|i| Some((i, Alloc::named(&stream.word(i))?)))
+            .collect();
+        let roles: Vec<Role> = names
+            .iter()
+            .map(|&(i, _)| role(&stream, i, self.place(i)))
+            .collect();
+        for (&(index, name), &role) in names.iter().zip(&roles) {
+            if matches!(role, Role::Declared | Role::Enumerator) {
+                self.declare(&stream, index, name, role);
+            }
+        }
+        for (&(index, name), &role) in names.iter().zip(&roles) {
+            let shadowed = self
+                .shadows
+                .iter()
+                .any(|s| s.name == name && (s.from..=s.to).contains(&index));
+            if !shadowed {
+                self.judge(&stream, index, name, role);
+            }
+        }
+        self.builtins();
+        self.trigraphs();
+    }
+
+    fn place(&self, index: usize) -> Place {
+        let outline = &self.unit.outline;
+        let mut frame = outline.frame_of[index];
+        let mut in_paren = false;
+        loop {
+            match outline.frames[frame].kind {
+                FrameKind::Paren => in_paren = true,
+                FrameKind::Bracket | FrameKind::Init => return Place::Initialiser,
+                FrameKind::Function | FrameKind::Block if in_paren => return Place::StatementParen,
+                FrameKind::Function | FrameKind::Block => return Place::Statement,
+                FrameKind::Members => return Place::Members,
+                FrameKind::Enumerators => return Place::Enumerators,
+                FrameKind::File if in_paren && self.is_initialiser(index) => {
+                    return Place::StatementParen;
+                }
+                FrameKind::File if in_paren => return Place::FileParen,
+                FrameKind::File => return Place::File,
+            }
+            frame = outline.frames[frame].parent;
+        }
+    }
+
+    /// Whether an occurrence in brackets at file level stands behind the `=` of a declaration.
+    fn is_initialiser(&self, index: usize) -> bool {
+        let unit = self.unit;
+        let mut frame = unit.outline.frame_of[index];
+        while unit.outline.frames[frame].parent != frame
+            && unit.outline.frames[unit.outline.frames[frame].parent].kind != FrameKind::File
+        {
+            frame = unit.outline.frames[frame].parent;
+        }
+        let frame = &unit.outline.frames[frame];
+        let end = frame.open.unwrap_or(frame.head);
+        (frame.head..end).any(|i| {
+            unit.lexed.tokens[i].is(op("="))
+                && unit.outline.frames[unit.outline.frame_of[i]].kind == FrameKind::File
+        })
+    }
+
+    /// The function whose head holds a token: a parameter, or its declaration in the old style.
+    fn head_around(&self, index: usize) -> Option<usize> {
+        let outline = &self.unit.outline;
+        outline.functions().find(|&f| {
+            let frame = &outline.frames[f];
+            frame.head <= index && frame.open.is_some_and(|open| index < open)
+        })
+    }
+
+    /// Notes the scope of a declaration.
+    fn declare(&mut self, stream: &Stream, index: usize, name: Alloc, role: Role) {
+        let outline = &self.unit.outline;
+        // A parameter, in the head of a function or between it and the body.
+        if let Some(function) = self.head_around(index) {
+            let to = outline.frames[function].close;
+            self.shadows.push(Shadow {
+                name,
+                from: index,
+                to,
+            });
+            return;
+        }
+        let mut frame = outline.frame_of[index];
+        if role == Role::Enumerator {
+            frame = outline.frames[frame].parent;
+        } else if outline.frames[frame].kind == FrameKind::Paren {
+            let Some(open) = outline.frames[frame].open else {
+                return;
+            };
+            let before = stream.prev(open);
+            // Brackets of the declarator itself, `void (*free)(void *)`, are not a list.
+            if before.is_some_and(|b| stream.is_ident(b) && *stream.word(b) == *b"for") {
+                let to = end_of_statement(stream, outline.frames[frame].close);
+                self.shadows.push(Shadow {
+                    name,
+                    from: index,
+                    to,
+                });
+                return;
+            }
+            let behind = outline.mate(open).and_then(|c| stream.next(c));
+            let declarator = stream.is(stream.next(index), op(")")) && stream.is(behind, op("("));
+            if !declarator {
+                return;
+            }
+            frame = outline.frames[frame].parent;
+        }
+        while matches!(
+            outline.frames[frame].kind,
+            FrameKind::Paren | FrameKind::Bracket
+        ) {
+            // A parameter of a prototype or of a function pointer: no scope to speak of.
+            let parent = outline.frames[frame].parent;
+            if parent == frame {
+                break;
+            }
+            return;
+        }
+        self.shadows.push(Shadow {
+            name,
+            from: index,
+            to: outline.frames[frame].close,
+        });
+    }
+
+    /// What to do about an occurrence outside of directives.
+    fn judge(&mut self, stream: &Stream, index: usize, name: Alloc, role: Role) {
+        let token = *stream.token(index);
+        let span = Span::new(token.start, token.end);
+        match role {
+            Role::OtherNameSpace | Role::Declared | Role::Enumerator => {}
+            Role::Prototype => {
+                if let Some(origin) = self.unit.own_definition(name) {
+                    self.own(span, name, &origin);
+                }
+            }
+            Role::AttributeArgument => self.person(
+                span,
+                Rule::Attribute,
+                format!("`{}` is named in an attribute", name.name()),
+                "BPF programs cannot call through an attribute; free the block where its scope \
+                 ends, or drop the attribute",
+            ),
+            // A name in the parameter list of an old-style definition.
+            Role::Value if self.head_around(index).is_some() => {}
+            Role::Call | Role::Value => {
+                let used = self.argument_use(stream, index);
+                if matches!(used, Some(ParameterUse::Stringified | ParameterUse::Member)) {
+                    return;
+                }
+                if used == Some(ParameterUse::Pasted) && role == Role::Value {
+                    self.person(
+                        span,
+                        Rule::TokenPaste,
+                        format!("`{}` is pasted to another token", name.name()),
+                        "write the replacement's name where the pasted name is made",
+                    );
+                    return;
+                }
+                self.reference(span, name, role, None);
+            }
+        }
+    }
+
+    /// A call or another use of the function, in the file or in the body of a macro.
+    fn reference(&mut self, span: Span, name: Alloc, role: Role, directive: Option<usize>) {
+        if let Some(origin) = self.unit.own_definition(name) {
+            self.own(span, name, &origin);
+            return;
+        }
+        let mapping = self.mapping(span, name, role, directive);
+        if let Mapping::Always(origin) = mapping {
+            let place = self.unit.origin(origin);
+            self.note(
+                span,
+                Rule::MappedByMacro,
+                format!(
+                    "`{}` is mapped to something else by a macro ({place}); kept",
+                    name.name()
+                ),
+            );
+            return;
+        }
+        if self.unit.is_suppressed(span) {
+            self.found.leftover = true;
+            self.note(
+                span,
+                Rule::Suppressed,
+                format!("`{}` is kept, as the comment asks", name.name()),
+            );
+            return;
+        }
+        if role == Role::Value {
+            self.found.leftover = true;
+            self.person(
+                span,
+                Rule::FunctionPointer,
+                format!("`{}` is used as a value, not called", name.name()),
+                "BPF programs cannot call through pointers to such functions; call \
+                 `static_malloc` and `static_free` directly",
+            );
+            return;
+        }
+        if let Mapping::Maybe(origin) = mapping {
+            let place = self.unit.origin(origin);
+            self.note(
+                span,
+                Rule::MappedByMacro,
+                format!(
+                    "a macro maps `{}` in some configurations ({place}); rewritten for the others",
+                    name.name()
+                ),
+            );
+        }
+        self.found.sites.push(Site {
+            span,
+            call: name,
+            directive,
+        });
+    }
+
+    fn mapping(&self, span: Span, name: Alloc, role: Role, directive: Option<usize>) -> Mapping {
+        let walk = self.unit.mapping();
+        let here = walk.at(name, span.start);
+        let mapping = match (here, directive) {
+            // A macro body means what the names mean where the macro is used.
+            (Mapping::None | Mapping::Maybe(_), Some(_)) => match walk.at_end(name) {
+                Mapping::None => here,
+                other => other,
+            },
+            _ => here,
+        };
+        match mapping {
+            Mapping::Always(origin) | Mapping::Maybe(origin)
+                if role == Role::Value && walk.origins[origin].function_like =>
+            {
+                Mapping::None
+            }
+            other => other,
+        }
+    }
+
+    /// What the macro around an argument does with it, if it is one of the unit.
+    fn argument_use(&self, stream: &Stream, index: usize) -> Option<ParameterUse> {
+        let mut at = index;
+        loop {
+            let open = stream.opener(at)?;
+            if !stream.token(open).is(op("(")) {
+                return None;
+            }
+            if let Some(before) = stream.prev(open).filter(|&b| stream.is_ident(b))
+                && let Some((lexed, define)) = self.unit.define(&stream.word(before))
+                && let Some(parameters) = &define.parameters
+                && !parameters.is_empty()
+            {
+                let argument = (commas(stream, open, at)).min(parameters.len() - 1);
+                let used = define.use_of(lexed, argument);
+                if used != ParameterUse::Value {
+                    return Some(used);
+                }
+            }
+            at = open;
+        }
+    }
+
+    fn macro_bodies(&mut self) {
+        let unit = self.unit;
+        for define in &unit.defines {
+            let directive = &unit.lexed.directives[define.directive];
+            if unit.conditionals.is_dead(directive.start) {
+                continue;
+            }
+            if let (Some(name), Some(token)) = (
+                Alloc::named(&define.name),
+                unit.lexed.inner_of(directive).get(1),
+            ) && !define.is_identity(&unit.lexed)
+            {
+                self.note(
+                    Span::new(token.start, token.end),
+                    Rule::MappedByMacro,
+                    format!(
+                        "this macro maps `{0}`; calls of `{0}` below it are kept",
+                        name.name()
+                    ),
+                );
+            }
+            let body = define.body(&unit.lexed);
+            let stream = Stream::of_body(&unit.lexed, body);
+            for index in 0..stream.len() {
+                if !stream.is_ident(index) {
+                    continue;
+                }
+                let word = stream.word(index);
+                if let Some(name) = Alloc::named(&word) {
+                    self.in_body(define, &stream, index, name);
+                } else if let Some(name) = Alloc::builtin(&word) {
+                    self.builtin(*stream.token(index), name);
+                }
+            }
+        }
+    }
+
+    /// What to do about an occurrence in the body of a macro.
+    fn in_body(&mut self, define: &Define, stream: &Stream, index: usize, name: Alloc) {
+        if define.parameter(name.name().as_bytes()).is_some() {
+            return;
+        }
+        let token = *stream.token(index);
+        let span = Span::new(token.start, token.end);
+        let (prev, next) = (stream.prev(index), stream.next(index));
+        if stream.is(prev, op("##")) || stream.is(next, op("##")) {
+            self.person(
+                span,
+                Rule::TokenPaste,
+                format!("`{}` is pasted to another token", name.name()),
+                "write the replacement's name where the pasted name is made",
+            );
+            return;
+        }
+        if stream.is(prev, op("#")) {
+            return;
+        }
+        let whole = stream.len() == 1
+            || (stream.len() == 3 && stream.is(prev, op("(")) && stream.is(next, op(")")));
+        // `#define malloc malloc` says that the function exists; `#define malloc my_malloc` is
+        // seen where it is used.
+        if whole && define.name == name.name().as_bytes() {
+            return;
+        }
+        let place = if stream
+            .opener(index)
+            .is_some_and(|o| stream.token(o).is(op("(")))
+        {
+            Place::StatementParen
+        } else {
+            Place::Statement
+        };
+        match role(stream, index, place) {
+            Role::OtherNameSpace | Role::Declared | Role::Prototype | Role::Enumerator => {}
+            Role::AttributeArgument => self.person(
+                span,
+                Rule::Attribute,
+                format!("`{}` is named in an attribute", name.name()),
+                "BPF programs cannot call through an attribute; free the block where its scope \
+                 ends, or drop the attribute",
+            ),
+            Role::Value if whole => {
+                self.found.leftover = true;
+                self.person(
+                    span,
+                    Rule::MacroAlias,
+                    format!(
+                        "`{}` is an alias of `{}`",
+                        String::from_utf8_lossy(&define.name),
+                        name.name()
+                    ),
+                    &format!(
+                        "if all its uses are calls, write `{PREFIX}{}` here",
+                        name.name()
+                    ),
+                );
+            }
+            role => {
+                // Inside its own macro a name is not replaced again, so it is the function.
+                if define.name == name.name().as_bytes() && role == Role::Call {
+                    let directive = Some(define.directive);
+                    self.found.sites.push(Site {
+                        span,
+                        call: name,
+                        directive,
+                    });
+                    return;
+                }
+                let used = self.argument_use(stream, index);
+                if matches!(used, Some(ParameterUse::Stringified | ParameterUse::Member)) {
+                    return;
+                }
+                self.reference(span, name, role, Some(define.directive));
+            }
+        }
+    }
+
+    fn builtins(&mut self) {
+        let unit = self.unit;
+        for (index, token) in unit.lexed.tokens.iter().enumerate() {
+            if token.kind == Kind::Ident
+                && !unit.outline.dead[index]
+                && let Some(name) = Alloc::builtin(&unit.lexed.text(token))
+            {
+                self.builtin(*token, name);
+            }
+        }
+    }
+
+    fn builtin(&mut self, token: Token, name: Alloc) {
+        let span = Span::new(token.start, token.end);
+        if self.unit.is_suppressed(span) {
+            return;
+        }
+        self.person(
+            span,
+            Rule::Builtin,
+            format!(
+                "`__builtin_{}` becomes a call of the C library",
+                name.name()
+            ),
+            &format!("write `{PREFIX}{}`", name.name()),
+        );
+    }
+
+    /// A line behind `// … ??/` is a comment with `-trigraphs` and code without.
+    fn trigraphs(&mut self) {
+        for comment in &self.unit.lexed.comments {
+            let bytes = &self.unit.lexed.source[comment.start..comment.end];
+            if comment.trigraph && super::filter::mentions_family(bytes) {
+                self.note(
+                    Span::new(comment.start, comment.end),
+                    Rule::Ambiguous,
+                    "`??/` at the end of a comment continues it only with `-trigraphs` or an ISO \
+                     `-std=`; kept as a comment"
+                        .into(),
+                );
+            }
+        }
+    }
+
+    fn own(&mut self, span: Span, name: Alloc, place: &str) {
+        self.note(
+            span,
+            Rule::OwnDefinition,
+            format!(
+                "the program defines `{}` itself ({place}); kept",
+                name.name()
+            ),
+        );
+    }
+
+    fn note(&mut self, span: Span, rule: Rule, message: String) {
+        let severity = Severity::Note;
+        self.found.notices.push(Notice {
+            span,
+            rule,
+            severity,
+            message,
+            help: None,
+        });
+    }
+
+    fn person(&mut self, span: Span, rule: Rule, message: String, help: &str) {
+        let severity = Severity::Warning;
+        let help = Some(help.to_owned());
+        self.found.notices.push(Notice {
+            span,
+            rule,
+            severity,
+            message,
+            help,
+        });
+    }
+}
+
+/// How many commas stand between the bracket at `open` and `index`, brackets in between skipped.
+fn commas(stream: &Stream, open: usize, index: usize) -> usize {
+    let mut count = 0;
+    let mut at = open + 1;
+    while at < index {
+        let token = stream.token(at);
+        if token.is(op(",")) {
+            count += 1;
+        } else if (token.is(op("(")) || token.is(op("[")) || token.is(op("{")))
+            && let Some(close) = stream.mate(at).filter(|&c| c < index)
+        {
+            at = close;
+        }
+        at += 1;
+    }
+    count
+}
+
+/// The last token of the statement behind the bracket that ends a `for` head at `close`.
+fn end_of_statement(stream: &Stream, close: usize) -> usize {
+    let mut at = close + 1;
+    while at < stream.len() {
+        let token = stream.token(at);
+        if token.is(op(";")) || token.is(op("}")) {
+            return at;
+        }
+        if token.is(op("{")) {
+            return stream.mate(at).unwrap_or(at);
+        }
+        if token.is(op("(")) || token.is(op("[")) {
+            at = stream.mate(at).unwrap_or(at);
+        }
+        at += 1;
+    }
+    stream.len()
+}
