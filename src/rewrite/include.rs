@@ -1,8 +1,454 @@
 //! Where `#include "dynamic_memory.h"` goes, and which C library headers go with it.
 
+use super::lexer::{Directive, Kind, Lexed, line_ending, op};
+use super::outline::FrameKind;
+use super::plan::{Edit, EditKind, Notice, Rule, Severity, Span};
+use super::unit::Unit;
 use crate::heap::HEADER_NAME;
 
 /// Whether an include names the allocator's header, under whatever directory.
 pub fn is_allocator_header(name: &str) -> bool {
     name.rsplit('/').next() == Some(HEADER_NAME)
+}
+
+/// What a rewrite needs of the header.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    /// Offset of the first place outside of macros that uses it, if it is used at all.
+    pub first_use: Option<usize>,
+    /// It is used, if only in a macro body.
+    pub used: bool,
+    /// A header that is included brings it already.
+    pub provided: bool,
+    /// A reference to the C library's function stays, so its declaration has to stay too.
+    pub leftover: bool,
+}
+
+/// Plans the includes of a file.
+pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
+    let includes = Include::all(unit);
+    let present = need.provided || includes.iter().any(|i| is_allocator_header(&i.name));
+    let mut edits = Vec::new();
+    let mut notices = Vec::new();
+    if need.used || present {
+        drop_c_library(unit, &includes, need, &mut edits, &mut notices);
+    }
+    if need.used && !present {
+        let place = Place::find(unit, &includes, need.first_use);
+        if let Some(late) = place.late {
+            notices.push(Notice {
+                span: late,
+                rule: Rule::NoIncludePlace,
+                severity: Severity::Warning,
+                message: format!(
+                    "{HEADER_NAME} has to come after this include, but is used above it"
+                ),
+                help: Some("move this include to the top of the file".into()),
+            });
+        }
+        edits.push(Edit {
+            span: Span::at(place.offset),
+            text: place.text,
+            kind: EditKind::Include,
+            reason: "declares the allocator".into(),
+        });
+    }
+    (edits, notices)
+}
+
+/// An `#include` that some configuration compiles.
+struct Include {
+    name: String,
+    span: Span,
+    /// Offset behind its line, or behind the outermost conditional group around it.
+    behind: usize,
+    /// It stands in a conditional group.
+    conditional: bool,
+    /// It stands between declarations, not inside of one.
+    top_level: bool,
+}
+
+impl Include {
+    fn all(unit: &Unit) -> Vec<Self> {
+        let lexed = &unit.lexed;
+        let mut found = Vec::new();
+        for directive in &lexed.directives {
+            let [word, name, ..] = lexed.inner_of(directive) else {
+                continue;
+            };
+            if !matches!(&*lexed.text(word), b"include" | b"include_next" | b"import")
+                || unit.conditionals.is_dead(directive.start)
+            {
+                continue;
+            }
+            let Some((name, _)) = super::macros::header_name(&lexed.text(name)) else {
+                continue;
+            };
+            let (behind, conditional) = behind(unit, directive);
+            found.push(Self {
+                name,
+                span: Span::new(directive.start, directive.end),
+                behind,
+                conditional,
+                top_level: is_top_level(unit, directive),
+            });
+        }
+        found
+    }
+}
+
+/// Offset behind the line of a directive, or behind the outermost conditional group around it.
+fn behind(unit: &Unit, directive: &Directive) -> (usize, bool) {
+    match unit.conditionals.outermost(&unit.lexed, directive.start) {
+        Some(group) => {
+            let end = unit.conditionals.span(&unit.lexed, group).end;
+            (line_behind(&unit.lexed, end), true)
+        }
+        None => (line_behind(&unit.lexed, directive.end), false),
+    }
+}
+
+/// Offset behind the line that holds `offset`, comments that go on on later lines included.
+fn line_behind(lexed: &Lexed, mut offset: usize) -> usize {
+    let source = lexed.source;
+    loop {
+        let Some(skip) = memchr::memchr2(b'\n', b'\r', &source[offset..]) else {
+            return source.len();
+        };
+        let newline = offset + skip;
+        let first = lexed.comments.partition_point(|c| c.end <= newline);
+        match lexed.comments.get(first) {
+            Some(comment) if comment.start < newline => offset = comment.end,
+            _ => return line_ending(source, newline).unwrap_or(source.len()),
+        }
+    }
+}
+
+/// Whether a directive stands between the declarations of the file.
+fn is_top_level(unit: &Unit, directive: &Directive) -> bool {
+    !unit.outline.frames.iter().any(|frame| {
+        frame
+            .open
+            .is_some_and(|open| open < directive.before && directive.before <= frame.close)
+    })
+}
+
+/// Headers that declare what the allocator's header builds on.
+fn must_precede(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    matches!(base, "vmlinux.h" | "bpf_helpers.h" | "bpf_tracing.h") || name == "linux/bpf.h"
+}
+
+/// Macros that the allocator's header reads.
+fn configures(name: &[u8]) -> bool {
+    matches!(name, b"POOL_SIZE" | b"MAX_ALLOCS" | b"native_executable")
+        || name.starts_with(b"DYNAMIC_MEMORY_")
+}
+
+/// Where the include goes.
+struct Place {
+    offset: usize,
+    text: Vec<u8>,
+    /// An include that should come first but comes after the first use.
+    late: Option<Span>,
+}
+
+impl Place {
+    fn find(unit: &Unit, includes: &[Include], first_use: Option<usize>) -> Self {
+        let lexed = &unit.lexed;
+        let first_function = unit
+            .outline
+            .functions()
+            .filter(|&f| unit.outline.frames[unit.outline.frames[f].parent].kind == FrameKind::File)
+            .filter_map(|f| Some(lexed.tokens.get(unit.outline.frames[f].head)?.start))
+            .min();
+        let limit = first_use
+            .into_iter()
+            .chain(first_function)
+            .min()
+            .unwrap_or(usize::MAX);
+        let mut anchors: Vec<usize> = includes
+            .iter()
+            .filter(|i| i.top_level)
+            .map(|i| i.behind)
+            .collect();
+        for define in &unit.defines {
+            let directive = &lexed.directives[define.directive];
+            if configures(&define.name) && !unit.conditionals.is_dead(directive.start) {
+                anchors.push(behind(unit, directive).0);
+            }
+        }
+        let anchor = anchors.into_iter().filter(|&a| a <= limit).max();
+        let late = includes
+            .iter()
+            .find(|i| i.top_level && must_precede(&i.name) && i.behind > limit)
+            .map(|i| i.span);
+        let newline = newline(lexed.source);
+        let line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
+        let (offset, text) = match anchor {
+            // The last line has no line ending: the include brings one before it.
+            Some(anchor) if !ends_line(lexed.source, anchor) => (anchor, [newline, &line].concat()),
+            Some(anchor) => (anchor, [&line, newline].concat()),
+            None => top(unit, &line, newline),
+        };
+        Self { offset, text, late }
+    }
+}
+
+/// The place for an include in a file that has none: behind the opening comment and the include
+/// guard, before everything else.
+fn top(unit: &Unit, line: &[u8], newline: &[u8]) -> (usize, Vec<u8>) {
+    let lexed = &unit.lexed;
+    let guard = unit.conditionals.groups.first().filter(|g| g.guard);
+    let mut skip = guard.map_or(0, |g| g.arms[0].directive + 2);
+    while lexed.directives.get(skip).is_some_and(|d| {
+        d.before == 0
+            && matches!(lexed.inner_of(d), [pragma, once, ..]
+                if lexed.is_ident(pragma, "pragma") && lexed.is_ident(once, "once"))
+    }) {
+        skip += 1;
+    }
+    if let Some(last) = skip.checked_sub(1).map(|d| &lexed.directives[d]) {
+        let offset = line_behind(lexed, last.end);
+        let blank = if ends_line(lexed.source, offset) {
+            [line, newline].concat()
+        } else {
+            [newline, line].concat()
+        };
+        return (offset, blank);
+    }
+    let directive = lexed.directives.first().map(|d| d.start);
+    let token = lexed.tokens.first().map(|t| t.start);
+    let first = directive
+        .into_iter()
+        .chain(token)
+        .min()
+        .unwrap_or(lexed.source.len());
+    let start = memchr::memrchr2(b'\n', b'\r', &lexed.source[..first]).map_or(0, |n| n + 1);
+    let start = if start == 0 && lexed.source.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        start
+    };
+    // Where a comment ends on the same line, the include starts a line of its own behind it.
+    if lexed
+        .comments
+        .iter()
+        .any(|c| c.start <= start && start < c.end)
+    {
+        return (first, [newline, line, newline].concat());
+    }
+    (start, [line, newline, newline].concat())
+}
+
+fn ends_line(source: &[u8], offset: usize) -> bool {
+    matches!(source[..offset].last(), Some(b'\n' | b'\r'))
+}
+
+/// The line ending of a file: that of its first line.
+pub fn newline(source: &[u8]) -> &'static [u8] {
+    match memchr::memchr2(b'\n', b'\r', source) {
+        Some(at) if source[at] == b'\r' && source.get(at + 1) == Some(&b'\n') => b"\r\n",
+        Some(at) if source[at] == b'\r' => b"\r",
+        _ => b"\n",
+    }
+}
+
+/// Drops `<stdlib.h>` and `<malloc.h>` where nothing of them is used any more. With `-target bpf`
+/// they often do not even compile.
+fn drop_c_library(
+    unit: &Unit,
+    includes: &[Include],
+    need: Need,
+    edits: &mut Vec<Edit>,
+    notices: &mut Vec<Notice>,
+) {
+    for include in includes {
+        if include.name != "stdlib.h" && include.name != "malloc.h" {
+            continue;
+        }
+        let why = if need.leftover {
+            Some("a function of it is still referred to".to_owned())
+        } else if let Some(name) = still_used(unit) {
+            Some(format!("`{name}` of it is used"))
+        } else if include.conditional {
+            Some("it stands in a conditional".to_owned())
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            notices.push(Notice {
+                span: include.span,
+                rule: Rule::KeptInclude,
+                severity: Severity::Note,
+                message: format!("<{}> stays: {why}", include.name),
+                help: Some(
+                    "with `-target bpf` it compiles only where 32-bit libc headers are".into(),
+                ),
+            });
+            continue;
+        }
+        let source = unit.source();
+        let start = memchr::memrchr2(b'\n', b'\r', &source[..include.span.start])
+            .map_or(0, |newline| newline + 1);
+        let bom = start == 0 && source.starts_with(b"\xef\xbb\xbf");
+        edits.push(Edit {
+            span: Span::new(if bom { 3 } else { start }, include.behind),
+            text: Vec::new(),
+            kind: EditKind::DropInclude,
+            reason: format!("nothing of <{}> is used any more", include.name),
+        });
+    }
+}
+
+/// The first name of `<stdlib.h>` or `<malloc.h>`, other than the allocator's, that the file uses.
+fn still_used(unit: &Unit) -> Option<String> {
+    let lexed = &unit.lexed;
+    let used = |tokens: &[super::lexer::Token]| {
+        let mut member = false;
+        tokens.iter().find_map(|token| {
+            let named = token.kind == Kind::Ident && !member;
+            member = token.is(op(".")) || token.is(op("->"));
+            let text = lexed.text(token);
+            let name = std::str::from_utf8(&text).ok()?;
+            (named && NAMES.binary_search(&name).is_ok()).then(|| name.to_owned())
+        })
+    };
+    used(&lexed.tokens).or_else(|| {
+        // The name of a header is a string here, so `#include <malloc.h>` is no use of `malloc`.
+        used(&lexed.inner)
+    })
+}
+
+/// What `<stdlib.h>` and `<malloc.h>` declare beside the functions that are replaced, `NULL` and
+/// `size_t`; sorted.
+const NAMES: [&str; 118] = [
+    "EXIT_FAILURE",
+    "EXIT_SUCCESS",
+    "MB_CUR_MAX",
+    "RAND_MAX",
+    "WEXITSTATUS",
+    "WIFEXITED",
+    "WIFSIGNALED",
+    "WIFSTOPPED",
+    "WNOHANG",
+    "WSTOPSIG",
+    "WTERMSIG",
+    "WUNTRACED",
+    "_Exit",
+    "a64l",
+    "abort",
+    "abs",
+    "alloca",
+    "arc4random",
+    "arc4random_buf",
+    "arc4random_uniform",
+    "at_quick_exit",
+    "atexit",
+    "atof",
+    "atoi",
+    "atol",
+    "atoll",
+    "bsearch",
+    "canonicalize_file_name",
+    "cfree",
+    "clearenv",
+    "div",
+    "div_t",
+    "drand48",
+    "ecvt",
+    "ecvt_r",
+    "erand48",
+    "exit",
+    "fcvt",
+    "fcvt_r",
+    "gcvt",
+    "getenv",
+    "getloadavg",
+    "getpt",
+    "getsubopt",
+    "grantpt",
+    "initstate",
+    "jrand48",
+    "l64a",
+    "labs",
+    "lcong48",
+    "ldiv",
+    "ldiv_t",
+    "llabs",
+    "lldiv",
+    "lldiv_t",
+    "lrand48",
+    "mallinfo",
+    "mallinfo2",
+    "malloc_info",
+    "malloc_stats",
+    "malloc_trim",
+    "mallopt",
+    "mblen",
+    "mbstowcs",
+    "mbtowc",
+    "memalign",
+    "mkdtemp",
+    "mkostemp",
+    "mkostemps",
+    "mkstemp",
+    "mkstemps",
+    "mktemp",
+    "mrand48",
+    "nrand48",
+    "on_exit",
+    "posix_openpt",
+    "ptsname",
+    "ptsname_r",
+    "putenv",
+    "pvalloc",
+    "qecvt",
+    "qfcvt",
+    "qgcvt",
+    "qsort",
+    "qsort_r",
+    "quick_exit",
+    "rand",
+    "rand_r",
+    "random",
+    "random_r",
+    "realpath",
+    "rpmatch",
+    "secure_getenv",
+    "seed48",
+    "setenv",
+    "setstate",
+    "srand",
+    "srand48",
+    "srandom",
+    "strfromd",
+    "strfromf",
+    "strfroml",
+    "strtod",
+    "strtof",
+    "strtol",
+    "strtold",
+    "strtoll",
+    "strtoq",
+    "strtoul",
+    "strtoull",
+    "strtouq",
+    "system",
+    "unlockpt",
+    "unsetenv",
+    "valloc",
+    "wchar_t",
+    "wcstombs",
+    "wctomb",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted() {
+        assert!(NAMES.is_sorted());
+    }
 }

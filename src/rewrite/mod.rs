@@ -63,8 +63,37 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Option
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    let edits = found.sites.iter().map(call_edit).collect();
-    Plan::new(edits, found.notices).unwrap_or_default()
+    let mut edits: Vec<Edit> = found.sites.iter().map(call_edit).collect();
+    let mut notices = found.notices;
+    let need = include::Need {
+        first_use: found
+            .sites
+            .iter()
+            .find(|s| s.directive.is_none())
+            .map(|s| s.span.start),
+        used: !edits.is_empty(),
+        provided: headers.iter().any(|header| provides(header, project)),
+        leftover: found.leftover,
+    };
+    let (includes, kept) = include::plan(&unit, need);
+    edits.extend(includes);
+    notices.extend(kept);
+    Plan::new(edits, notices).unwrap_or_default()
+}
+
+/// Whether a file that includes this header gets the allocator's header with it: it includes it
+/// already, or will once it is rewritten in the same run.
+fn provides(header: &headers::HeaderInfo, project: &dyn Project) -> bool {
+    if header.provides {
+        return true;
+    }
+    if !header.allocates || !project.rewritten(&header.path) {
+        return false;
+    }
+    let lexed = lexer::lex(&header.bytes);
+    let headers = headers::reachable(&header.path, &lexed, project);
+    let unit = unit::Unit::new(&header.path, lexed, &headers, project);
+    !sites::find(&unit).sites.is_empty()
 }
 
 /// The edit that turns a call into one of the replacement: an insertion, so that line splices and

@@ -62,7 +62,7 @@ impl Finder<'_, '_> {
     fn file(&mut self) {
         let unit = self.unit;
         let stream = Stream::of_file(&unit.lexed, &unit.outline);
-        let names: Vec<(usize, Alloc)> = (0..stream.len())
+        let names: Vec<(usize, Alloc)> = (0..stream.count())
             .filter(|&i| stream.is_ident(i) && !unit.outline.dead[i])
             .filter_map(|i| Some((i, Alloc::named(&stream.word(i))?)))
             .collect();
@@ -174,15 +174,11 @@ impl Finder<'_, '_> {
             }
             frame = outline.frames[frame].parent;
         }
-        while matches!(
+        if matches!(
             outline.frames[frame].kind,
             FrameKind::Paren | FrameKind::Bracket
         ) {
             // A parameter of a prototype or of a function pointer: no scope to speak of.
-            let parent = outline.frames[frame].parent;
-            if parent == frame {
-                break;
-            }
             return;
         }
         self.shadows.push(Shadow {
@@ -355,7 +351,7 @@ impl Finder<'_, '_> {
             }
             let body = define.body(&unit.lexed);
             let stream = Stream::of_body(&unit.lexed, body);
-            for index in 0..stream.len() {
+            for index in 0..stream.count() {
                 if !stream.is_ident(index) {
                     continue;
                 }
@@ -389,8 +385,8 @@ impl Finder<'_, '_> {
         if stream.is(prev, op("#")) {
             return;
         }
-        let whole = stream.len() == 1
-            || (stream.len() == 3 && stream.is(prev, op("(")) && stream.is(next, op(")")));
+        let whole = stream.count() == 1
+            || (stream.count() == 3 && stream.is(prev, op("(")) && stream.is(next, op(")")));
         // `#define malloc malloc` says that the function exists; `#define malloc my_malloc` is
         // seen where it is used.
         if whole && define.name == name.name().as_bytes() {
@@ -549,7 +545,7 @@ fn commas(stream: &Stream, open: usize, index: usize) -> usize {
 /// The last token of the statement behind the bracket that ends a `for` head at `close`.
 fn end_of_statement(stream: &Stream, close: usize) -> usize {
     let mut at = close + 1;
-    while at < stream.len() {
+    while at < stream.count() {
         let token = stream.token(at);
         if token.is(op(";")) || token.is(op("}")) {
             return at;
@@ -562,5 +558,5 @@ fn end_of_statement(stream: &Stream, close: usize) -> usize {
         }
         at += 1;
     }
-    stream.len()
+    stream.count()
 }

@@ -61,7 +61,7 @@ impl<'a> Stream<'a> {
     }
 
     /// The number of tokens.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.tokens.len()
     }
 
