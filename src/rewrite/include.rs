@@ -210,12 +210,14 @@ fn top(unit: &Unit, line: &[u8], newline: &[u8]) -> (usize, Vec<u8>) {
     }
     if let Some(last) = skip.checked_sub(1).map(|d| &lexed.directives[d]) {
         let offset = line_behind(lexed, last.end);
-        let blank = if ends_line(lexed.source, offset) {
-            [line, newline].concat()
-        } else {
-            [newline, line].concat()
+        if !ends_line(lexed.source, offset) {
+            return (offset, [newline, line].concat());
+        }
+        // A blank line on both sides, whether or not there is one already.
+        return match line_ending(lexed.source, offset) {
+            Some(behind) => (behind, [line, newline, newline].concat()),
+            None => (offset, [newline, line, newline, newline].concat()),
         };
-        return (offset, blank);
     }
     let directive = lexed.directives.first().map(|d| d.start);
     let token = lexed.tokens.first().map(|t| t.start);

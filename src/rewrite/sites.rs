@@ -196,7 +196,7 @@ impl Finder<'_, '_> {
             Role::OtherNameSpace | Role::Declared | Role::Enumerator => {}
             Role::Prototype => {
                 if let Some(origin) = self.unit.own_definition(name) {
-                    self.own(span, name, &origin);
+                    self.own(span, name, name, &origin);
                 }
             }
             Role::AttributeArgument => self.person(
@@ -229,21 +229,35 @@ impl Finder<'_, '_> {
 
     /// A call or another use of the function, in the file or in the body of a macro.
     fn reference(&mut self, span: Span, name: Alloc, role: Role, directive: Option<usize>) {
-        if let Some(origin) = self.unit.own_definition(name) {
-            self.own(span, name, &origin);
-            return;
+        // Blocks of another allocator must not reach ours, nor the other way round: where the
+        // program has a `malloc` or `free` of its own, the rest of the family stays with it.
+        for lead in [name, Alloc::Malloc, Alloc::Free] {
+            if let Some(origin) = self.unit.own_definition(lead) {
+                self.own(span, name, lead, &origin);
+                return;
+            }
         }
         let mapping = self.mapping(span, name, role, directive);
+        let mut foreign = None;
         if let Mapping::Always(origin) = mapping {
+            foreign = Some((name, origin));
+        }
+        for lead in [Alloc::Malloc, Alloc::Free] {
+            if let Mapping::Always(origin) = self.mapping(span, lead, role, directive)
+                && !self.unit.mapping().origins[origin].wraps
+            {
+                foreign = foreign.or(Some((lead, origin)));
+            }
+        }
+        if let Some((lead, origin)) = foreign {
             let place = self.unit.origin(origin);
-            self.note(
-                span,
-                Rule::MappedByMacro,
-                format!(
-                    "`{}` is mapped to something else by a macro ({place}); kept",
-                    name.name()
-                ),
-            );
+            let (name, lead) = (name.name(), lead.name());
+            let message = if name == lead {
+                format!("`{name}` is mapped to something else by a macro ({place}); kept")
+            } else {
+                format!("`{name}` is kept, because a macro maps `{lead}` ({place})")
+            };
+            self.note(span, Rule::MappedByMacro, message);
             return;
         }
         if self.unit.is_suppressed(span) {
@@ -489,15 +503,14 @@ impl Finder<'_, '_> {
         }
     }
 
-    fn own(&mut self, span: Span, name: Alloc, place: &str) {
-        self.note(
-            span,
-            Rule::OwnDefinition,
-            format!(
-                "the program defines `{}` itself ({place}); kept",
-                name.name()
-            ),
-        );
+    fn own(&mut self, span: Span, name: Alloc, lead: Alloc, place: &str) {
+        let (name, lead) = (name.name(), lead.name());
+        let message = if name == lead {
+            format!("the program defines `{name}` itself ({place}); kept")
+        } else {
+            format!("`{name}` is kept, because the program defines `{lead}` itself ({place})")
+        };
+        self.note(span, Rule::OwnDefinition, message);
     }
 
     fn note(&mut self, span: Span, rule: Rule, message: String) {

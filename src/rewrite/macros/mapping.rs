@@ -41,6 +41,8 @@ pub struct Origin {
     pub line: usize,
     /// It has parameters, so the bare name is not mapped.
     pub function_like: bool,
+    /// Its body calls the function itself: it wraps it rather than replacing it.
+    pub wraps: bool,
 }
 
 type State = [Mapping; NAMES];
@@ -155,6 +157,7 @@ impl Walk<'_> {
                         offset: 0,
                         line: 0,
                         function_like,
+                        wraps: false,
                     });
                     Mapping::Always(self.origins.len() - 1)
                 }
@@ -262,6 +265,9 @@ impl Walk<'_> {
             offset,
             line,
             function_like: define.parameters.is_some(),
+            wraps: body
+                .iter()
+                .any(|t| t.kind == Kind::Ident && *lexed.text(t) == *define.name),
         });
         self.state[function as usize] = Mapping::Always(self.origins.len() - 1);
     }
