@@ -1,4 +1,8 @@
 //! The command: everything but the exit code lives in `cli`.
+
+mod cli;
+mod report;
+
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cli::main()
 }

@@ -50,6 +50,30 @@ pub enum EditKind {
 }
 
 impl EditKind {
+    /// Every kind, in the order of this enumeration.
+    pub const ALL: [Self; 5] = [
+        Self::Call,
+        Self::NullCheck,
+        Self::Temporary,
+        Self::Include,
+        Self::DropInclude,
+    ];
+
+    /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Call => {
+                "A call of the C library's allocator becomes one of static_malloc's family."
+            }
+            Self::NullCheck => "A missing NULL check is inserted.",
+            Self::Temporary => {
+                "The result of an allocation moves to a variable that can be checked."
+            }
+            Self::Include => "The header of the allocator is included.",
+            Self::DropInclude => "A C library header of which nothing is used any more goes.",
+        }
+    }
+
     /// The stable name used in machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,45 @@
+//! `bpf-malloc header`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bpf_malloc::heap::{self, HEADER_NAME, OverrideError, Overrides};
+
+use super::args::Header;
+use super::console::Console;
+use super::{exit, replace};
+use crate::report::Fault;
+
+/// Runs the command.
+pub fn run(args: &Header, console: &mut Console) -> ExitCode {
+    let overrides = Overrides {
+        pool_size: args.pool_size,
+        heaps: args.heaps,
+        granule: args.granule,
+        guard: args.guard,
+        spin_lock: args.spin_lock,
+        debug: args.debug,
+        min_kernel: args.min_kernel,
+    };
+    let done = text(&overrides).and_then(|text| match &args.output {
+        Some(path) => write(path, text.as_bytes()),
+        None => console.out(text.as_bytes()).and_then(|()| console.flush()),
+    });
+    if let Err(fault) = &done {
+        console.fault(fault);
+    }
+    exit::code(done.is_err(), false)
+}
+
+/// The header with these sizes.
+pub fn text(overrides: &Overrides) -> Result<String, Fault> {
+    let refused = |e: OverrideError| Fault::new("header", e.to_string(), e.help());
+    heap::header(overrides).map_err(refused)
+}
+
+fn write(path: &Path, text: &[u8]) -> Result<(), Fault> {
+    match path.is_dir() {
+        true => replace::create(path, &path.join(HEADER_NAME), text, None),
+        false => replace::create(path, path, text, None),
+    }
+}

@@ -1,0 +1,108 @@
+//! Reading source files, and saying no to what is none.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use bpf_malloc::rewrite;
+
+use crate::report::Fault;
+
+/// A NUL within so many bytes tells a binary file, as in git and grep.
+const BINARY_PROBE: usize = 8 << 10;
+/// A file that a directory holds may be this many times too large before it is refused without a
+/// look at what is in it.
+const LOOK: u64 = 8;
+
+/// How strict to be.
+#[derive(Clone, Copy)]
+pub struct Demand {
+    /// Larger files are refused. Bytes.
+    pub max_size: u64,
+    /// The user named the file. A large file met in a directory is a problem only if it has
+    /// something to rewrite.
+    pub named: bool,
+}
+
+/// Reads a file into `buffer`, which is emptied first. `shown` tells its name for the user.
+pub fn read(
+    path: &Path,
+    shown: impl FnOnce() -> PathBuf,
+    demand: Demand,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    buffer.clear();
+    let limit = match demand.named {
+        true => demand.max_size,
+        false => demand.max_size.saturating_mul(LOOK),
+    };
+    match fill(path, limit, buffer) {
+        Err(error) => Err(unreadable(&shown(), &error)),
+        Ok(length) if length > limit => Err(too_large(&shown(), demand.max_size)),
+        Ok(length) if length > demand.max_size && rewrite::may_matter(buffer) => {
+            Err(too_large(&shown(), demand.max_size))
+        }
+        Ok(_) => check(shown, buffer),
+    }
+}
+
+/// Fills the buffer and tells the file's length, or a length over `limit` and nothing.
+fn fill(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > limit {
+        return Ok(length);
+    }
+    buffer.reserve(length as usize + 1);
+    // What is no regular file tells no length.
+    file.take(limit.saturating_add(1)).read_to_end(buffer)?;
+    Ok(buffer.len() as u64)
+}
+
+/// Refuses what is no text.
+pub fn check(shown: impl FnOnce() -> PathBuf, bytes: &[u8]) -> Result<(), Fault> {
+    let probe = &bytes[..bytes.len().min(BINARY_PROBE)];
+    if memchr::memchr(0, probe).is_none() {
+        return Ok(());
+    }
+    let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    Err(Fault::of(
+        &shown(),
+        "binary",
+        "is not C source: it holds NUL bytes",
+        match wide {
+            true => "it looks like UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`",
+            false => "leave binary files out; `exclude` in bpf-malloc.toml does it for good",
+        },
+    ))
+}
+
+/// Refuses what is larger than a source file ought to be.
+pub fn too_large(shown: &Path, max_size: u64) -> Fault {
+    Fault::of(
+        shown,
+        "too-large",
+        format_args!("is larger than {max_size} bytes and was left alone"),
+        "raise the limit with --max-size if it really is source, or exclude it in bpf-malloc.toml",
+    )
+}
+
+/// Says why a file or directory could not be read.
+pub fn unreadable(shown: &Path, error: &io::Error) -> Fault {
+    let help = match error.kind() {
+        ErrorKind::NotFound => {
+            "check the name; the file may have vanished, or its link be dangling"
+        }
+        ErrorKind::PermissionDenied => {
+            "you have no permission to read it: check its mode and those of the directories above"
+        }
+        ErrorKind::IsADirectory => "give the directory itself as PATH",
+        _ => "check the file and the disk it lies on",
+    };
+    Fault::of(
+        shown,
+        "unreadable",
+        format_args!("cannot be read: {error}"),
+        help,
+    )
+}

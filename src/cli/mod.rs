@@ -1,0 +1,81 @@
+//! The command line: arguments as plain values first, effects after. The only place that reads
+//! and writes files, stdin and stdout.
+
+mod args;
+mod compdb;
+mod console;
+mod exit;
+mod header;
+mod load;
+mod output;
+mod pool;
+mod replace;
+mod rewrite;
+mod scan;
+mod settings;
+mod walk;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::report::Fault;
+use args::{Cli, Command};
+use console::Console;
+
+/// Runs the command and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut console = Console::new(cli.color);
+    match &cli.command {
+        Command::Rewrite(args) => rewrite::run(args, &mut console),
+        Command::Header(args) => header::run(args, &mut console),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);
+            print(&script, &mut console)
+        }
+        Command::Man { page } => match manual(page.as_deref()) {
+            Ok(text) => print(&text, &mut console),
+            Err(fault) => {
+                console.fault(&fault);
+                exit::code(true, false)
+            }
+        },
+    }
+}
+
+fn print(text: &[u8], console: &mut Console) -> ExitCode {
+    let done = console.out(text).and_then(|()| console.flush());
+    if let Err(fault) = &done {
+        console.fault(fault);
+    }
+    exit::code(done.is_err(), false)
+}
+
+/// The manual page of the command or of a subcommand.
+fn manual(page: Option<&str>) -> Result<Vec<u8>, Fault> {
+    // Gives the subcommands their full names.
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    let command = match page {
+        None => command,
+        Some(page) => command.find_subcommand(page).cloned().ok_or_else(|| {
+            Fault::new(
+                "usage",
+                format!("there is no subcommand `{page}`"),
+                format!("the subcommands are {}", names.join(", ")),
+            )
+        })?,
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command)
+        .render(&mut text)
+        .map_err(|error| Fault::new("manual", error.to_string(), "report this as a bug"))?;
+    Ok(text)
+}

@@ -1,0 +1,87 @@
+//! Work on many items by several threads, results in the order of the items.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+/// Calls `work` on every item and `sink` on every result, on the calling thread and in order.
+/// When `sink` breaks off, the items not begun by then are left out.
+pub fn ordered<T: Sync, R: Send>(
+    items: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> R + Sync,
+    mut sink: impl FnMut(R) -> ControlFlow<()>,
+) {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..jobs.min(items.len()) {
+            let sender = sender.clone();
+            let (next, work) = (&next, &work);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { break };
+                    if sender.send((index, work(item))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut due = 0;
+        for (index, result) in receiver {
+            waiting.insert(index, result);
+            while let Some(result) = waiting.remove(&due) {
+                due += 1;
+                if sink(result).is_break() {
+                    return next.store(items.len(), Ordering::Relaxed);
+                }
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_order() {
+        let items: Vec<usize> = (0..500).collect();
+        let mut seen = Vec::new();
+        ordered(
+            &items,
+            4,
+            |&i| i * 2,
+            |r| {
+                seen.push(r);
+                ControlFlow::Continue(())
+            },
+        );
+        assert_eq!(seen, items.iter().map(|i| i * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn stops_early() {
+        let items: Vec<usize> = (0..10_000).collect();
+        let mut count = 0;
+        ordered(
+            &items,
+            2,
+            |&i| i,
+            |_| {
+                count += 1;
+                if count == 3 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
+        assert_eq!(count, 3);
+    }
+}

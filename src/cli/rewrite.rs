@@ -1,0 +1,478 @@
+//! `bpf-malloc rewrite`.
+//!
+//! Three steps: look at all inputs, plan all files, write. Nothing is written before everything
+//! is planned, so that no plan depends on which file came first.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use bpf_malloc::rewrite::{self, CommandLineMacro, Plan};
+
+use super::args::{Format, Rewrite};
+use super::console::Console;
+use super::output::{Headers, Target};
+use super::replace::{self, Fence};
+use super::scan::{self, Candidate, Look};
+use super::settings::Finder;
+use super::walk::Start;
+use super::workspace::{View, Workspace};
+use super::{compdb, exit, load, pool};
+use crate::report::{self, Fault, Mode, Reporter, Style, Tally};
+
+/// Runs the command.
+pub fn run(args: &Rewrite, console: &mut Console) -> ExitCode {
+    let mut faults = Faults::default();
+    let done = prepare(args, console, &mut faults).and_then(|job| job.run(console, &mut faults));
+    let tally = done.unwrap_or_else(|fault| {
+        faults.add(fault, console);
+        Tally::default()
+    });
+    if let Err(fault) = console.flush() {
+        faults.add(fault, console);
+    }
+    let only_shown = args.diff && !args.check;
+    let work = (args.check && tally.changed > 0) || (tally.places > 0 && !only_shown);
+    exit::code(!faults.all.is_empty(), work)
+}
+
+/// What went wrong, told as it happens.
+#[derive(Default)]
+struct Faults {
+    all: Vec<Fault>,
+}
+
+impl Faults {
+    fn add(&mut self, fault: Fault, console: &mut Console) {
+        console.fault(&fault);
+        self.all.push(fault);
+    }
+}
+
+/// A run, in plain values.
+struct Job<'a> {
+    args: &'a Rewrite,
+    mode: Mode,
+    reporter: Reporter,
+    diff_color: bool,
+    starts: Vec<Start>,
+    workspace: Workspace,
+    target: Target,
+    fence: Fence,
+    jobs: usize,
+}
+
+fn prepare<'a>(
+    args: &'a Rewrite,
+    console: &mut Console,
+    faults: &mut Faults,
+) -> Result<Job<'a>, Fault> {
+    let starts = starts(args, console, faults)?;
+    let reads_stdin = starts.iter().any(|s| s.stdin.is_some());
+    let workspace = Workspace::new(&starts, macros(args))?;
+    let mode = match (args.check, args.diff) {
+        (true, _) => Mode::Check,
+        (false, true) => Mode::Diff,
+        (false, false) => Mode::Write,
+    };
+    let target = match &args.output {
+        _ if mode != Mode::Write => Target::Nothing,
+        Some(output) => Target::new(output, &starts, workspace.common())?,
+        None if reads_stdin => Target::Stdout,
+        None => Target::InPlace,
+    };
+    let color = match console_is_report(args) && !matches!(target, Target::Stdout) {
+        true => console.out_color,
+        false => console.err_color,
+    };
+    if mode == Mode::Write {
+        replace::end_between_files()?;
+    }
+    Ok(Job {
+        args,
+        mode,
+        reporter: match args.message_format {
+            Format::Human => Reporter::Human(Style {
+                color,
+                quiet: args.quiet,
+                verbose: args.verbose,
+            }),
+            Format::Json => Reporter::Json,
+            Format::Sarif => Reporter::Sarif,
+            Format::Github => Reporter::Github,
+        },
+        diff_color: console.out_color,
+        starts,
+        workspace,
+        target,
+        fence: Fence::new(args.root.as_deref())?,
+        jobs: match args.jobs {
+            Some(jobs) => jobs.get(),
+            None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        },
+    })
+}
+
+/// Reports for people go to stderr, those for programs to stdout.
+fn console_is_report(args: &Rewrite) -> bool {
+    args.message_format != Format::Human
+}
+
+fn macros(args: &Rewrite) -> Vec<CommandLineMacro> {
+    let defined = args.defines.iter().map(|text| compdb::define(text));
+    let undefined = args.undefines.iter().map(|name| CommandLineMacro {
+        name: name.clone(),
+        value: None,
+    });
+    defined.chain(undefined).collect()
+}
+
+/// The inputs that exist. Those that do not are told, and the rest goes on.
+fn starts(args: &Rewrite, console: &mut Console, faults: &mut Faults) -> Result<Vec<Start>, Fault> {
+    let usage = |message: &str, help: &str| Err(Fault::new("usage", message, help));
+    let stdin = Path::new("-");
+    if args.paths.is_empty() {
+        return usage(
+            "no files given",
+            "name files or directories, as in `bpf-malloc rewrite src/`, or - to read from stdin; \
+             add --diff to look before anything is written",
+        );
+    }
+    if args.paths.len() > 1 && args.paths.iter().any(|p| p == stdin) {
+        return usage(
+            "- stands alone",
+            "run the command twice: with - and with the files",
+        );
+    }
+    if args.stdin_filename.is_some() && args.paths[0] != stdin {
+        return usage(
+            "--stdin-filename is for input from stdin",
+            "give - as PATH, or leave the option out",
+        );
+    }
+    let mut finder = Finder::new(args);
+    if args.paths[0] == stdin {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|error| load::unreadable(Path::new("<stdin>"), &error))?;
+        return Ok(vec![Start::stdin(
+            bytes,
+            args.stdin_filename.as_deref(),
+            &mut finder,
+        )?]);
+    }
+    let mut starts = Vec::with_capacity(args.paths.len());
+    for path in &args.paths {
+        match Start::path(path, &mut finder) {
+            Ok(start) => starts.push(start),
+            // Wrong settings are wrong for everything.
+            Err(fault) if fault.code == "settings" => return Err(fault),
+            Err(fault) => faults.add(fault, console),
+        }
+    }
+    Ok(starts)
+}
+
+/// What became of one file.
+struct Outcome {
+    index: usize,
+    tally: Tally,
+    report: Vec<u8>,
+    diff: Option<Vec<u8>>,
+    result: Result<Change, Fault>,
+}
+
+/// What is to be written.
+enum Change {
+    /// Nothing, or a copy of the file as it is.
+    None,
+    /// The file as it was, and its edits.
+    Edited(Vec<u8>, Plan),
+}
+
+impl Job<'_> {
+    fn run(&self, console: &mut Console, faults: &mut Faults) -> Result<Tally, Fault> {
+        let output = match &self.target {
+            Target::Mirror { dir, .. } => Some(replace::settle(dir)),
+            _ => None,
+        };
+        let copies = matches!(
+            self.target,
+            Target::File(_) | Target::Mirror { .. } | Target::Stdout
+        );
+        let scan = scan::scan(&Look {
+            starts: &self.starts,
+            workspace: &self.workspace,
+            output: output.as_deref(),
+            all: copies,
+            jobs: self.jobs,
+        });
+        for fault in scan.faults {
+            faults.add(fault, console);
+        }
+        let mattering = scan.candidates.iter().filter(|c| c.matters);
+        let view = View {
+            workspace: &self.workspace,
+            rewritten: mattering.map(|c| &*c.found.real).collect::<HashSet<_>>(),
+            facts: scan.facts,
+        };
+        let mut tally = Tally {
+            seen: scan.seen,
+            ..Tally::default()
+        };
+        let mut changes = Vec::new();
+        self.plan(
+            &scan.candidates,
+            &view,
+            console,
+            faults,
+            |index, outcome, change| {
+                tally.add(&outcome);
+                changes.push((index, change));
+            },
+        )?;
+        for fault in self.workspace.take_faults() {
+            faults.add(fault, console);
+        }
+        self.write(&scan.candidates, changes, console, faults)?;
+        let mut end = Vec::new();
+        let _ = self.reporter.end(&tally, self.mode, &faults.all, &mut end);
+        let filter = matches!(self.target, Target::Stdout) && !self.args.verbose;
+        if !(filter && self.args.message_format == Format::Human) {
+            self.report(&end, console)?;
+        }
+        Ok(tally)
+    }
+
+    /// Plans all candidates and reports on them in order.
+    fn plan(
+        &self,
+        candidates: &[Candidate],
+        view: &View,
+        console: &mut Console,
+        faults: &mut Faults,
+        mut changed: impl FnMut(usize, Tally, Change),
+    ) -> Result<(), Fault> {
+        let mut begin = Vec::new();
+        let _ = self.reporter.begin(&mut begin);
+        self.report(&begin, console)?;
+        let indices: Vec<usize> = (0..candidates.len()).collect();
+        let mut trouble = None;
+        let mut first = true;
+        pool::ordered(
+            &indices,
+            self.jobs,
+            |&index| self.plan_one(index, &candidates[index], view),
+            |outcome| {
+                let shown = &candidates[outcome.index].shown;
+                let told = self.tell(shown, &outcome, &mut first, console);
+                match outcome.result {
+                    Ok(change) => changed(outcome.index, outcome.tally, change),
+                    Err(fault) => faults.add(fault, console),
+                }
+                match told {
+                    Err(fault) => {
+                        trouble = Some(fault);
+                        ControlFlow::Break(())
+                    }
+                    // With nobody to read the report, only writing makes sense.
+                    Ok(()) if console.closed() && self.mode == Mode::Diff => ControlFlow::Break(()),
+                    Ok(()) => ControlFlow::Continue(()),
+                }
+            },
+        );
+        trouble.map_or(Ok(()), Err)
+    }
+
+    fn plan_one(&self, index: usize, candidate: &Candidate, view: &View) -> Outcome {
+        let mut outcome = Outcome {
+            index,
+            tally: Tally::default(),
+            report: Vec::new(),
+            diff: None,
+            result: Ok(Change::None),
+        };
+        if !candidate.matters {
+            return outcome;
+        }
+        let start = &self.starts[candidate.found.start];
+        let mut buffer = Vec::new();
+        let source = match scan::read(start, &candidate.found, &mut buffer) {
+            Ok(source) => source,
+            Err(fault) => {
+                outcome.result = Err(fault);
+                return outcome;
+            }
+        };
+        let plan = rewrite::plan(&candidate.found.real, source, view, &start.settings.options);
+        outcome.tally = Tally::of(&plan);
+        if plan.edits().is_empty() && plan.notices().is_empty() {
+            return outcome;
+        }
+        if self.args.diff && plan.changes() {
+            outcome.diff = Some(self.diff(&candidate.found.real, source, &plan.apply(source)));
+        }
+        let file = report::File {
+            path: &candidate.shown,
+            source,
+            plan: &plan,
+        };
+        outcome.report = self
+            .reporter
+            .file(&file, self.mode, outcome.diff.as_deref());
+        if plan.changes() && self.mode == Mode::Write {
+            outcome.result = Ok(Change::Edited(source.to_owned(), plan));
+        }
+        outcome
+    }
+
+    fn diff(&self, real: &Path, old: &[u8], new: &[u8]) -> Vec<u8> {
+        let color = self.diff_color && !self.reporter.is_document();
+        let mut diff = Vec::new();
+        // Writing to memory does not fail.
+        let _ = report::write_diff(&relative(real), old, new, color, &mut diff);
+        diff
+    }
+
+    /// Tells what was found in one file.
+    fn tell(
+        &self,
+        shown: &Path,
+        outcome: &Outcome,
+        first: &mut bool,
+        console: &mut Console,
+    ) -> Result<(), Fault> {
+        let changes = outcome.tally.changed > 0;
+        if !self.reporter.is_document() {
+            match &outcome.diff {
+                Some(diff) => console.out(diff)?,
+                None if changes && self.mode == Mode::Check && self.names_files() => {
+                    use std::os::unix::ffi::OsStrExt;
+                    console.out(&[shown.as_os_str().as_bytes(), b"\n"].concat())?;
+                }
+                None => {}
+            }
+        }
+        if outcome.report.is_empty() {
+            return Ok(());
+        }
+        if !std::mem::take(first) {
+            let mut between = Vec::new();
+            let _ = self.reporter.between(&mut between);
+            self.report(&between, console)?;
+        }
+        self.report(&outcome.report, console)
+    }
+
+    fn names_files(&self) -> bool {
+        matches!(self.reporter, Reporter::Human(style) if !style.quiet)
+    }
+
+    /// Writes a part of the report to where it goes: reports for people to stderr; others to
+    /// stdout, unless that takes the rewritten source.
+    fn report(&self, bytes: &[u8], console: &mut Console) -> Result<(), Fault> {
+        if console_is_report(self.args) && !matches!(self.target, Target::Stdout) {
+            console.out(bytes)
+        } else {
+            console.err(bytes);
+            Ok(())
+        }
+    }
+
+    /// Writes the results.
+    fn write(
+        &self,
+        candidates: &[Candidate],
+        changes: Vec<(usize, Change)>,
+        console: &mut Console,
+        faults: &mut Faults,
+    ) -> Result<(), Fault> {
+        let mut headers = Headers::default();
+        let mut out = Ok(());
+        pool::ordered(
+            &changes,
+            self.jobs,
+            |(index, change)| self.write_one(&candidates[*index], change),
+            |written| {
+                match written {
+                    Ok(None) => {}
+                    Ok(Some(written)) => match written.path {
+                        None => out = console.out(&written.text),
+                        Some((shown, path)) => {
+                            let settings = &self.starts[written.start].settings;
+                            if settings.emit_header {
+                                headers.note(&shown, &path, &written.text, settings.header);
+                            }
+                        }
+                    },
+                    Err(fault) => faults.add(fault, console),
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        headers.write(&self.fence, |fault| faults.add(fault, console));
+        out
+    }
+
+    fn write_one(&self, candidate: &Candidate, change: &Change) -> Result<Option<Written>, Fault> {
+        let start = &self.starts[candidate.found.start];
+        let mut buffer = Vec::new();
+        let (old, new) = match change {
+            Change::Edited(source, plan) => (Some(source), plan.apply(source)),
+            Change::None if matches!(self.target, Target::Nothing) => return Ok(None),
+            Change::None
+                if matches!(self.target, Target::InPlace) && !start.settings.emit_header =>
+            {
+                return Ok(None);
+            }
+            Change::None => (
+                None,
+                scan::read(start, &candidate.found, &mut buffer)?.to_owned(),
+            ),
+        };
+        let path = self.target.path(start, &candidate.found);
+        if let Some((shown, path)) = &path {
+            self.fence.check(shown, path)?;
+            match (&self.target, old) {
+                (Target::InPlace, Some(old)) => replace::replace(shown, path, old, &new)?,
+                (Target::InPlace, None) => {}
+                _ => {
+                    let origin = match start.stdin {
+                        Some(_) => None,
+                        None => fs::metadata(&candidate.found.real).ok(),
+                    };
+                    replace::create(shown, path, &new, origin.as_ref())?;
+                }
+            }
+        }
+        Ok(Some(Written {
+            start: candidate.found.start,
+            path,
+            text: new,
+        }))
+    }
+}
+
+/// A result that was written, or is for stdout.
+struct Written {
+    start: usize,
+    path: Option<(PathBuf, PathBuf)>,
+    text: Vec<u8>,
+}
+
+/// A file's name in a diff: from the current directory, so that `git apply` finds it there. It is
+/// that of the file itself, not of a link to it: git does not follow links.
+fn relative(real: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(fs::canonicalize);
+    let inner = here.ok().and_then(|here| real.strip_prefix(here).ok());
+    inner
+        .or(real.strip_prefix("/").ok())
+        .unwrap_or(real)
+        .to_owned()
+}

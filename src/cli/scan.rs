@@ -1,0 +1,170 @@
+//! The first look at all inputs: which of them matter, and what the others need to know of them.
+
+use std::collections::HashSet;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+use bpf_malloc::heap::HEADER_NAME;
+use bpf_malloc::rewrite::{self, Facts};
+
+use super::load::{self, Demand};
+use super::walk::{self, Found, Start};
+use super::workspace::{View, Workspace};
+use crate::report::Fault;
+
+/// Files handed to a thread at once.
+const BATCH: usize = 64;
+/// Batches that may wait.
+const WAITING: usize = 64;
+
+/// An input that there is something to do with.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Where it is.
+    pub found: Found,
+    /// Its name for the user.
+    pub shown: PathBuf,
+    /// It may hold something to rewrite. Others are only copied.
+    pub matters: bool,
+}
+
+/// What the first look brought.
+#[derive(Default)]
+pub struct Scan {
+    /// In the order of the command line, then of their names.
+    pub candidates: Vec<Candidate>,
+    /// What their functions do with blocks.
+    pub facts: Facts,
+    /// What could not be read, by name.
+    pub faults: Vec<Fault>,
+    /// How many files were looked at.
+    pub seen: usize,
+}
+
+/// How to look.
+pub struct Look<'a> {
+    /// The inputs.
+    pub starts: &'a [Start],
+    /// What is around them.
+    pub workspace: &'a Workspace,
+    /// Where the run writes to: no input.
+    pub output: Option<&'a Path>,
+    /// Keep the files that do not matter too.
+    pub all: bool,
+    /// How many threads work.
+    pub jobs: usize,
+}
+
+/// Looks at all inputs.
+pub fn scan(look: &Look) -> Scan {
+    let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
+    let receiver = Mutex::new(receiver);
+    let mut scan = thread::scope(|scope| {
+        let workers: Vec<_> = (0..look.jobs)
+            .map(|_| scope.spawn(|| work(look, &receiver)))
+            .collect();
+        let mut scan = Scan::default();
+        let mut batch = Vec::with_capacity(BATCH);
+        for (index, start) in look.starts.iter().enumerate() {
+            let found = |found| {
+                batch.push(found);
+                if batch.len() == BATCH {
+                    // The workers live until the sender is dropped.
+                    let _ = sender.send(mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                }
+            };
+            walk::walk(index, start, look.output, found, |f| scan.faults.push(f));
+        }
+        let _ = sender.send(batch);
+        drop(sender);
+        for worker in workers {
+            let part = worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            scan.candidates.extend(part.candidates);
+            scan.faults.extend(part.faults);
+            scan.facts.merge(part.facts);
+            scan.seen += part.seen;
+        }
+        scan
+    });
+    scan.candidates
+        .sort_by(|a, b| (a.found.start, &a.found.inner).cmp(&(b.found.start, &b.found.inner)));
+    let mut known = HashSet::new();
+    scan.candidates
+        .retain(|c| known.insert(c.found.real.clone()));
+    scan.faults.sort_by(|a, b| a.path.cmp(&b.path));
+    scan.faults
+        .dedup_by(|a, b| a.path.is_some() && a.message == b.message);
+    scan
+}
+
+fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Scan {
+    let view = View {
+        workspace: look.workspace,
+        rewritten: HashSet::new(),
+        facts: Facts::default(),
+    };
+    let mut scan = Scan::default();
+    let mut buffer = Vec::new();
+    loop {
+        let batch = receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        let Ok(batch) = batch else { return scan };
+        scan.seen += batch.len();
+        for found in batch {
+            let start = &look.starts[found.start];
+            let matters = match read(start, &found, &mut buffer) {
+                Ok(bytes) => {
+                    let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
+                    if matters {
+                        scan.facts.merge(rewrite::facts(&found.real, bytes, &view));
+                    }
+                    matters
+                }
+                Err(fault) => {
+                    scan.faults.push(fault);
+                    continue;
+                }
+            };
+            if matters || look.all {
+                scan.candidates.push(Candidate {
+                    shown: found.shown(start),
+                    found,
+                    matters,
+                });
+            }
+        }
+    }
+}
+
+/// The bytes of an input, read into `buffer` unless they came from stdin.
+pub fn read<'a>(
+    start: &'a Start,
+    found: &Found,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], Fault> {
+    let max_size = start.settings.max_size;
+    if let Some(bytes) = &start.stdin {
+        load::check(|| start.shown.clone(), bytes)?;
+        return match bytes.len() as u64 > max_size {
+            true => Err(load::too_large(&start.shown, max_size)),
+            false => Ok(bytes),
+        };
+    }
+    let demand = Demand {
+        max_size,
+        named: found.inner.as_os_str().is_empty(),
+    };
+    load::read(&found.real, || found.shown(start), demand, buffer)?;
+    Ok(buffer)
+}
+
+/// The allocator itself is never rewritten.
+fn is_header(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == HEADER_NAME)
+}

@@ -1,0 +1,241 @@
+//! Settings: what the command line says, else `bpf-malloc.toml`, else the default.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bpf_malloc::heap::Overrides;
+use bpf_malloc::rewrite::{OnNull, Options};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use serde::Deserialize;
+
+use super::args::{self, Rewrite};
+use crate::report::Fault;
+
+/// The name of the settings file.
+pub const CONFIG_NAME: &str = "bpf-malloc.toml";
+const DEFAULT_EXT: [&str; 2] = ["c", "h"];
+/// 8 MiB: twice the largest `vmlinux.h`, and no C file written by hand comes near it.
+const DEFAULT_MAX_SIZE: u64 = 8 << 20;
+
+/// The settings file, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Config {
+    on_null: Option<OnNullText>,
+    ext: Option<Vec<String>>,
+    #[serde(default)]
+    exclude: Vec<String>,
+    #[serde(default)]
+    include_dirs: Vec<PathBuf>,
+    compile_commands: Option<PathBuf>,
+    emit_header: Option<bool>,
+    max_size: Option<Size>,
+    #[serde(default)]
+    header: HeaderConfig,
+}
+
+/// The table `[header]`: what `--emit-header` writes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct HeaderConfig {
+    pool_size: Option<u64>,
+    heaps: Option<u32>,
+    granule: Option<u32>,
+    guard: Option<u64>,
+    spin_lock: bool,
+    debug: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct OnNullText(OnNull);
+
+impl TryFrom<String> for OnNullText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        args::on_null(&text).map(Self)
+    }
+}
+
+/// A size: a number of bytes, or text with a suffix.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+/// What to do with one of the inputs.
+#[derive(Debug)]
+pub struct Settings {
+    /// For the library.
+    pub options: Options,
+    /// File endings looked at in directories, with the dot.
+    pub endings: Vec<String>,
+    /// What is left out in directories.
+    pub exclude: Gitignore,
+    /// Directories with headers of the project, absolute.
+    pub include_dirs: Vec<PathBuf>,
+    /// The compilation database, if one was named.
+    pub compile_commands: Option<PathBuf>,
+    /// Write the header beside the output.
+    pub emit_header: bool,
+    /// Larger files are refused. Bytes.
+    pub max_size: u64,
+    /// The sizes in that header.
+    pub header: Overrides,
+}
+
+impl Settings {
+    /// Whether a file of a directory is looked at.
+    pub fn takes(&self, name: &std::ffi::OsStr) -> bool {
+        use std::os::unix::ffi::OsStrExt;
+        let name = name.as_bytes();
+        let ends = |ending: &String| name.len() > ending.len() && name.ends_with(ending.as_bytes());
+        self.endings.iter().any(ends)
+    }
+}
+
+/// Finds the settings of inputs, reading each settings file once.
+pub struct Finder<'a> {
+    args: &'a Rewrite,
+    known: Vec<(Option<PathBuf>, Arc<Settings>)>,
+}
+
+impl<'a> Finder<'a> {
+    /// For these arguments.
+    pub fn new(args: &'a Rewrite) -> Self {
+        Self {
+            args,
+            known: Vec::new(),
+        }
+    }
+
+    /// The settings of the input in the directory `dir` (absolute).
+    pub fn find(&mut self, dir: &Path) -> Result<Arc<Settings>, Fault> {
+        let file = match (&self.args.config, self.args.no_config) {
+            (Some(file), _) => Some(file.clone()),
+            (None, true) => None,
+            (None, false) => dir
+                .ancestors()
+                .map(|dir| dir.join(CONFIG_NAME))
+                .find(|file| file.is_file()),
+        };
+        if let Some((_, settings)) = self.known.iter().find(|(known, _)| *known == file) {
+            return Ok(Arc::clone(settings));
+        }
+        let (config, base) = match &file {
+            Some(file) => {
+                let base = fs::canonicalize(file)
+                    .ok()
+                    .and_then(|f| f.parent().map(Path::to_owned));
+                (read(file)?, base.unwrap_or_default())
+            }
+            None => (Config::default(), dir.to_owned()),
+        };
+        let settings = Arc::new(merge(self.args, config, &base, file.as_deref())?);
+        self.known.push((file, Arc::clone(&settings)));
+        Ok(settings)
+    }
+}
+
+fn read(file: &Path) -> Result<Config, Fault> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Fault::of(
+            file,
+            "settings",
+            format_args!("cannot read the settings: {error}"),
+            "give an existing file to --config, or leave it out",
+        )
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error
+            .span()
+            .map(|span| 1 + text[..span.start].matches('\n').count())
+            .unwrap_or(1);
+        let message = format!("line {line}: {}", error.message().trim_end());
+        let fault = Fault::of(
+            file,
+            "settings",
+            message,
+            "`bpf-malloc rewrite --help` lists the settings and what they can be",
+        );
+        match error.span() {
+            Some(span) => fault.at(file, &text, span),
+            None => fault,
+        }
+    })
+}
+
+fn merge(
+    args: &Rewrite,
+    config: Config,
+    base: &Path,
+    file: Option<&Path>,
+) -> Result<Settings, Fault> {
+    let wrong = |what: String| {
+        let name = file.unwrap_or(Path::new(CONFIG_NAME));
+        Fault::of(name, "settings", what, "correct the line in the settings")
+    };
+    let mut exclude = GitignoreBuilder::new(base);
+    for pattern in &config.exclude {
+        exclude
+            .add_line(None, pattern)
+            .map_err(|error| wrong(format!("exclude: {error}")))?;
+    }
+    let max_size = match config.max_size {
+        None => DEFAULT_MAX_SIZE,
+        Some(Size::Bytes(bytes)) => bytes,
+        Some(Size::Text(text)) => {
+            args::size(&text).map_err(|error| wrong(format!("max-size: {error}")))?
+        }
+    };
+    let endings = match (&args.ext, config.ext) {
+        (Some(list), _) => list.clone(),
+        (None, Some(list)) => list,
+        (None, None) => DEFAULT_EXT.map(str::to_owned).into(),
+    };
+    let mut include_dirs = args
+        .include_dirs
+        .iter()
+        .map(|d| absolute(d))
+        .collect::<Vec<_>>();
+    include_dirs.extend(config.include_dirs.iter().map(|dir| base.join(dir)));
+    let on_null = args.on_null.clone().or(config.on_null.map(|text| text.0));
+    Ok(Settings {
+        options: Options {
+            on_null: on_null.unwrap_or_default(),
+        },
+        endings: endings
+            .iter()
+            .map(|e| e.trim().trim_start_matches("*.").trim_start_matches('.'))
+            .filter(|e| !e.is_empty())
+            .map(|e| format!(".{e}"))
+            .collect(),
+        exclude: exclude
+            .build()
+            .map_err(|error| wrong(format!("exclude: {error}")))?,
+        include_dirs,
+        compile_commands: args
+            .compile_commands
+            .clone()
+            .or(config.compile_commands.map(|path| base.join(path))),
+        emit_header: args.emit_header || config.emit_header.unwrap_or(false),
+        max_size: args.max_size.unwrap_or(max_size),
+        header: Overrides {
+            pool_size: config.header.pool_size,
+            heaps: config.header.heaps,
+            granule: config.header.granule,
+            guard: config.header.guard,
+            spin_lock: config.header.spin_lock,
+            debug: config.header.debug,
+            min_kernel: None,
+        },
+    })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,254 @@
+//! From the paths on the command line to files.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use walkdir::{DirEntry, WalkDir};
+
+use super::load;
+use super::settings::{Finder, Settings};
+use crate::report::Fault;
+
+/// One PATH of the command line.
+#[derive(Debug)]
+pub struct Start {
+    /// As the user wrote it.
+    pub shown: PathBuf,
+    /// Absolute, without symbolic links.
+    pub real: PathBuf,
+    /// It is a directory.
+    pub is_dir: bool,
+    /// What to do with it.
+    pub settings: Arc<Settings>,
+    /// What stdin held, if this stands for it.
+    pub stdin: Option<Vec<u8>>,
+}
+
+impl Start {
+    /// A file or a directory.
+    pub fn path(shown: &Path, finder: &mut Finder) -> Result<Self, Fault> {
+        let found = fs::canonicalize(shown).and_then(|real| Ok((fs::metadata(&real)?, real)));
+        let (metadata, real) = found.map_err(|error| load::unreadable(shown, &error))?;
+        let is_dir = metadata.is_dir();
+        let dir = if is_dir { Some(&*real) } else { real.parent() };
+        Ok(Self {
+            shown: tidy(shown),
+            settings: finder.find(dir.unwrap_or(&real))?,
+            real,
+            is_dir,
+            stdin: None,
+        })
+    }
+
+    /// What stdin held, under the name that it stands for.
+    pub fn stdin(bytes: Vec<u8>, name: Option<&Path>, finder: &mut Finder) -> Result<Self, Fault> {
+        let shown = name.unwrap_or(Path::new("<stdin>"));
+        let absolute =
+            std::path::absolute(shown).map_err(|error| load::unreadable(shown, &error))?;
+        let dir = absolute.parent().unwrap_or(&absolute);
+        let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+        Ok(Self {
+            shown: tidy(shown),
+            settings: finder.find(&dir)?,
+            real: dir.join(shown.file_name().unwrap_or(shown.as_os_str())),
+            is_dir: false,
+            stdin: Some(bytes),
+        })
+    }
+
+    /// The directory that it is, or lies in.
+    pub fn dir(&self) -> &Path {
+        match self.is_dir {
+            true => &self.real,
+            false => self.real.parent().unwrap_or(&self.real),
+        }
+    }
+}
+
+/// A file to look at.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The index of its [`Start`].
+    pub start: usize,
+    /// Its path in the start's directory; empty for the start itself.
+    pub inner: PathBuf,
+    /// Absolute, without symbolic links.
+    pub real: PathBuf,
+}
+
+impl Found {
+    /// Its name for the user.
+    pub fn shown(&self, start: &Start) -> PathBuf {
+        shown(&start.shown, &self.inner)
+    }
+}
+
+fn shown(start: &Path, inner: &Path) -> PathBuf {
+    match inner.as_os_str().is_empty() {
+        true => start.to_owned(),
+        false => tidy(&start.join(inner)),
+    }
+}
+
+/// A path without a leading `./`.
+fn tidy(path: &Path) -> PathBuf {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+        _ => path.to_owned(),
+    }
+}
+
+/// Calls `found` for the files of a start in any order, `fault` for what could not be read.
+/// `output`, where the run writes to, is no input.
+pub fn walk(
+    index: usize,
+    start: &Start,
+    output: Option<&Path>,
+    mut found: impl FnMut(Found),
+    mut fault: impl FnMut(Fault),
+) {
+    if !start.is_dir {
+        return found(Found {
+            start: index,
+            inner: PathBuf::new(),
+            real: start.real.clone(),
+        });
+    }
+    let mut ignores = Ignores::above(&start.real);
+    let settings = &start.settings;
+    let walker = WalkDir::new(&start.real).into_iter().filter_entry(|entry| {
+        let is_dir = entry.file_type().is_dir();
+        if entry.depth() == 0 {
+            ignores.enter(entry);
+            return true;
+        }
+        let hidden = entry.file_name().as_bytes().starts_with(b".");
+        if hidden || !(is_dir || settings.takes(entry.file_name())) {
+            return false;
+        }
+        ignores.leave(entry.depth());
+        let path = entry.path();
+        if output == Some(path)
+            || ignores.ignored(path, is_dir)
+            || settings.exclude.matched(path, is_dir).is_ignore()
+        {
+            return false;
+        }
+        if is_dir {
+            ignores.enter(entry);
+        }
+        true
+    });
+    for entry in walker {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(&start.real);
+                let inner = path.strip_prefix(&start.real).unwrap_or(path);
+                let shown = shown(&start.shown, inner);
+                let other = || io::Error::other("the directory cannot be read");
+                fault(load::unreadable(
+                    &shown,
+                    &error.into_io_error().unwrap_or_else(other),
+                ));
+                continue;
+            }
+        };
+        let file_type = entry.file_type();
+        if !file_type.is_file() && !file_type.is_symlink() {
+            continue;
+        }
+        let path = entry.into_path();
+        let inner = path.strip_prefix(&start.real).unwrap_or(&path).to_owned();
+        let real = match file_type.is_symlink() {
+            false => path,
+            // A link to a directory is not entered: what it holds is reached on its own path, or
+            // is none of what the user named.
+            true => match fs::canonicalize(&path).and_then(|p| Ok((fs::metadata(&p)?, p))) {
+                Ok((metadata, real)) if metadata.is_file() => real,
+                Ok(_) => continue,
+                Err(error) => {
+                    fault(load::unreadable(&shown(&start.shown, &inner), &error));
+                    continue;
+                }
+            },
+        };
+        found(Found {
+            start: index,
+            inner,
+            real,
+        });
+    }
+}
+
+/// The .gitignore files in force, from the outermost to the innermost.
+struct Ignores {
+    layers: Vec<(usize, Gitignore)>,
+}
+
+impl Ignores {
+    /// Those above a directory, up to the top of its repository; none outside of a repository.
+    fn above(dir: &Path) -> Self {
+        let mut layers = Vec::new();
+        let mut above: Vec<&Path> = dir.ancestors().collect();
+        if let Some(top) = above.iter().position(|dir| dir.join(".git").exists()) {
+            above.truncate(top + 1);
+            let (global, _) = Gitignore::global();
+            layers.push((0, global));
+            let mut exclude = GitignoreBuilder::new(above[top]);
+            exclude.add(above[top].join(".git/info/exclude"));
+            layers.extend(exclude.build().map(|layer| (0, layer)));
+            // The directory itself comes with the walk.
+            for dir in above[1..].iter().rev() {
+                layers.push((0, Gitignore::new(dir.join(".gitignore")).0));
+            }
+        }
+        layers.retain(|(_, layer)| !layer.is_empty());
+        Self { layers }
+    }
+
+    fn enter(&mut self, dir: &DirEntry) {
+        let path = dir.path().join(".gitignore");
+        if path.exists() {
+            let (layer, _) = Gitignore::new(path);
+            // 0 is for layers above the walk: they stay.
+            self.layers.push((dir.depth() + 1, layer));
+        }
+    }
+
+    /// Drops the layers of directories that an entry at `depth` is not in.
+    fn leave(&mut self, depth: usize) {
+        while self.layers.last().is_some_and(|(layer, _)| *layer > depth) {
+            self.layers.pop();
+        }
+    }
+
+    fn ignored(&self, path: &Path, is_dir: bool) -> bool {
+        for (_, layer) in self.layers.iter().rev() {
+            match layer.matched(path, is_dir) {
+                Match::None => {}
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leading_dot_goes() {
+        assert_eq!(tidy(Path::new("./a/b.c")), Path::new("a/b.c"));
+        assert_eq!(tidy(Path::new(".")), Path::new("."));
+        assert_eq!(shown(Path::new("."), Path::new("a.c")), Path::new("a.c"));
+        assert_eq!(shown(Path::new("d"), Path::new("a.c")), Path::new("d/a.c"));
+    }
+}

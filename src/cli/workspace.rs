@@ -1,0 +1,338 @@
+//! What a rewrite may know of the rest of the project: headers, compiler flags, other inputs.
+//!
+//! Every answer is kept, since a header is asked for once per file that includes it. What has
+//! been read stays what it was, even when the run rewrites it.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs;
+use std::hash::Hash;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bpf_malloc::heap::HEADER_NAME;
+use bpf_malloc::rewrite::{self, CommandLineMacro, Facts, Header, Project};
+
+use super::compdb::{self, Database, Flags};
+use super::load::{self, Demand};
+use super::settings::CONFIG_NAME;
+use super::walk::Start;
+use crate::report::Fault;
+
+/// Headers kept in memory, in bytes. More are read anew each time.
+const KEPT: usize = 96 << 20;
+/// Headers here are the system's, whatever is included from where.
+const SYSTEM: [&str; 4] = ["/usr/include", "/usr/local/include", "/usr/lib", "/lib"];
+
+/// A map that many threads fill.
+struct Cache<K, V>(RwLock<HashMap<K, V>>);
+
+impl<K: Eq + Hash, V: Clone> Cache<K, V> {
+    fn new() -> Self {
+        Self(RwLock::new(HashMap::new()))
+    }
+
+    fn peek(&self, key: &K) -> Option<V> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).cloned()
+    }
+
+    fn get<Q>(&self, key: &Q, owned: impl FnOnce(&Q) -> K, make: impl FnOnce() -> V) -> V
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = known.get(key) {
+            return value.clone();
+        }
+        drop(known);
+        // Not under the lock: finding out may ask for other entries. Two threads may do so at
+        // the same time and find the same.
+        let value = make();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(owned(key)).or_insert(value).clone()
+    }
+}
+
+type Names = Cache<String, Option<Arc<Path>>>;
+
+/// What the files of one directory mean by the names of headers.
+struct Place {
+    quoted: Names,
+    angled: Names,
+}
+
+/// The files around the inputs.
+pub struct Workspace {
+    /// The directory that holds all inputs: the project where nothing else marks one.
+    common: PathBuf,
+    /// What the command line and the settings say, for every file.
+    own: Flags,
+    database: Option<Arc<Database>>,
+    max_size: u64,
+    roots: Cache<PathBuf, Arc<Path>>,
+    listings: Cache<PathBuf, Arc<HashSet<OsString>>>,
+    /// By flags (the address of what the database holds), then by directory.
+    places: Cache<usize, Arc<Cache<PathBuf, Arc<Place>>>>,
+    contents: Cache<Arc<Path>, Option<Arc<[u8]>>>,
+    kept: AtomicUsize,
+    nearest: Cache<PathBuf, Option<Arc<Database>>>,
+    faults: Mutex<Vec<Fault>>,
+    /// What the library has found out about the headers.
+    infos: rewrite::Cache,
+}
+
+impl Workspace {
+    /// Around these inputs. `macros` are those of the command line.
+    pub fn new(starts: &[Start], macros: Vec<CommandLineMacro>) -> Result<Self, Fault> {
+        let mut own = Flags {
+            macros,
+            ..Flags::default()
+        };
+        let mut database = None;
+        let mut max_size = 0;
+        for start in starts {
+            let settings = &start.settings;
+            for dir in &settings.include_dirs {
+                if !own.dirs.contains(dir) {
+                    own.dirs.push(dir.clone());
+                }
+            }
+            if let (None, Some(path)) = (&database, &settings.compile_commands) {
+                database = Some(Arc::new(Database::read(path)?));
+            }
+            max_size = max_size.max(settings.max_size);
+        }
+        Ok(Self {
+            common: common(starts.iter().map(Start::dir)),
+            own,
+            database,
+            max_size,
+            roots: Cache::new(),
+            listings: Cache::new(),
+            places: Cache::new(),
+            contents: Cache::new(),
+            kept: AtomicUsize::new(0),
+            nearest: Cache::new(),
+            faults: Mutex::new(Vec::new()),
+            infos: rewrite::Cache::default(),
+        })
+    }
+
+    /// The directory that holds all inputs.
+    pub fn common(&self) -> &Path {
+        &self.common
+    }
+
+    /// What went wrong with files that nobody named.
+    pub fn take_faults(&self) -> Vec<Fault> {
+        std::mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
+        let dir = from.parent()?;
+        let flags = self.flags(from);
+        let key = flags.as_ref().map_or(0, |f| Arc::as_ptr(f) as usize);
+        let places = self.places.get(&key, |k| *k, || Arc::new(Cache::new()));
+        let place = places.get(dir, Path::to_owned, || {
+            Arc::new(Place {
+                quoted: Cache::new(),
+                angled: Cache::new(),
+            })
+        });
+        let names = if angled { &place.angled } else { &place.quoted };
+        let path = names.get(name, str::to_owned, || {
+            self.resolve(dir, name, angled, flags.as_deref())
+        })?;
+        Some(Header {
+            bytes: self.content(&path)?,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Searches for a header as the compiler would; beyond that, since its `-I` are not always
+    /// known, in the directories above and in their `include`, up to the project's root.
+    fn resolve(
+        &self,
+        dir: &Path,
+        name: &str,
+        angled: bool,
+        flags: Option<&Flags>,
+    ) -> Option<Arc<Path>> {
+        if Path::new(name).file_name()? == HEADER_NAME {
+            return None;
+        }
+        if !angled && let Some(found) = self.probe(dir, name) {
+            return Some(found);
+        }
+        let given = flags.map_or(&[][..], |f| &f.dirs);
+        for dir in self.own.dirs.iter().chain(given) {
+            if !is_system(dir)
+                && let Some(found) = self.probe(dir, name)
+            {
+                return Some(found);
+            }
+        }
+        let root = self.root(dir);
+        for dir in dir.ancestors() {
+            let found = self.probe(dir, name);
+            if let Some(found) = found.or_else(|| self.probe(&dir.join("include"), name)) {
+                return Some(found);
+            }
+            if *dir == *root {
+                break;
+            }
+        }
+        None
+    }
+
+    /// The file `name` in a directory. One listing of the directory answers most questions
+    /// without asking the file system again.
+    fn probe(&self, dir: &Path, name: &str) -> Option<Arc<Path>> {
+        let name = Path::new(name);
+        if let Component::Normal(first) = name.components().next()? {
+            let listing = self.listings.get(dir, Path::to_owned, || {
+                let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+                Arc::new(entries.map(|entry| entry.file_name()).collect())
+            });
+            if !listing.contains(first) {
+                return None;
+            }
+        }
+        let real = fs::canonicalize(dir.join(name)).ok()?;
+        (real.is_file() && !is_system(&real)).then(|| real.into())
+    }
+
+    fn content(&self, path: &Arc<Path>) -> Option<Arc<[u8]>> {
+        if let Some(content) = self.contents.peek(path) {
+            return content;
+        }
+        let demand = Demand {
+            max_size: self.max_size,
+            named: true,
+        };
+        let mut bytes = Vec::new();
+        let content: Option<Arc<[u8]>> =
+            load::read(path, || path.to_path_buf(), demand, &mut bytes)
+                .ok()
+                .map(|_| bytes.into());
+        let length = content.as_ref().map_or(0, |c| c.len());
+        if self.kept.fetch_add(length, Ordering::Relaxed) + length > KEPT {
+            self.kept.fetch_sub(length, Ordering::Relaxed);
+            return content;
+        }
+        self.contents.get(path, Arc::clone, || content)
+    }
+
+    /// How the compiler is called for a file, as far as a database says so.
+    fn flags(&self, path: &Path) -> Option<Arc<Flags>> {
+        let database = match &self.database {
+            Some(database) => Arc::clone(database),
+            None => self.nearest_database(path.parent()?)?,
+        };
+        Some(Arc::clone(database.flags(path)))
+    }
+
+    fn nearest_database(&self, dir: &Path) -> Option<Arc<Database>> {
+        self.nearest.get(dir, Path::to_owned, || {
+            for file in [dir.join(compdb::NAME), dir.join("build").join(compdb::NAME)] {
+                if file.is_file() {
+                    return match Database::read(&file) {
+                        Ok(database) => Some(Arc::new(database)),
+                        Err(fault) => {
+                            let mut faults =
+                                self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+                            if !faults.iter().any(|f| f.path == fault.path) {
+                                faults.push(fault);
+                            }
+                            None
+                        }
+                    };
+                }
+            }
+            self.nearest_database(dir.parent()?)
+        })
+    }
+
+    /// The root of the project that a directory belongs to.
+    fn root(&self, dir: &Path) -> Arc<Path> {
+        self.roots.get(dir, Path::to_owned, || {
+            let with = |name: &str| dir.ancestors().find(|dir| dir.join(name).exists());
+            let marked = with(".git")
+                .or_else(|| with(compdb::NAME))
+                .or_else(|| with(CONFIG_NAME));
+            match marked {
+                Some(root) => root.into(),
+                // Inputs that have nothing in common but the file system are projects of their own.
+                None if self.common.parent().is_some() && dir.starts_with(&self.common) => {
+                    self.common.as_path().into()
+                }
+                None => dir.into(),
+            }
+        })
+    }
+}
+
+/// The deepest directory that holds all of `dirs`.
+fn common<'a>(mut dirs: impl Iterator<Item = &'a Path>) -> PathBuf {
+    let mut common = dirs.next().unwrap_or(Path::new("")).to_owned();
+    for dir in dirs {
+        while !dir.starts_with(&common) && common.pop() {}
+    }
+    common
+}
+
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|dir| path.starts_with(dir))
+}
+
+/// A workspace together with what is known of the other inputs.
+pub struct View<'a> {
+    /// The files around.
+    pub workspace: &'a Workspace,
+    /// The inputs that may be rewritten.
+    pub rewritten: HashSet<&'a Path>,
+    /// What their functions do with blocks.
+    pub facts: Facts,
+}
+
+impl Project for View<'_> {
+    fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
+        self.workspace.header(from, name, angled)
+    }
+
+    fn rewritten(&self, path: &Path) -> bool {
+        self.rewritten.contains(path)
+    }
+
+    fn command_line(&self, path: &Path) -> Vec<CommandLineMacro> {
+        let flags = self.workspace.flags(path);
+        let given = flags.iter().flat_map(|f| &f.macros);
+        given.chain(&self.workspace.own.macros).cloned().collect()
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn cache(&self) -> &rewrite::Cache {
+        &self.workspace.infos
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_directory() {
+        let dirs = ["/a/b/c", "/a/b/d/e", "/a/b"].map(Path::new);
+        assert_eq!(common(dirs.into_iter()), Path::new("/a/b"));
+        assert_eq!(
+            common(["/a", "/b"].map(Path::new).into_iter()),
+            Path::new("/")
+        );
+    }
+}

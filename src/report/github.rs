@@ -1,0 +1,91 @@
+//! Annotations of GitHub Actions: workflow commands on stdout.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use bpf_malloc::rewrite::{Severity, Span};
+
+use super::lines::Lines;
+use super::{Fault, File, Mode};
+
+/// Renders the annotations of one file. With `--check`, a file that would change is an error at
+/// its first edit: GitHub shows only a few annotations per step.
+pub fn file(file: &File, mode: Mode) -> Vec<u8> {
+    let mut out = String::new();
+    let lines = Lines::new(file.source);
+    let path = property(&file.path.to_string_lossy());
+    if mode == Mode::Check
+        && let Some(first) = file.plan.edits().first()
+    {
+        let place = place(&lines, first.span);
+        let message = data(&format!(
+            "{} (edits in this file: {}); run `bpf-malloc rewrite` on it",
+            first.reason,
+            file.plan.edits().len()
+        ));
+        let title = first.kind.name();
+        let _ = writeln!(out, "::error file={path},{place},title={title}::{message}");
+    }
+    for notice in file.plan.notices() {
+        let command = match notice.severity {
+            Severity::Note => "notice",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let mut text = notice.message.clone();
+        if let Some(help) = &notice.help {
+            let _ = write!(text, "\n{help}");
+        }
+        let (place, title) = (place(&lines, notice.span), notice.rule.name());
+        let text = data(&text);
+        let _ = writeln!(out, "::{command} file={path},{place},title={title}::{text}");
+    }
+    out.into_bytes()
+}
+
+/// Writes the faults.
+pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
+    for fault in faults {
+        let file = match &fault.path {
+            Some(path) => format!("file={},", property(&path.to_string_lossy())),
+            None => String::new(),
+        };
+        let text = data(&format!("{}\n{}", fault.message, fault.help));
+        writeln!(out, "::error {file}title={}::{text}", fault.code)?;
+    }
+    Ok(())
+}
+
+fn place(lines: &Lines, span: Span) -> String {
+    let (start, end) = (lines.position(span.start), lines.position(span.end));
+    match start.line == end.line {
+        true => format!(
+            "line={},col={},endColumn={}",
+            start.line, start.column, end.column
+        ),
+        false => format!("line={},endLine={}", start.line, end.line),
+    }
+}
+
+/// Escapes the message of a command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Escapes a property of a command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes() {
+        assert_eq!(data("50%\nof: a,b"), "50%25%0Aof: a,b");
+        assert_eq!(property("a:b,c%.c"), "a%3Ab%2Cc%25.c");
+    }
+}
