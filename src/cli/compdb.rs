@@ -104,7 +104,12 @@ pub fn parse(words: &[String], directory: &Path) -> Flags {
         } else if let Some(dir) = value("-isystem").or_else(|| value("-idirafter")) {
             system.push(directory.join(dir));
         } else if let Some(file) = value("-include").or_else(|| value("-imacros")) {
-            flags.forced.push(file);
+            // The compiler looks where it runs first, then where quotes look.
+            let here = directory.join(&file);
+            flags.forced.push(match here.is_file() {
+                true => here.to_string_lossy().into_owned(),
+                false => file,
+            });
         } else if let Some(dir) = value("-I") {
             flags.dirs.push(directory.join(dir));
         } else if let Some(text) = value("-D") {

@@ -313,6 +313,11 @@ impl Project for View<'_> {
         given.chain(&self.workspace.own.macros).cloned().collect()
     }
 
+    fn forced_includes(&self, path: &Path) -> Vec<String> {
+        let flags = self.workspace.flags(path);
+        flags.map_or_else(Vec::new, |flags| flags.forced.clone())
+    }
+
     fn facts(&self) -> &Facts {
         &self.facts
     }

@@ -174,6 +174,9 @@ pub fn reachable(from: &Path, lexed: &Lexed, project: &dyn Project) -> Vec<Arc<H
         seen: HashSet::from([from.to_path_buf()]),
         found: Vec::new(),
     };
+    for name in project.forced_includes(from) {
+        search.visit(from, &name, false, 0);
+    }
     for (name, angled) in includes(lexed) {
         search.visit(from, &name, angled, 0);
     }

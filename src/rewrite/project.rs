@@ -81,6 +81,11 @@ pub trait Project: Sync {
     /// (`None` for `-DNAME`), or an undefinition where `undef` is set.
     fn command_line(&self, path: &Path) -> Vec<CommandLineMacro>;
 
+    /// Headers that the compiler's command line includes before a file (`-include`), in order.
+    fn forced_includes(&self, _path: &Path) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is known of functions in other files of the same run.
     fn facts(&self) -> &Facts;
 

@@ -72,6 +72,11 @@ impl MappingWalk {
         for given in project.command_line(path) {
             walk.command_line(&given.name, given.value.as_deref());
         }
+        if follow {
+            for name in project.forced_includes(path) {
+                walk.include(path, &name, false, 0);
+            }
+        }
         walk.events.push((0, walk.state));
         walk.file(lexed, path, 0);
         Self {
