@@ -1,5 +1,6 @@
 //! Reports for people.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -7,7 +8,7 @@ use bpf_malloc::rewrite::{Edit, Notice, Severity};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::excerpt::Excerpt;
-use super::lines::Lines;
+use super::lines::{self, Lines};
 use super::{File, Mode, Tally};
 
 /// How much to say, and how.
@@ -28,7 +29,7 @@ struct Finding<'a> {
     code: &'static str,
     severity: miette::Severity,
     message: &'a str,
-    help: Option<&'a str>,
+    help: Option<Cow<'a, str>>,
 }
 
 impl fmt::Display for Finding<'_> {
@@ -49,7 +50,8 @@ impl Diagnostic for Finding<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.map(|h| Box::new(h) as Box<dyn fmt::Display>)
+        let help = self.help.as_deref()?;
+        Some(Box::new(help))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -89,7 +91,7 @@ pub fn file(file: &File, style: Style) -> Vec<u8> {
             code: edit.kind.name(),
             severity: miette::Severity::Advice,
             message: &edit.reason,
-            help: None,
+            help: Some(effect(edit).into()),
         };
         findings.push((edit.span, finding));
     }
@@ -103,7 +105,7 @@ pub fn file(file: &File, style: Style) -> Vec<u8> {
                 Severity::Error => miette::Severity::Error,
             },
             message: &notice.message,
-            help: notice.help.as_deref(),
+            help: notice.help.as_deref().map(Cow::from),
         };
         findings.push((notice.span, finding));
     }
@@ -112,6 +114,16 @@ pub fn file(file: &File, style: Style) -> Vec<u8> {
         out += &render(finding, style.color);
     }
     out.into_bytes()
+}
+
+/// What an edit does to the text.
+fn effect(edit: &Edit) -> String {
+    let text = lines::text(&edit.text);
+    match (edit.span.is_empty(), text.trim()) {
+        (true, text) => format!("inserts `{text}`"),
+        (false, "") => "removes it".to_owned(),
+        (false, text) => format!("replaces it by `{text}`"),
+    }
 }
 
 /// Renders one diagnostic.
