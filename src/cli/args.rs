@@ -8,6 +8,8 @@ use bpf_malloc::rewrite::OnNull;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::verify::{self, Verify};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or nothing to do
@@ -60,6 +62,9 @@ pub enum Command {
     Rewrite(Box<Rewrite>),
     /// Print or write dynamic_memory.h, the allocator that rewritten programs include.
     Header(Header),
+    /// Ask the running kernel's verifier for its verdict on sources and objects.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(Box<Verify>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -13,6 +13,7 @@ mod replace;
 mod rewrite;
 mod scan;
 mod settings;
+mod verify;
 mod walk;
 mod workspace;
 
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
     match &cli.command {
         Command::Rewrite(args) => rewrite::run(args, &mut console),
         Command::Header(args) => header::run(args, &mut console),
+        Command::Verify(args) => verify::run(args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);

@@ -123,7 +123,8 @@ fn console_is_report(args: &Rewrite) -> bool {
     args.message_format != Format::Human
 }
 
-fn macros(args: &Rewrite) -> Vec<CommandLineMacro> {
+/// The macros of the command line, in its order: definitions, then what is undefined.
+pub fn macros(args: &Rewrite) -> Vec<CommandLineMacro> {
     let defined = args.defines.iter().map(|text| compdb::define(text));
     let undefined = args.undefines.iter().map(|name| CommandLineMacro {
         name: name.clone(),

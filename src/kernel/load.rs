@@ -175,10 +175,14 @@ impl ObjectFile {
             path: path.to_owned(),
             source,
         })?;
+        Ok(Self::named_after(path, bytes))
+    }
+
+    /// Takes the bytes of an object that has, or could have, the file name of `path`.
+    pub fn named_after(path: &Path, bytes: Vec<u8>) -> Self {
         let file = path.file_name().unwrap_or(path.as_os_str());
         let file = file.to_string_lossy();
-        let stem = file.split('.').next().unwrap_or_default();
-        Ok(Self::from_bytes(stem, bytes))
+        Self::from_bytes(file.split('.').next().unwrap_or_default(), bytes)
     }
 
     /// Takes the bytes of an object. libbpf puts `name`, cut to 15 bytes, before the names of the

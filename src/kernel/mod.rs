@@ -5,12 +5,14 @@
 //! * [`run`] runs loaded programs with `BPF_PROG_TEST_RUN` and names their return values.
 //! * [`verdict`] reads verifier logs: figures of accepted programs, reasons of refused ones. Pure.
 //! * [`compile`] finds clang and compiles sources, some of them replaced in memory.
+//! * [`explain`] says what a refusal means and what to do about it. Pure.
 //! * [`privilege`] says what is missing when the kernel lets this process load nothing.
 //!
 //! The invariant of this job: nothing is ever attached or pinned, so that judging a program leaves
 //! no trace in the running system once the returned values are dropped.
 
 pub mod compile;
+pub mod explain;
 pub mod load;
 pub mod privilege;
 mod raw;

@@ -56,6 +56,16 @@ pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// One error, at a line of a file if it is known.
+#[cfg(feature = "kernel")]
+pub fn annotation(place: Option<(&std::path::Path, usize)>, title: &str, message: &str) -> String {
+    let place = match place {
+        Some((path, line)) => format!("file={},line={line},", property(&path.to_string_lossy())),
+        None => String::new(),
+    };
+    format!("::error {place}title={title}::{}\n", data(message))
+}
+
 fn place(lines: &Lines, span: Span) -> String {
     let (start, end) = (lines.position(span.start), lines.position(span.end));
     match start.line == end.line {

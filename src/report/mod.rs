@@ -19,7 +19,11 @@ use bpf_malloc::rewrite::{EditKind, Plan, Severity};
 
 pub use diff::write as write_diff;
 pub use fault::Fault;
+#[cfg(feature = "kernel")]
+pub use github::annotation;
 pub use human::Style;
+#[cfg(feature = "kernel")]
+pub use sarif::{SCHEMA as SARIF_SCHEMA, uri};
 
 /// What is reported about one file.
 pub struct File<'a> {

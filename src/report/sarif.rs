@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::lines::Lines;
 use super::{Fault, File, Mode};
 
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// Where the schema of SARIF 2.1.0 is found.
+pub const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// Renders the results of one file, separated by commas.
 pub fn file(file: &File, mode: Mode) -> Vec<u8> {
@@ -140,7 +141,7 @@ fn region(lines: &Lines, span: Span) -> Value {
 }
 
 /// A path as a URI reference: relative where the path is, percent-encoded.
-fn uri(path: &Path) -> String {
+pub fn uri(path: &Path) -> String {
     let mut uri = String::new();
     if path.is_absolute() {
         uri += "file://";

@@ -1,0 +1,27 @@
+# The commands of this repository. CI calls only these.
+#
+#   make demo    rewrite, compile, load and run an XDP program, step by step
+#   make test    every test; what cannot run on this machine is skipped and says why
+#   make check   formatting and lints
+
+CARGO ?= cargo
+BPF_MALLOC := target/debug/bpf-malloc
+
+.PHONY: demo test check install-demo install-test
+
+demo: install-demo
+	$(CARGO) build --quiet --features kernel
+	@tests/setup/demo.sh $(BPF_MALLOC)
+
+test: install-test
+	tests/setup/test.sh
+
+check:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --all-features -- -D warnings
+
+install-demo:
+	@tests/setup/install.sh demo
+
+install-test:
+	@tests/setup/install.sh test

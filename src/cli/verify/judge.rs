@@ -1,0 +1,237 @@
+//! Reads, rewrites, compiles, loads and runs what the command line names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
+use bpf_malloc::kernel::load::{Error as LoadError, Judgement, ObjectFile};
+use bpf_malloc::kernel::privilege;
+use bpf_malloc::kernel::run::{self, RunInput, RunOutput, Support};
+
+use super::refusal::Explained;
+use super::sources::Sources;
+use super::{Verify, report};
+use crate::cli::console::Console;
+use crate::cli::{exit, load};
+use crate::report::Fault;
+
+/// What became of one file.
+pub struct FileReport {
+    /// The file as the command line names it.
+    pub path: PathBuf,
+    /// Its programs in the order of the object, or why there are none.
+    pub programs: Result<Vec<ProgramReport>, Problem>,
+}
+
+/// What became of one program.
+pub struct ProgramReport {
+    /// What the kernel said.
+    pub judgement: Judgement,
+    /// Why it was refused, if it was.
+    pub refusal: Option<Explained>,
+    /// What it returned, with `--run`. `None` if it was refused or its type has no test run.
+    pub output: Option<Result<RunOutput, String>>,
+}
+
+/// Why a file has no verdict by program.
+pub enum Problem {
+    /// It is refused as a whole: it calls what is nowhere defined, or does what BPF cannot.
+    Refused(Explained),
+    /// It could not be judged.
+    Unable(Fault),
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Problem::Unable(fault)
+    }
+}
+
+/// The command.
+pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
+    let done = prepare(arguments).and_then(|mut judge| {
+        let files: Vec<_> = arguments
+            .files
+            .iter()
+            .map(|path| FileReport {
+                path: path.clone(),
+                programs: judge.file(path),
+            })
+            .collect();
+        console.out(&report::render(arguments, &files, console.out_color))?;
+        console.flush()?;
+        Ok(files)
+    });
+    let files = match done {
+        Ok(files) => files,
+        Err(fault) => {
+            console.fault(&fault);
+            return exit::code(true, false);
+        }
+    };
+    for file in &files {
+        if let Err(Problem::Unable(fault)) = &file.programs {
+            console.fault(fault);
+        }
+    }
+    let unable = files.iter().any(|file| match &file.programs {
+        Ok(programs) => programs.iter().any(|p| matches!(p.output, Some(Err(_)))),
+        Err(problem) => matches!(problem, Problem::Unable(_)),
+    });
+    let refused = files.iter().any(|file| match &file.programs {
+        Ok(programs) => programs.iter().any(|p| p.refusal.is_some()),
+        Err(problem) => matches!(problem, Problem::Refused(_)),
+    });
+    exit::code(unable, refused)
+}
+
+fn prepare(arguments: &Verify) -> Result<Judge<'_>, Fault> {
+    privilege::check().map_err(|unable| {
+        Fault::new(
+            "privilege",
+            "the kernel cannot be asked for its verdict",
+            unable.to_string(),
+        )
+    })?;
+    Ok(Judge {
+        arguments,
+        input: run_input(arguments)?,
+        clang: None,
+    })
+}
+
+fn run_input(arguments: &Verify) -> Result<Option<RunInput>, Fault> {
+    if !arguments.run {
+        return Ok(None);
+    }
+    let mut input = RunInput {
+        repeat: arguments.repeat.get(),
+        ..RunInput::default()
+    };
+    if let Some(path) = &arguments.packet {
+        input.packet = fs::read(path).map_err(|error| load::unreadable(path, &error))?;
+        if input.packet.len() < 14 {
+            let length = input.packet.len();
+            return Err(Fault::of(
+                path,
+                "packet",
+                format!("this packet has {length} bytes"),
+                "give one that starts with an Ethernet header: 14 bytes at least",
+            ));
+        }
+    }
+    Ok(Some(input))
+}
+
+struct Judge<'a> {
+    arguments: &'a Verify,
+    input: Option<RunInput>,
+    clang: Option<Clang>,
+}
+
+impl Judge<'_> {
+    fn file(&mut self, path: &Path) -> Result<Vec<ProgramReport>, Problem> {
+        let real = fs::canonicalize(path).map_err(|error| load::unreadable(path, &error))?;
+        let bytes = fs::read(&real).map_err(|error| load::unreadable(path, &error))?;
+        let (object, sources) = if bytes.starts_with(b"\x7fELF") {
+            let object = ObjectFile::from_path(&real).map_err(|error| unable(path, &error))?;
+            (object, Sources::unchanged())
+        } else {
+            self.compile(path, &real)?
+        };
+        let programs = match object.programs() {
+            Ok(programs) => programs,
+            // What libbpf cannot even open has something missing, and libbpf says what.
+            Err(LoadError::Open { message, .. }) => {
+                return Err(Problem::Refused(Explained::by_libbpf(&message)));
+            }
+            Err(error) => return Err(unable(path, &error).into()),
+        };
+        let mut reports = Vec::new();
+        for program in programs {
+            let judgement = object
+                .judge(&program.name)
+                .map_err(|error| unable(path, &error))?;
+            reports.push(ProgramReport {
+                refusal: Explained::by_kernel(&judgement, &sources),
+                judgement,
+                output: None,
+            });
+        }
+        if let Some(input) = &self.input {
+            run_all(&object, &mut reports, input);
+        }
+        Ok(reports)
+    }
+
+    fn compile(&mut self, path: &Path, real: &Path) -> Result<(ObjectFile, Sources), Problem> {
+        let clang = self.clang()?;
+        let arguments = &self.arguments.clang_arguments;
+        let sources = Sources::rewrite(real, &clang, arguments)?;
+        let compiled = clang.compile(real, &sources.replaced(), &sources.headers(), arguments);
+        match compiled {
+            Ok(bytes) => Ok((ObjectFile::named_after(real, bytes), sources)),
+            Err(CompileError::Clang { message, .. }) => {
+                Err(match Explained::by_clang(&message, &sources) {
+                    Some(explained) => Problem::Refused(explained),
+                    None => Problem::Unable(Fault::of(
+                        path,
+                        "compile",
+                        format!("does not compile\n{}", message.trim_end()),
+                        "see clang's messages; arguments for clang, as -Iinclude, go behind --",
+                    )),
+                })
+            }
+            Err(error) => Err(unable(path, &error).into()),
+        }
+    }
+
+    fn clang(&mut self) -> Result<Clang, Fault> {
+        if let Some(clang) = &self.clang {
+            return Ok(clang.clone());
+        }
+        let found = match &self.arguments.clang {
+            Some(path) => Clang::at(path),
+            None => Clang::newest(),
+        };
+        let clang = found.map_err(|error| {
+            Fault::new("clang", "sources cannot be compiled", error.to_string())
+        })?;
+        self.clang = Some(clang.clone());
+        Ok(clang)
+    }
+}
+
+fn unable(path: &Path, error: &dyn std::error::Error) -> Fault {
+    Fault::of(
+        path,
+        "load",
+        error,
+        "give C sources, or objects that clang made with -target bpf -g",
+    )
+}
+
+/// Runs what was accepted, in the order of the object and on one set of maps, so that a program
+/// sees what an earlier one left there.
+fn run_all(object: &ObjectFile, reports: &mut [ProgramReport], input: &RunInput) {
+    let mut runnable: Vec<(&mut ProgramReport, String)> = reports
+        .iter_mut()
+        .filter_map(|report| {
+            let info = report.judgement.program.as_ref()?;
+            let runs = run::support(info.program_type) != Support::None;
+            let name = info.name.clone();
+            (runs && report.judgement.accepted()).then_some((report, name))
+        })
+        .collect();
+    if runnable.is_empty() {
+        return;
+    }
+    let loaded = object.load_only(|name| runnable.iter().any(|(_, wanted)| wanted == name));
+    for (report, name) in &mut runnable {
+        report.output = Some(match &loaded {
+            Ok(loaded) => loaded.run(name, input).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        });
+    }
+}

@@ -1,0 +1,86 @@
+//! `bpf-malloc verify`: the running kernel's verdict on objects and on sources as they will be
+//! after the rewrite.
+
+#[cfg(feature = "kernel")]
+mod judge;
+#[cfg(feature = "kernel")]
+mod refusal;
+#[cfg(feature = "kernel")]
+mod report;
+#[cfg(feature = "kernel")]
+mod sources;
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::args::Format;
+use super::console::Console;
+#[cfg(not(feature = "kernel"))]
+use crate::report::Fault;
+
+/// The help text behind the options.
+pub const EXAMPLES: &str = "\
+Examples:
+  bpf-malloc verify prog.bpf.c             rewrite in memory, compile, ask the kernel
+  bpf-malloc verify --run prog.bpf.o       run each program once on a 64-byte UDP packet
+  bpf-malloc verify prog.bpf.c -- -Iinclude -DDEBUG
+                                           with arguments for clang
+
+A source is compiled with: -target bpf -mcpu=v3 -O2 -g -fno-builtin, then your arguments.
+Programs are loaded one by one, never attached, and unloaded at the end.
+
+Exit codes:
+  0  every program was accepted
+  1  the kernel refused a program
+  2  something could not be judged: no privilege, no BPF, no clang, an unreadable file, a source
+     that does not compile";
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// C sources, or BPF objects (told apart by their first bytes).
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Run the programs that the kernel can run without attaching them, and show what they return.
+    #[arg(long)]
+    pub run: bool,
+    /// The packet to run on, from its Ethernet header [default: 64 bytes of UDP over IPv4].
+    #[arg(long, value_name = "FILE", requires = "run")]
+    pub packet: Option<PathBuf>,
+    /// How often to run each; the time shown is the mean.
+    #[arg(long, value_name = "N", requires = "run", default_value = "1")]
+    pub repeat: NonZeroU32,
+    /// The clang to compile sources with [default: the newest in PATH].
+    #[arg(long, value_name = "PATH")]
+    pub clang: Option<PathBuf>,
+    /// How to report.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub message_format: Format,
+    /// Show the verifier's log of what is refused.
+    #[arg(long)]
+    pub log: bool,
+    /// Arguments for clang.
+    #[arg(last = true, value_name = "CLANG ARGS")]
+    pub clang_arguments: Vec<OsString>,
+}
+
+/// Does what `arguments` say.
+#[cfg(feature = "kernel")]
+pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
+    judge::run(arguments, console)
+}
+
+/// Says how to get a build that can do it.
+#[cfg(not(feature = "kernel"))]
+pub fn run(_: &Verify, console: &mut Console) -> ExitCode {
+    console.fault(&Fault::new(
+        "kernel",
+        "this bpf-malloc was built without the part that loads programs",
+        "install one that has it: cargo install bpf-malloc --features kernel",
+    ));
+    super::exit::code(true, false)
+}

@@ -1,0 +1,123 @@
+//! A refusal in the user's terms: what it means, what to do, and where in the source.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bpf_malloc::heap::HEADER_NAME;
+use bpf_malloc::kernel::explain::{Kind, classify};
+use bpf_malloc::kernel::load::Judgement;
+use bpf_malloc::kernel::verdict::Refusal;
+
+use super::sources::Sources;
+use crate::report::Fault;
+
+/// Why something was refused.
+pub struct Explained {
+    /// What is wrong.
+    pub kind: Kind,
+    /// What is wrong, in the words of the verifier, libbpf or clang.
+    pub message: String,
+    /// The line to blame, as far as it is known.
+    pub place: Option<Place>,
+}
+
+/// A line of a source, before the rewrite.
+pub struct Place {
+    /// The file, from the current directory where it lies below it.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What the file holds; empty if it cannot be read any more.
+    pub source: String,
+}
+
+impl Place {
+    fn new(path: &Path, line: usize, sources: &Sources) -> Self {
+        let here = std::env::current_dir().and_then(fs::canonicalize);
+        let shown = here.ok().and_then(|here| path.strip_prefix(here).ok());
+        let bytes = fs::read(path).unwrap_or_default();
+        Self {
+            path: shown.unwrap_or(path).to_owned(),
+            line: sources.original_line(path, line),
+            source: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// The offsets of the line in the source, without indentation and line break.
+    pub fn span(&self) -> Option<Range<usize>> {
+        let mut start = 0;
+        for (index, line) in self.source.split_inclusive('\n').enumerate() {
+            if index + 1 == self.line {
+                let text = line.trim_end();
+                let indent = text.len() - text.trim_start().len();
+                return Some(start + indent..start + text.len());
+            }
+            start += line.len();
+        }
+        None
+    }
+}
+
+impl Explained {
+    /// What the kernel says about a program, if it refuses it.
+    pub fn by_kernel(judgement: &Judgement, sources: &Sources) -> Option<Self> {
+        if judgement.accepted() {
+            return None;
+        }
+        let refusal = Refusal::parse(&judgement.log, &judgement.messages);
+        let is_own = |file: &str| !file.ends_with(HEADER_NAME) && !file.starts_with("/usr/");
+        let line = refusal.line(&judgement.lines, is_own);
+        Some(Self {
+            kind: refusal.kind,
+            place: line.map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
+            message: refusal.message,
+        })
+    }
+
+    /// What libbpf says about an object that it does not open.
+    pub fn by_libbpf(message: &str) -> Self {
+        let refusal = Refusal::parse("", message);
+        Self {
+            kind: refusal.kind,
+            message: refusal.message,
+            place: None,
+        }
+    }
+
+    /// What clang says about a source that does what BPF cannot; `None` if the source is merely
+    /// wrong.
+    pub fn by_clang(message: &str, sources: &Sources) -> Option<Self> {
+        let (kind, line) = classify(message);
+        let line = line.filter(|_| kind != Kind::Other)?;
+        // file:line:column: error: what
+        let mut parts = line.splitn(4, ':');
+        let place = parts.next().zip(parts.next().and_then(|n| n.parse().ok()));
+        Some(Self {
+            kind,
+            message: match (&place, parts.nth(1)) {
+                (Some(_), Some(what)) => what.trim().to_owned(),
+                _ => line.to_owned(),
+            },
+            place: place.map(|(file, line)| Place::new(Path::new(file), line, sources)),
+        })
+    }
+
+    /// What it means and what to do.
+    pub fn advice(&self) -> String {
+        format!("{}.\n{}.", self.kind.meaning(), self.kind.help())
+    }
+
+    /// As a diagnostic about `subject`.
+    pub fn fault(&self, subject: &str) -> Fault {
+        let message = format!("{subject} is refused: {}", self.message);
+        let fault = Fault::new(self.kind.name(), message, self.advice());
+        match &self.place {
+            Some(place) => match place.span() {
+                Some(span) => fault.at(&place.path, &place.source, span),
+                None => fault,
+            },
+            None => fault,
+        }
+    }
+}

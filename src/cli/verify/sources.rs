@@ -1,0 +1,229 @@
+//! A source and the headers of its project, rewritten in memory.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::rewrite::{self, Plan};
+use clap::Parser;
+
+use crate::cli::args::{Cli, Command, Rewrite};
+use crate::cli::scan::{self, Look};
+use crate::cli::settings::Finder;
+use crate::cli::walk::Start;
+use crate::cli::workspace::{View, Workspace};
+use crate::cli::{header, rewrite as command};
+use crate::report::Fault;
+
+/// A file that the rewrite changes.
+pub struct Changed {
+    /// Absolute, without symbolic links.
+    pub path: PathBuf,
+    /// As it is on disk.
+    pub before: Vec<u8>,
+    /// What happens to it.
+    pub plan: Plan,
+}
+
+/// A source with what the compiler needs beside it.
+pub struct Sources {
+    /// The files of the project that change.
+    pub changed: Vec<Changed>,
+    /// The allocator with the sizes the project's settings ask for.
+    pub header: String,
+}
+
+impl Sources {
+    /// For an object, which is judged as it is.
+    pub fn unchanged() -> Self {
+        Self {
+            changed: Vec::new(),
+            header: String::new(),
+        }
+    }
+
+    /// Rewrites `source` (absolute) and what it includes.
+    pub fn rewrite(source: &Path, clang: &Clang, arguments: &[OsString]) -> Result<Self, Fault> {
+        let options = options(source, arguments);
+        // The headers are found by the compiler, after the source alone has lost what keeps it
+        // from being preprocessed for BPF: <stdlib.h>, on many systems.
+        let alone = Self::plan(&options, &[source.to_owned()])?;
+        let files = clang.dependencies(source, &alone.replaced(), &alone.headers(), arguments);
+        let mut project: Vec<PathBuf> = files
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|file| std::fs::canonicalize(file).ok())
+            .filter(|file| file.file_name().is_some_and(|name| name != HEADER_NAME))
+            .collect();
+        if project.iter().all(|file| file == source) {
+            return Ok(alone);
+        }
+        project.retain(|file| file != source);
+        project.insert(0, source.to_owned());
+        Self::plan(&options, &project)
+    }
+
+    fn plan(options: &Rewrite, files: &[PathBuf]) -> Result<Self, Fault> {
+        let mut finder = Finder::new(options);
+        let starts = files
+            .iter()
+            .map(|file| Start::path(file, &mut finder))
+            .collect::<Result<Vec<_>, _>>()?;
+        let workspace = Workspace::new(&starts, command::macros(options))?;
+        let scan = scan::scan(&Look {
+            starts: &starts,
+            workspace: &workspace,
+            output: None,
+            all: false,
+            jobs: 1,
+        });
+        if let Some(fault) = scan.faults.into_iter().next() {
+            return Err(fault);
+        }
+        let view = View {
+            workspace: &workspace,
+            rewritten: scan
+                .candidates
+                .iter()
+                .map(|c| &*c.found.real)
+                .collect::<HashSet<_>>(),
+            facts: scan.facts,
+        };
+        let mut changed = Vec::new();
+        let mut buffer = Vec::new();
+        for candidate in &scan.candidates {
+            let start = &starts[candidate.found.start];
+            let before = scan::read(start, &candidate.found, &mut buffer)?;
+            let path = &candidate.found.real;
+            let plan = rewrite::plan(path, before, &view, &start.settings.options);
+            if plan.changes() {
+                changed.push(Changed {
+                    path: path.clone(),
+                    before: before.to_owned(),
+                    plan,
+                });
+            }
+        }
+        let header = match starts.first() {
+            Some(start) => header::text(&start.settings.header)?,
+            None => HEADER.to_owned(),
+        };
+        Ok(Self { changed, header })
+    }
+
+    /// The changed files as the compiler is to see them.
+    pub fn replaced(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let after = |file: &Changed| (file.path.clone(), file.plan.apply(&file.before));
+        self.changed.iter().map(after).collect()
+    }
+
+    /// Headers the compiler finds besides those of the project.
+    pub fn headers(&self) -> [(&str, &str); 1] {
+        [(HEADER_NAME, &self.header)]
+    }
+
+    /// The line of a file on disk that a line of the file as compiled stems from. Both count
+    /// from 1. A line that was inserted whole stems from what follows it.
+    pub fn original_line(&self, path: &Path, line: usize) -> usize {
+        match self.changed.iter().find(|file| file.path == path) {
+            Some(file) => original_line(&file.before, &file.plan, line),
+            None => line,
+        }
+    }
+}
+
+fn original_line(before: &[u8], plan: &Plan, line: usize) -> usize {
+    let breaks = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+    let (mut new, mut at) = (1, 0);
+    let mut edits = plan.edits().iter();
+    loop {
+        let edit = edits.next();
+        let kept = &before[at..edit.map_or(before.len(), |edit| edit.span.start)];
+        // The first byte on the line, or behind it, that was there before tells its line. A kept
+        // part starts in the middle of the line `new`.
+        if new >= line && !kept.is_empty() {
+            return breaks(&before[..at]) + 1;
+        }
+        let ends = breaks(kept);
+        if new + ends >= line {
+            let starts = kept.split_inclusive(|byte| *byte == b'\n');
+            let skipped: usize = starts.take(line - new).map(<[u8]>::len).sum();
+            if skipped < kept.len() {
+                return breaks(&before[..at + skipped]) + 1;
+            }
+        }
+        new += ends;
+        let Some(edit) = edit else {
+            return breaks(before) + 1;
+        };
+        new += breaks(&edit.text);
+        at = edit.span.end;
+    }
+}
+
+/// What `rewrite` would be called with: the settings files decide, and of clang's arguments those
+/// that say where headers are and which macros are defined.
+fn options(source: &Path, arguments: &[OsString]) -> Rewrite {
+    let mut words: Vec<OsString> = ["bpf-malloc", "rewrite"].map(OsString::from).into();
+    let mut value_follows = false;
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        if value_follows || ["-I", "-D", "-U"].iter().any(|flag| text.starts_with(flag)) {
+            words.push(argument.clone());
+            value_follows = !value_follows && text.len() == 2;
+        }
+    }
+    words.extend(["--".into(), source.into()]);
+    match Cli::try_parse_from(words).map(|cli| cli.command) {
+        Ok(Command::Rewrite(options)) => *options,
+        // An argument of clang that `rewrite` cannot read: the rest of it does without.
+        _ => match Cli::parse_from(["bpf-malloc".as_ref(), "rewrite".as_ref(), source]).command {
+            Command::Rewrite(options) => *options,
+            _ => unreachable!("`rewrite` parses as `rewrite`"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bpf_malloc::rewrite::{Edit, EditKind, Span};
+
+    fn edit(start: usize, end: usize, text: &str) -> Edit {
+        Edit {
+            span: Span::new(start, end),
+            text: text.into(),
+            kind: EditKind::NullCheck,
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn lines_are_those_before_the_rewrite() {
+        let before = b"one\ntwo\nthree\nfour\nfive\n";
+        let edits = vec![
+            edit(0, 4, ""),                // line 1 goes
+            edit(8, 8, "check\nreturn\n"), // two lines before line 3
+            edit(14, 18, "FOUR"),          // no change of lines
+        ];
+        let plan = Plan::new(edits, Vec::new()).unwrap();
+        let after = String::from_utf8(plan.apply(before)).unwrap();
+        let lines: Vec<&str> = after.lines().collect();
+        assert_eq!(lines, ["two", "check", "return", "three", "FOUR", "five"]);
+        let originals: Vec<usize> = (1..=lines.len())
+            .map(|l| original_line(before, &plan, l))
+            .collect();
+        assert_eq!(originals, [2, 3, 3, 3, 4, 5]);
+    }
+
+    #[test]
+    fn macros_and_directories_of_clang_reach_the_rewrite() {
+        let arguments = ["-Iinclude", "-D", "X=1", "-O3", "-UY"].map(OsString::from);
+        let options = options(Path::new("/a.c"), &arguments);
+        assert_eq!(options.include_dirs, [PathBuf::from("include")]);
+        assert_eq!((options.defines.len(), options.undefines.len()), (1, 1));
+        assert_eq!(options.paths, [PathBuf::from("/a.c")]);
+    }
+}

@@ -1,0 +1,372 @@
+//! What a refusal means and what to do about it. Pure: words of the verifier, of libbpf or of clang
+//! in, a kind out.
+
+/// Why a program was refused, as far as its author can do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A pointer that can be NULL is followed.
+    MissingNullCheck,
+    /// An access at a constant distance leaves the memory it starts in.
+    OutOfBounds,
+    /// An index or a length whose range the verifier does not know.
+    UnboundedOffset,
+    /// A pointer that was stored in memory comes back as a number.
+    ReloadedPointer,
+    /// A function calls itself.
+    Recursion,
+    /// More than five arguments.
+    TooManyArguments,
+    /// A call through a pointer.
+    IndirectCall,
+    /// A loop the verifier sees no end of.
+    UnboundedLoop,
+    /// More paths than the verifier walks.
+    TooManyInstructions,
+    /// More than 512 bytes of stack.
+    Stack,
+    /// A `bpf_spin_lock` used where or how it must not be.
+    Lock,
+    /// A helper this type of program may not call, or this kernel does not have.
+    HelperNotAllowed,
+    /// A helper for GPL-compatible programs only.
+    License,
+    /// A function that is nowhere defined.
+    UnresolvedExtern,
+    /// A signed division.
+    SignedDivision,
+    /// `float` or `double`.
+    FloatingPoint,
+    /// A function returns a structure.
+    StructReturn,
+    /// A function with `...`.
+    Varargs,
+    /// Anything else; the words of the kernel have to do.
+    Other,
+}
+
+use Kind::{
+    FloatingPoint, HelperNotAllowed, IndirectCall, License, Lock, MissingNullCheck, Other,
+    OutOfBounds, Recursion, ReloadedPointer, SignedDivision, Stack, StructReturn, TooManyArguments,
+    TooManyInstructions, UnboundedLoop, UnboundedOffset, UnresolvedExtern, Varargs,
+};
+
+/// What the words of a kind contain. The first line that matches decides, so what is more special
+/// stands first. Wordings are those of Linux 5.10 to 7.3, libbpf 1.1 to 1.7 and clang 14 to 21.
+const WORDS: &[(&str, Kind)] = &[
+    ("mem access 'map_value_or_null'", MissingNullCheck),
+    ("_or_null'", MissingNullCheck),
+    ("null-check it first", MissingNullCheck),
+    ("Possibly NULL pointer passed", MissingNullCheck),
+    ("type=map_value_or_null", MissingNullCheck),
+    ("mem access 'inv'", ReloadedPointer),
+    ("mem access 'scalar'", ReloadedPointer),
+    ("type=inv expected=", ReloadedPointer),
+    ("type=scalar expected=", ReloadedPointer),
+    ("cannot use helper", HelperNotAllowed),
+    ("unknown func bpf_", HelperNotAllowed),
+    ("helper call is not allowed", HelperNotAllowed),
+    ("calling kernel function", HelperNotAllowed),
+    ("GPL-restricted function", License),
+    ("GPL compatible", License),
+    ("the call stack of", Recursion),
+    ("recursive call", Recursion),
+    ("call itself recursively", Recursion),
+    ("unknown opcode 8d", IndirectCall),
+    ("infinite loop detected", UnboundedLoop),
+    ("back-edge from insn", UnboundedLoop),
+    ("loop detected", UnboundedLoop),
+    ("program is too large. Processed", TooManyInstructions),
+    ("jumps is too complex", TooManyInstructions),
+    ("combined stack size", Stack),
+    ("stack limit", Stack),
+    ("stack size", Stack),
+    ("bpf_spin_lock", Lock),
+    ("bpf_spin_unlock", Lock),
+    ("bpf_res_spin_lock", Lock),
+    ("while holding a lock", Lock),
+    ("spin lock", Lock),
+    ("unbounded memory access", UnboundedOffset),
+    ("unbounded min value", UnboundedOffset),
+    ("min value is negative", UnboundedOffset),
+    ("invalid zero-sized read", UnboundedOffset),
+    ("invalid variable-offset", UnboundedOffset),
+    ("variable offset", UnboundedOffset),
+    ("pointer arithmetic with it prohibited", UnboundedOffset),
+    ("invalid access to", OutOfBounds),
+    ("invalid write to stack", OutOfBounds),
+    ("invalid read from stack", OutOfBounds),
+    ("outside of the allowed memory range", OutOfBounds),
+    ("outside of the packet", OutOfBounds),
+    ("not found in kernel or module BTFs", UnresolvedExtern),
+    ("': not found in kernel", UnresolvedExtern),
+    ("extern (", UnresolvedExtern),
+    ("unsupported signed division", SignedDivision),
+    ("= sdiv ", SignedDivision),
+    ("= srem ", SignedDivision),
+    ("too many arguments", TooManyArguments),
+    ("too many args", TooManyArguments),
+    ("stack arguments are not supported", TooManyArguments),
+    ("variadic functions are not supported", Varargs),
+    ("aggregate returns are not supported", StructReturn),
+    ("only small returns", StructReturn),
+    ("VarArgs or StructRet", StructReturn),
+];
+
+/// Parts of the names of functions in the compiler's run-time library that stand for arithmetic on
+/// `float` and `double`: `__muldf3`, `__addsf3`, `__gtdf2`, `__floatunsidf`, `__fixdfsi`.
+const FLOAT_NAMES: [&str; 7] = ["df3", "sf3", "df2", "sf2", "__float", "__fix", "__extendsf"];
+
+/// The kind of a refusal by the first line of `text` that tells, together with that line.
+pub fn classify(text: &str) -> (Kind, Option<&str>) {
+    for line in text.lines() {
+        let found = if line.contains("built-in function '") || line.contains("for extern '") {
+            let float = FLOAT_NAMES.iter().any(|part| line.contains(part));
+            Some(if float {
+                FloatingPoint
+            } else {
+                UnresolvedExtern
+            })
+        } else {
+            let known = WORDS.iter().find(|(words, _)| line.contains(words));
+            known.map(|(_, kind)| *kind)
+        };
+        if let Some(kind) = found {
+            return (kind, Some(line));
+        }
+    }
+    (Other, None)
+}
+
+impl Kind {
+    /// Every kind, in the order of this enumeration.
+    pub const ALL: [Self; 19] = [
+        MissingNullCheck,
+        OutOfBounds,
+        UnboundedOffset,
+        ReloadedPointer,
+        Recursion,
+        TooManyArguments,
+        IndirectCall,
+        UnboundedLoop,
+        TooManyInstructions,
+        Stack,
+        Lock,
+        HelperNotAllowed,
+        License,
+        UnresolvedExtern,
+        SignedDivision,
+        FloatingPoint,
+        StructReturn,
+        Varargs,
+        Other,
+    ];
+
+    /// The stable name used in machine-readable reports.
+    pub fn name(self) -> &'static str {
+        self.texts().0
+    }
+
+    /// What the words of the kernel mean.
+    pub fn meaning(self) -> &'static str {
+        self.texts().1
+    }
+
+    /// What to do about it.
+    pub fn help(self) -> &'static str {
+        self.texts().2
+    }
+
+    fn texts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            MissingNullCheck => (
+                "missing-null-check",
+                "the pointer can be NULL here: an allocation or a map lookup can fail, and the \
+                 verifier follows that path too",
+                "test the pointer right after the call and leave the function if it is NULL; \
+                 `bpf-malloc rewrite` inserts that test where it can",
+            ),
+            OutOfBounds => (
+                "out-of-bounds",
+                "the access starts or ends outside of the memory the pointer belongs to",
+                "check the size that was allocated against the offset and size of the access; for \
+                 a packet, compare with data_end first",
+            ),
+            UnboundedOffset => (
+                "unbounded-offset",
+                "the verifier knows no upper bound (or no lower one) for the index or length used \
+                 here, so the access could go anywhere",
+                "bound it right before the use, in an unsigned variable: `if (n >= LIMIT) return \
+                 ...;` or `n &= LIMIT - 1;`; in a block of variable size the limit is \
+                 DYNAMIC_MEMORY_GUARD",
+            ),
+            ReloadedPointer => (
+                "reloaded-pointer",
+                "a pointer that was stored in memory comes back as a plain number, which cannot be \
+                 followed: linked data does not work in map memory",
+                "keep the pointer in a local variable, or store an index or offset and look the \
+                 memory up again; linked lists and trees need a BPF arena (Linux 6.9 or later)",
+            ),
+            Recursion => (
+                "recursion",
+                "calls are nested deeper than the eight levels the kernel allows; a function that \
+                 calls itself always is",
+                "turn the recursion into a loop with a bound, with a stack of your own in an \
+                 allocated block if it needs one",
+            ),
+            TooManyArguments => (
+                "too-many-arguments",
+                "BPF passes arguments in five registers and never on the stack",
+                "pass a pointer to a structure, or make the function static and small enough to be \
+                 inlined (__always_inline)",
+            ),
+            IndirectCall => (
+                "indirect-call",
+                "the function is called through a pointer, and BPF has no such instruction",
+                "call the functions by name, chosen by if or switch; to choose among programs use \
+                 a tail call",
+            ),
+            UnboundedLoop => (
+                "unbounded-loop",
+                "the verifier came back to the same state in a loop, so nothing shows that it ends",
+                "give the loop a bound known at compile time, or use bpf_loop() (Linux 5.17), \
+                 bpf_for() (6.4) or can_loop (6.9)",
+            ),
+            TooManyInstructions => (
+                "too-many-instructions",
+                "walking all paths takes more than the 1,000,000 instructions the kernel spends on \
+                 a program; usually a loop whose bound is large or unknown, with branches in it",
+                "lower the bound of the loop, move its body into a global function (verified \
+                 once), or use bpf_loop() (Linux 5.17) or can_loop (6.9)",
+            ),
+            Stack => (
+                "stack",
+                "the stack of a chain of calls is limited to 512 bytes",
+                "move large local variables into allocated blocks or a map",
+            ),
+            Lock => (
+                "lock",
+                "a bpf_spin_lock must be released on every path, holds off calls while it is held, \
+                 and is not allowed in tracing and socket filter programs",
+                "look up and call everything before taking the lock, release it before every \
+                 return; in tracing programs use the heap's default lock, not \
+                 DYNAMIC_MEMORY_SPIN_LOCK",
+            ),
+            HelperNotAllowed => (
+                "helper-not-allowed",
+                "programs of this type, or on this kernel, may not call this helper",
+                "see bpf-helpers(7) for the types and kernel versions; `bpftool feature probe` \
+                 lists what the running kernel offers to each type",
+            ),
+            License => (
+                "license",
+                "the helper is open to programs under a GPL-compatible licence only",
+                "if the licence of your program allows it, say so: char LICENSE[] SEC(\"license\") \
+                 = \"GPL\"; (\"Dual MIT/GPL\" works too)",
+            ),
+            UnresolvedExtern => (
+                "unresolved-extern",
+                "the function is declared and called, but nothing defines it: there is no C \
+                 library in the kernel",
+                "for malloc and its family run `bpf-malloc rewrite`; for printf use bpf_printk(); \
+                 for others use a helper or bring the function's source",
+            ),
+            SignedDivision => (
+                "signed-division",
+                "BPF before -mcpu=v4 has no signed division",
+                "divide unsigned numbers and set the sign afterwards, or compile with -mcpu=v4 \
+                 (clang 18, Linux 6.6)",
+            ),
+            FloatingPoint => (
+                "floating-point",
+                "BPF has no floating point numbers",
+                "use integers in a smaller unit, for instance thousandths",
+            ),
+            StructReturn => (
+                "struct-return",
+                "a function returns a structure too large for a register",
+                "pass a pointer to the result as an argument, or have the function inlined \
+                 (static __always_inline)",
+            ),
+            Varargs => (
+                "varargs",
+                "BPF has no functions with a variable number of arguments",
+                "pass an array and its length",
+            ),
+            Other => (
+                "refused",
+                "the kernel's words above say why",
+                "see the verifier's log (--log) for the path that leads there",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_texts_end_without_a_full_stop() {
+        let mut names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert!(!kind.meaning().ends_with('.') && !kind.help().ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn every_kind_but_the_last_has_words() {
+        for kind in Kind::ALL {
+            let known = WORDS.iter().any(|(_, known)| *known == kind);
+            assert_eq!(known, kind != Other && kind != FloatingPoint, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_libbpf_and_clang() {
+        for (text, kind) in [
+            (
+                "libbpf: failed to find BTF for extern 'malloc' [11] section: -2",
+                UnresolvedExtern,
+            ),
+            (
+                "libbpf: failed to find BTF for extern '__muldf3' [5] section: -2",
+                FloatingPoint,
+            ),
+            (
+                "a.c:3:9: error: A call to built-in function '__gtdf2' is not supported.",
+                FloatingPoint,
+            ),
+            (
+                "a.c:3:9: error: A call to built-in function 'memcpy' is not supported.",
+                UnresolvedExtern,
+            ),
+            (
+                "a.c:1:2: error: unsupported signed division, please convert to unsigned div/mod.",
+                SignedDivision,
+            ),
+            (
+                "fatal error: error in backend: Cannot select: 0x1: i64 = sdiv 0x2, 0x3",
+                SignedDivision,
+            ),
+            (
+                "a.c:8:38: error: variadic functions are not supported",
+                Varargs,
+            ),
+            (
+                "a.c:11:47: error: aggregate returns are not supported",
+                StructReturn,
+            ),
+            (
+                "a.c:7:38: error: defined with too many args",
+                TooManyArguments,
+            ),
+            ("nothing that is known", Other),
+        ] {
+            assert_eq!(classify(text).0, kind, "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The programs of `fixtures/kernel` get the verdict they expect from the running kernel, and
+//! each refusal is explained by the right kind and the right line.
+#![cfg(feature = "kernel")]
+
+#[path = "common/expect.rs"]
+mod expect;
+#[path = "common/kernel.rs"]
+mod kernel;
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
+use bpf_malloc::kernel::explain::{Kind, classify};
+use bpf_malloc::kernel::load::{Error, Judgement, ObjectFile};
+use bpf_malloc::kernel::run::RunInput;
+use bpf_malloc::kernel::verdict::Refusal;
+use expect::{Case, cases};
+use kernel::can_load;
+
+fn compile(clang: &Clang, case: &Case) -> Result<ObjectFile, CompileError> {
+    let bytes = clang.compile(&case.path, &[], &[(HEADER_NAME, HEADER)], &[])?;
+    Ok(ObjectFile::from_bytes(case.name.as_str(), bytes))
+}
+
+/// What is wrong with how a refusal is told, if anything.
+fn complaint(case: &Case, refusal: &Refusal, judgement: Option<&Judgement>) -> Option<String> {
+    let wanted = case.tag("kind").expect("a kind");
+    if refusal.kind.name() != wanted {
+        return Some(format!(
+            "{} instead of {wanted}: {}",
+            refusal.kind.name(),
+            refusal.message
+        ));
+    }
+    let (line, judgement) = (case.tag("line")?, judgement?);
+    let is_own = |file: &str| file.ends_with(".bpf.c");
+    let found = refusal.line(&judgement.lines, is_own);
+    let number = case
+        .text
+        .lines()
+        .position(|l| l.trim() == line)
+        .expect("its own line")
+        + 1;
+    match found {
+        Some(found) if found.line as usize == number => None,
+        Some(found) => Some(format!("line {} `{}`", found.line, found.text.trim())),
+        None => Some("no line".to_owned()),
+    }
+}
+
+#[test]
+fn refusals_are_explained() {
+    if !can_load("refusals_are_explained") {
+        return;
+    }
+    let clang = Clang::newest().unwrap();
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut complaints = Vec::new();
+    let mut seen = Vec::new();
+    for case in cases("reject").iter().filter(|case| case.runs_on(&release)) {
+        seen.push(case.tag("kind").expect("a kind").to_owned());
+        let wanted = case.tag("verdict").unwrap();
+        let (verdict, complaint) = match compile(&clang, case) {
+            Err(CompileError::Clang { message, .. }) => {
+                let (kind, line) = classify(&message);
+                let refusal = Refusal {
+                    kind,
+                    message: line.unwrap_or(&message).to_owned(),
+                    path: Vec::new(),
+                };
+                ("does not compile", complaint(case, &refusal, None))
+            }
+            Err(error) => panic!("{}: {error}", case.name),
+            Ok(object) => match object.programs() {
+                Err(Error::Open { message, .. }) => (
+                    "refused",
+                    complaint(case, &Refusal::parse("", &message), None),
+                ),
+                Err(error) => panic!("{}: {error}", case.name),
+                Ok(programs) => {
+                    let judgement = object.judge(&programs[0].name).unwrap();
+                    let refusal = Refusal::parse(&judgement.log, &judgement.messages);
+                    let verdict = ["refused", "accepted"][usize::from(judgement.accepted())];
+                    (verdict, complaint(case, &refusal, Some(&judgement)))
+                }
+            },
+        };
+        if verdict != wanted {
+            complaints.push(format!("{}: {verdict}", case.name));
+        } else if let Some(complaint) = complaint {
+            complaints.push(format!("{}: {complaint}", case.name));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Other) {
+        assert!(
+            seen.iter().any(|name| name == kind.name()),
+            "no program is refused for {}",
+            kind.name()
+        );
+    }
+}
+
+#[test]
+fn accepted_programs_load_and_return_what_they_say() {
+    if !can_load("accepted_programs_load_and_return_what_they_say") {
+        return;
+    }
+    let clang = Clang::newest().unwrap();
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    for case in cases("accept").iter().filter(|case| case.runs_on(&release)) {
+        let object = compile(&clang, case).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+        for judgement in loaded.judgements() {
+            let info = judgement.program.as_ref().unwrap();
+            if let Some(wanted) = case.tag("return") {
+                let output = loaded.run(&info.name, &RunInput::default()).unwrap();
+                assert_eq!(
+                    (output.return_value as i32).to_string(),
+                    wanted,
+                    "{} of {}",
+                    info.name,
+                    case.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `bpf-malloc verify` as users run it: exit codes, the four formats, sources and objects.
+#![cfg(all(feature = "kernel", feature = "cli"))]
+
+#[path = "common/kernel.rs"]
+mod kernel;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bpf_malloc::kernel::compile::Clang;
+use kernel::can_load;
+use serde_json::Value;
+
+fn verify(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .arg("verify")
+        .args(arguments)
+        .current_dir(directory)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("no signal")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// A project of a source and a header that allocates; `body` is that of the program.
+fn project(body: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let header = "#include <stdlib.h>\n#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+        struct box { __u64 value; };\n\
+        static inline struct box *box_new(__u64 value)\n{\n\
+        \tstruct box *box = malloc(sizeof(*box));\n\
+        \tif (!box)\n\t\treturn NULL;\n\tbox->value = value;\n\treturn box;\n}\n";
+    let source = format!(
+        "#include <stdlib.h>\n#include \"box.h\"\n\nSEC(\"xdp\")\nint prog(struct xdp_md *ctx)\n\
+         {{\n{body}\n}}\n\nchar LICENSE[] SEC(\"license\") = \"GPL\";\n"
+    );
+    fs::write(directory.path().join("box.h"), header).unwrap();
+    fs::write(directory.path().join("prog.bpf.c"), source).unwrap();
+    directory
+}
+
+const GOOD: &str = "\tstruct box *box = box_new(ctx->data_end - ctx->data);\n\
+    \tif (!box)\n\t\treturn XDP_ABORTED;\n\
+    \tint small = box->value < 65;\n\tfree(box);\n\treturn small ? XDP_DROP : XDP_PASS;";
+
+const BAD: &str = "\tstruct box *box = box_new(1);\n\tif (!box)\n\t\treturn XDP_ABORTED;\n\
+    \t((char *)box)[ctx->rx_queue_index] = 1;\n\tfree(box);\n\treturn XDP_PASS;";
+
+#[test]
+fn a_source_and_its_header_are_rewritten_in_memory() {
+    if !can_load("a_source_and_its_header_are_rewritten_in_memory") {
+        return;
+    }
+    let project = project(GOOD);
+    let before = fs::read(project.path().join("box.h")).unwrap();
+    let output = verify(project.path(), &["--run", "--repeat", "5", "prog.bpf.c"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let text = stdout(&output);
+    assert!(
+        text.contains("accepted") && text.contains("XDP_DROP (1)"),
+        "{text}"
+    );
+    assert_eq!(fs::read(project.path().join("box.h")).unwrap(), before);
+    assert_eq!(
+        fs::read_dir(project.path()).unwrap().count(),
+        2,
+        "no file is left behind"
+    );
+
+    let packet = project.path().join("packet");
+    fs::write(&packet, [0; 65]).unwrap();
+    let output = verify(
+        project.path(),
+        &[
+            "--run",
+            "--packet",
+            "packet",
+            "--message-format",
+            "json",
+            "prog.bpf.c",
+        ],
+    );
+    let report = json(&output);
+    let program = &report["files"][0]["programs"][0];
+    assert_eq!(program["run"]["return_name"], "XDP_PASS");
+    assert!(program["verified_instructions"].as_u64().unwrap() > 10);
+    assert_eq!(program["refusal"], Value::Null);
+
+    fs::write(&packet, [0; 13]).unwrap();
+    let output = verify(
+        project.path(),
+        &["--run", "--packet", "packet", "prog.bpf.c"],
+    );
+    assert_eq!(code(&output), 2);
+}
+
+#[test]
+fn a_refusal_names_the_line_before_the_rewrite() {
+    if !can_load("a_refusal_names_the_line_before_the_rewrite") {
+        return;
+    }
+    let project = project(BAD);
+    let source = fs::read_to_string(project.path().join("prog.bpf.c")).unwrap();
+    let line = source
+        .lines()
+        .position(|l| l.contains("rx_queue_index"))
+        .unwrap()
+        + 1;
+
+    let output = verify(project.path(), &["prog.bpf.c"]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let text = stdout(&output);
+    assert!(text.contains("unbounded-offset"), "{text}");
+    assert!(text.contains(&format!("prog.bpf.c:{line}:2")), "{text}");
+    assert!(
+        !text.contains("processed"),
+        "the log is shown on demand only: {text}"
+    );
+    let output = verify(project.path(), &["--log", "prog.bpf.c"]);
+    assert!(stdout(&output).contains("processed"), "{output:?}");
+
+    let output = verify(project.path(), &["--message-format", "json", "prog.bpf.c"]);
+    let refusal = json(&output)["files"][0]["programs"][0]["refusal"].clone();
+    assert_eq!(refusal["kind"], "unbounded-offset");
+    assert_eq!(
+        (&refusal["path"], refusal["line"].as_u64()),
+        (&Value::from("prog.bpf.c"), Some(line as u64))
+    );
+
+    let output = verify(project.path(), &["--message-format", "sarif", "prog.bpf.c"]);
+    let run = json(&output)["runs"][0].clone();
+    let result = &run["results"][0];
+    assert_eq!(result["ruleId"], "unbounded-offset");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "prog.bpf.c");
+    assert_eq!(place["region"]["startLine"].as_u64(), Some(line as u64));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["id"] == "unbounded-offset"));
+
+    let output = verify(
+        project.path(),
+        &["--message-format", "github", "prog.bpf.c"],
+    );
+    let wanted =
+        format!("::error file=prog.bpf.c,line={line},title=unbounded-offset::prog is refused");
+    assert!(stdout(&output).starts_with(&wanted), "{output:?}");
+}
+
+#[test]
+fn objects_are_judged_as_they_are() {
+    if !can_load("objects_are_judged_as_they_are") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let clang = Clang::newest().unwrap();
+    for (name, source) in [
+        ("good.bpf.o", "fixtures/kernel/accept/boxes.bpf.c"),
+        ("bad.bpf.o", "fixtures/kernel/reject/map_null_check.bpf.c"),
+    ] {
+        let header = (bpf_malloc::heap::HEADER_NAME, bpf_malloc::heap::HEADER);
+        let bytes = clang
+            .compile(&root.join(source), &[], &[header], &[])
+            .unwrap();
+        fs::write(directory.path().join(name), bytes).unwrap();
+    }
+    assert_eq!(code(&verify(directory.path(), &["good.bpf.o"])), 0);
+    let both = verify(directory.path(), &["bad.bpf.o", "good.bpf.o"]);
+    assert_eq!(code(&both), 1);
+    let text = stdout(&both);
+    assert!(
+        text.contains("refused") && text.contains("accepted"),
+        "{text}"
+    );
+    assert!(
+        text.contains("*count += 1;"),
+        "the source is still there: {text}"
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_is_two_and_the_rest_is_judged() {
+    if !can_load("what_cannot_be_judged_is_two_and_the_rest_is_judged") {
+        return;
+    }
+    let project = project(GOOD);
+    fs::write(
+        project.path().join("wrong.bpf.c"),
+        "int f(void) { return missing; }\n",
+    )
+    .unwrap();
+    let output = verify(
+        project.path(),
+        &["absent.bpf.c", "wrong.bpf.c", "prog.bpf.c"],
+    );
+    assert_eq!(code(&output), 2, "{output:?}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        errors.contains("absent.bpf.c") && errors.contains("wrong.bpf.c:1:22"),
+        "{errors}"
+    );
+    assert!(stdout(&output).contains("accepted"));
+
+    let output = verify(project.path(), &["--clang", "/nowhere/clang", "prog.bpf.c"]);
+    assert_eq!(code(&output), 2);
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("--clang"),
+        "{output:?}"
+    );
+    let output = verify(
+        project.path(),
+        &["prog.bpf.c", "--", "-DBROKEN=", "-Wno-such", "-Werror"],
+    );
+    assert_eq!(code(&output), 2, "arguments reach clang: {output:?}");
+    assert_eq!(code(&verify(project.path(), &[])), 2, "no file");
+}
+
+#[test]
+fn without_the_privilege_it_says_which_capability_is_missing() {
+    // setpriv(1) of util-linux drops what the test has; where it is missing, so may be the rest.
+    let mut command = Command::new("setpriv");
+    command
+        .args([
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+            "--reuid=65534",
+            "--clear-groups",
+        ])
+        .arg(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .args(["verify", "x.bpf.c"]);
+    let Ok(output) = command.output() else {
+        assert!(
+            !can_load("without_the_privilege"),
+            "setpriv is part of every Debian"
+        );
+        return;
+    };
+    if output.status.code() == Some(127)
+        || String::from_utf8_lossy(&output.stderr).contains("setpriv")
+    {
+        let test = "without_the_privilege_it_says_which_capability_is_missing";
+        kernel::skip(
+            test,
+            "this user cannot drop privileges, or the binary is not readable",
+        );
+        return;
+    }
+    assert_eq!(code(&output), 2, "{output:?}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("CAP_BPF"), "{errors}");
+}

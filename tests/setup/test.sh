@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs all tests and prints how many ran, failed and were skipped.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Where programs can be loaded, a kernel test that skips itself is a failure.
+if [ "$(id -u)" -eq 0 ] && [ -z "${BPF_MALLOC_REQUIRE_KERNEL+set}" ] &&
+	bpftool map list >/dev/null 2>&1; then
+	export BPF_MALLOC_REQUIRE_KERNEL=1
+fi
+
+status=0
+cargo test --all-features --no-fail-fast 2>&1 | tee "$log" || status=1
+
+printf '\n'
+awk '
+	/^test result: / {
+		for (i = 2; i <= NF; i++) {
+			if ($i ~ /^passed/) passed += $(i - 1)
+			if ($i ~ /^failed/) failed += $(i - 1)
+		}
+	}
+	/SKIPPED / { skipped++; reasons = reasons "\n" $0 }
+	END { printf "%d tests passed, %d failed, %d skipped%s\n", passed, failed, skipped, reasons }
+' "$log"
+exit "$status"
