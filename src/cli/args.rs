@@ -105,8 +105,8 @@ pub enum Format {
 /// Arguments of `rewrite`.
 #[derive(Args, Debug)]
 pub struct Rewrite {
-    /// Files, directories (.gitignore is respected, hidden entries are skipped), or - for a
-    /// filter from stdin to stdout.
+    /// Files, directories (in a git repository .gitignore is respected; hidden entries are
+    /// skipped), or - for a filter from stdin to stdout.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Write nothing, print a unified diff for git apply or patch -p1.

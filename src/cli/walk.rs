@@ -186,46 +186,66 @@ pub fn walk(
     }
 }
 
-/// The .gitignore files in force, from the outermost to the innermost.
+/// The .gitignore files in force, from the outermost to the innermost. As for git and ripgrep,
+/// they count in a repository only: packages of sources come with some that ignore everything.
 struct Ignores {
+    /// Each with the least depth at which it holds; those above the walk hold everywhere.
     layers: Vec<(usize, Gitignore)>,
+    /// The least depth of what is in a repository.
+    repository: Option<usize>,
 }
 
 impl Ignores {
-    /// Those above a directory, up to the top of its repository; none outside of a repository.
+    /// Those above a directory, up to the top of its repository.
     fn above(dir: &Path) -> Self {
-        let mut layers = Vec::new();
-        let mut above: Vec<&Path> = dir.ancestors().collect();
-        if let Some(top) = above.iter().position(|dir| dir.join(".git").exists()) {
-            above.truncate(top + 1);
-            let (global, _) = Gitignore::global();
-            layers.push((0, global));
-            let mut exclude = GitignoreBuilder::new(above[top]);
-            exclude.add(above[top].join(".git/info/exclude"));
-            layers.extend(exclude.build().map(|layer| (0, layer)));
+        let mut ignores = Self {
+            layers: Vec::new(),
+            repository: None,
+        };
+        let above: Vec<&Path> = dir.ancestors().collect();
+        if let Some(top) = above.iter().position(|dir| is_top(dir)) {
+            ignores.enter_repository(above[top], 0);
             // The directory itself comes with the walk.
-            for dir in above[1..].iter().rev() {
-                layers.push((0, Gitignore::new(dir.join(".gitignore")).0));
+            for dir in above[..=top].iter().skip(1).rev() {
+                ignores.push(0, Gitignore::new(dir.join(".gitignore")).0);
             }
         }
-        layers.retain(|(_, layer)| !layer.is_empty());
-        Self { layers }
+        ignores
     }
 
     fn enter(&mut self, dir: &DirEntry) {
+        let inside = dir.depth() + 1;
+        if self.repository.is_none() && is_top(dir.path()) {
+            self.enter_repository(dir.path(), inside);
+        }
         let path = dir.path().join(".gitignore");
-        if path.exists() {
-            let (layer, _) = Gitignore::new(path);
-            // 0 is for layers above the walk: they stay.
-            self.layers.push((dir.depth() + 1, layer));
+        if self.repository.is_some() && path.exists() {
+            self.push(inside, Gitignore::new(path).0);
         }
     }
 
-    /// Drops the layers of directories that an entry at `depth` is not in.
+    fn enter_repository(&mut self, top: &Path, depth: usize) {
+        self.repository = Some(depth);
+        self.push(depth, Gitignore::global().0);
+        let mut exclude = GitignoreBuilder::new(top);
+        exclude.add(top.join(".git/info/exclude"));
+        if let Ok(exclude) = exclude.build() {
+            self.push(depth, exclude);
+        }
+    }
+
+    fn push(&mut self, depth: usize, layer: Gitignore) {
+        if !layer.is_empty() {
+            self.layers.push((depth, layer));
+        }
+    }
+
+    /// Drops what holds in directories that an entry at `depth` is not in.
     fn leave(&mut self, depth: usize) {
-        while self.layers.last().is_some_and(|(layer, _)| *layer > depth) {
+        while self.layers.last().is_some_and(|(least, _)| *least > depth) {
             self.layers.pop();
         }
+        self.repository = self.repository.filter(|least| *least <= depth);
     }
 
     fn ignored(&self, path: &Path, is_dir: bool) -> bool {
@@ -238,6 +258,11 @@ impl Ignores {
         }
         false
     }
+}
+
+/// Whether a directory is the top of a repository.
+fn is_top(dir: &Path) -> bool {
+    dir.join(".git").exists()
 }
 
 #[cfg(test)]

@@ -347,7 +347,7 @@ fn directories_are_walked_as_git_would() {
     dir.write("sub/.gitignore", "deep/own.c\n!deep/gen.c\n");
     let run = dir.rewrite(&["--check", "."]).exits(1);
     assert_eq!(run.out, "a.c\nb.h\nsub/deep/gen.c\nsub/kept.c\n");
-    // A .gitignore above counts in a repository only, and not for what is named.
+    // One above counts too, but not for what is named.
     let run = dir.rewrite(&["--check", "sub"]).exits(1);
     assert_eq!(run.out, "sub/deep/gen.c\nsub/kept.c\n");
     let run = dir.rewrite(&["--check", "built", "sub/gen.c"]).exits(1);
@@ -356,6 +356,25 @@ fn directories_are_walked_as_git_would() {
     assert_eq!(run.out, "b.h\nc.cpp\n");
     let run = dir.rewrite(&["--check", "Makefile", ".hidden.c"]).exits(1);
     assert_eq!(run.out, "Makefile\n.hidden.c\n");
+    dir.write(".git/info/exclude", "b.h\n");
+    let run = dir.rewrite(&["--check", "--ext", "h", "."]).exits(0);
+    assert_eq!(run.out, "");
+}
+
+#[test]
+fn gitignore_counts_in_repositories_only() {
+    let dir = Dir::with(&[
+        ("p/a.c", SOURCE),
+        ("p/r/.git/HEAD", ""),
+        ("p/r/b.c", SOURCE),
+    ]);
+    dir.write("p/.gitignore", "*\n");
+    dir.write("p/r/.gitignore", "c.c\n");
+    dir.write("p/r/sub/c.c", SOURCE);
+    dir.write("p/s/c.c", SOURCE);
+    dir.write("p/s/.gitignore", "c.c\n");
+    let run = dir.rewrite(&["--check", "p"]).exits(1);
+    assert_eq!(run.out, "p/a.c\np/r/b.c\np/s/c.c\n");
 }
 
 #[test]
