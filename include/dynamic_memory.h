@@ -2,21 +2,41 @@
 /*
  * dynamic_memory.h: malloc and free for eBPF programs.
  *
- * The memory is a fixed pool in BPF maps, so an allocation is a pointer into a map value: the
- * kernel's verifier checks every access through it, and nothing is taken from the kernel's own
- * allocator at run time. Every function that can fail returns NULL (or an errno value), and the
- * verifier insists that the program checks for it.
+ * The memory is a set of fixed pools in BPF maps, so an allocation is a pointer into a map value:
+ * the kernel's verifier checks every access through it, and nothing is taken from the kernel's
+ * own allocator at run time. What can fail returns NULL (or an errno value), and the verifier
+ * insists that the program checks for it.
  *
- * Requirements: clang with -target bpf -mcpu=v3 -O2 -g, Linux 5.12 or later, a loader with
- * CAP_BPF and CAP_PERFMON (or root). The header includes nothing but the compiler's <stddef.h>
- * and may stand before or after vmlinux.h, linux/bpf.h and bpf/bpf_helpers.h.
+ * Needs: clang -target bpf -mcpu=v3 -O2 -g, Linux 5.12 (tested from 6.1), a loader with CAP_BPF
+ * and CAP_PERFMON or root. With DYNAMIC_MEMORY_SPIN_LOCK: any -mcpu, Linux 5.10, but not for
+ * kprobe, tracepoint, raw_tracepoint, perf_event and socket_filter programs.
+ * The header includes nothing but the compiler's <stddef.h>. It may stand before or after
+ * vmlinux.h, linux/bpf.h and bpf/bpf_helpers.h.
  *
  * Define before the include to change:
- *   POOL_SIZE               bytes of a heap's pool; a multiple of 16     (default 65536)
- *   DYNAMIC_MEMORY_HEAPS    number of heaps, a power of two; 1 to 64     (default 4)
- *   DYNAMIC_MEMORY_GUARD    bytes behind a pool. A block of variable size may be indexed, or
- *                           handed to a helper with a length, up to this bound; a multiple of
- *                           4096                                         (default 4096)
+ *   POOL_SIZE                   bytes of each heap's pool, a multiple of the granule,
+ *                               1 KiB to 256 MiB; before Linux 6.0 up to about 4 MiB
+ *                                                                       (default 65536)
+ *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to 64; the heap of a CPU is its
+ *                               number modulo this                      (default 4)
+ *   DYNAMIC_MEMORY_GRANULE      bytes that sizes and alignment are rounded up to, a power of two
+ *                               from 16 to 4096. A block takes two at least. The tables take 4
+ *                               bytes per granule, 8 beyond 8191 granules
+ *                                              (default 16; 32 for pools of 128 KiB and more)
+ *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of 4096 and at least a 256th of
+ *                               the pool. Where malloc's size is not a constant, the verifier
+ *                               accepts an index, or a length handed to a helper, up to this
+ *                               bound                (default 4096, or a 256th of the pool)
+ *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
+ *   DYNAMIC_MEMORY_NO_FAST_PATH small blocks too go through the shared functions: smaller
+ *                               programs, slower calls
+ *   DYNAMIC_MEMORY_DEBUG        record the source line of each block, fill new memory with 0xaa
+ *                               and freed memory with 0xdd
+ *   native_executable           build for user space, from the same source, safe with threads
+ *
+ * From any CPU and context a call takes constant time, whatever the pool's size and the number
+ * of blocks, but for these: an allocation that finds no memory first merges up to 2048 parked
+ * blocks per heap; calloc, realloc and strdup copy.
  */
 #ifndef DYNAMIC_MEMORY_H
 #define DYNAMIC_MEMORY_H
@@ -34,6 +54,9 @@
 #ifndef EINVAL
 #define EINVAL 22
 #endif
+#define DYNMEM_EBUSY 16
+
+/* ---- what can be changed ----------------------------------------------------------------- */
 
 #ifndef POOL_SIZE
 #define POOL_SIZE 65536
@@ -41,56 +64,409 @@
 #ifndef DYNAMIC_MEMORY_HEAPS
 #define DYNAMIC_MEMORY_HEAPS 4
 #endif
-#ifndef DYNAMIC_MEMORY_GUARD
-#define DYNAMIC_MEMORY_GUARD 4096
-#endif
 #ifndef DYNAMIC_MEMORY_GRANULE
+#if POOL_SIZE < 131072
 #define DYNAMIC_MEMORY_GRANULE 16
+#else
+#define DYNAMIC_MEMORY_GRANULE 32
+#endif
+#endif
+#ifndef DYNAMIC_MEMORY_GUARD
+#if POOL_SIZE <= 1048576
+#define DYNAMIC_MEMORY_GUARD 4096
+#else
+#define DYNAMIC_MEMORY_GUARD ((POOL_SIZE / 256 + 4095) / 4096 * 4096)
+#endif
 #endif
 
+_Static_assert(POOL_SIZE >= 1024 && POOL_SIZE <= 268435456,
+	       "POOL_SIZE must be from 1024 (1 KiB) to 268435456 (256 MiB)");
+_Static_assert(DYNAMIC_MEMORY_GRANULE >= 16 && DYNAMIC_MEMORY_GRANULE <= 4096 &&
+		       (DYNAMIC_MEMORY_GRANULE & (DYNAMIC_MEMORY_GRANULE - 1)) == 0,
+	       "DYNAMIC_MEMORY_GRANULE must be a power of two from 16 to 4096");
+_Static_assert(POOL_SIZE % DYNAMIC_MEMORY_GRANULE == 0 && POOL_SIZE >= 2 * DYNAMIC_MEMORY_GRANULE,
+	       "POOL_SIZE must be a multiple of DYNAMIC_MEMORY_GRANULE, two granules at least");
+_Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= 16777216,
+	       "a pool may have 2^24 granules: make DYNAMIC_MEMORY_GRANULE larger");
+_Static_assert(DYNAMIC_MEMORY_HEAPS >= 1 && DYNAMIC_MEMORY_HEAPS <= 64 &&
+		       (DYNAMIC_MEMORY_HEAPS & (DYNAMIC_MEMORY_HEAPS - 1)) == 0,
+	       "DYNAMIC_MEMORY_HEAPS must be a power of two from 1 to 64");
+_Static_assert(DYNAMIC_MEMORY_GUARD % 4096 == 0 && DYNAMIC_MEMORY_GUARD >= 4096 &&
+		       DYNAMIC_MEMORY_GUARD >= POOL_SIZE / 256,
+	       "DYNAMIC_MEMORY_GUARD must be a multiple of 4096 and at least POOL_SIZE / 256");
+_Static_assert(0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD < 536870912,
+	       "POOL_SIZE + DYNAMIC_MEMORY_GUARD must stay below 512 MiB, the verifier's limit");
+
+#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+	defined(__BPF_CPU_VERSION__)
+#if __BPF_CPU_VERSION__ < 3
+#error "dynamic_memory.h needs atomics: pass -mcpu=v3 (Linux 5.12), or define DYNAMIC_MEMORY_SPIN_LOCK"
+#endif
+#endif
+#if defined(native_executable) && defined(DYNAMIC_MEMORY_SPIN_LOCK)
+#undef DYNAMIC_MEMORY_SPIN_LOCK /* user space has no bpf_spin_lock */
+#endif
+
+/* ---- the layout -------------------------------------------------------------------------- */
+
 typedef unsigned char dynmem_u8;
+typedef unsigned short dynmem_u16;
 typedef unsigned int dynmem_u32;
 typedef unsigned long long dynmem_u64;
 
 #define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
 /*
  * A global function is verified once per program however often it is called, and "weak" lets
- * several translation units of one object carry it. It may return only a scalar.
+ * several translation units of one object carry it. It takes and returns scalars only: memory
+ * goes in as a number and comes out as a heap and an offset.
  */
 #define DYNMEM_GLOBAL __attribute__((weak, noinline))
 
 #define DYNMEM_GRANULES (POOL_SIZE / DYNAMIC_MEMORY_GRANULE)
-/* An index masked with this is a valid index of the tag table: one instruction proves it. */
-#define DYNMEM_SPREAD1 ((DYNMEM_GRANULES - 1) | (DYNMEM_GRANULES - 1) >> 1)
+/* Entries of a table: the next power of two, so that a mask proves an index valid. */
+#define DYNMEM_SPREAD1 ((DYNMEM_GRANULES - 1) | (DYNMEM_GRANULES - 1) >> 1 | 63)
 #define DYNMEM_SPREAD2 (DYNMEM_SPREAD1 | DYNMEM_SPREAD1 >> 2)
 #define DYNMEM_SPREAD4 (DYNMEM_SPREAD2 | DYNMEM_SPREAD2 >> 4)
 #define DYNMEM_SPREAD8 (DYNMEM_SPREAD4 | DYNMEM_SPREAD4 >> 8)
-#define DYNMEM_INDEX_MASK (DYNMEM_SPREAD8 | DYNMEM_SPREAD8 >> 16)
-#define DYNMEM_ORDERS 32
-#define DYNMEM_STRIDE ((POOL_SIZE + DYNAMIC_MEMORY_GUARD + 4095ULL) / 4096 * 4096)
-/* A place is the number of a heap above 32 bits of offset into its pool. */
-#define DYNMEM_NOWHERE (~0ULL)
+#define DYNMEM_INDEX_MASK (0ULL + (DYNMEM_SPREAD8 | DYNMEM_SPREAD8 >> 16))
+#define DYNMEM_ENTRIES (DYNMEM_INDEX_MASK + 1)
 
-_Static_assert(POOL_SIZE >= 1024 && POOL_SIZE % DYNAMIC_MEMORY_GRANULE == 0,
-	       "POOL_SIZE must be a multiple of 16, 1024 at least");
-_Static_assert(POOL_SIZE <= 268435456, "POOL_SIZE must be at most 268435456 (256 MiB)");
+#if DYNMEM_GRANULES <= 8191
+typedef dynmem_u16 dynmem_entry;
+#define DYNMEM_ENTRY_BITS 16
+#else
+typedef dynmem_u32 dynmem_entry;
+#define DYNMEM_ENTRY_BITS 32
+#endif
 
+/* A tag: state in the two top bits, then "handed over", then the granules of the block. */
+#define DYNMEM_TAG(state) ((0ULL + (state)) << (DYNMEM_ENTRY_BITS - 2))
+#define DYNMEM_TAG_STATE DYNMEM_TAG(3)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << (DYNMEM_ENTRY_BITS - 3))
+#define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
+
+/* Hand-over bits, one per entry, below a tree of words that says where to look. */
+#if DYNMEM_GRANULES <= 4096
+#define DYNMEM_LEVELS 1
+#elif DYNMEM_GRANULES <= 262144
+#define DYNMEM_LEVELS 2
+#else
+#define DYNMEM_LEVELS 3
+#endif
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES / 64)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 4096 : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 262144 : 0))
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+#define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
+#define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
+#else
+#define DYNMEM_LINES
+#define DYNMEM_DEBUG_FLAG 0
+#endif
+
+/* One entry more at both ends of the tags: what lies before and behind the pool is not free. */
+#define DYNMEM_TABLES                                    \
+	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS]; \
+	dynmem_entry tags[DYNMEM_ENTRIES + 2];           \
+	dynmem_entry links[DYNMEM_ENTRIES + 2];          \
+	DYNMEM_LINES
+
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#ifndef __VMLINUX_H__
+#include <linux/bpf.h>
+#endif
+typedef struct bpf_spin_lock dynmem_lock;
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_FLAG_SPIN_LOCK)
+#else
+#define DYNMEM_FLAGS DYNMEM_DEBUG_FLAG
+typedef dynmem_u32 dynmem_lock;
+#endif
+
+/* BEGIN layout: generated from src/heap/layout.rs by `make bless` */
+/*
+ * Marks an initialised heap and the version of this layout; another value means another
+ * layout.
+ */
+#define DYNMEM_VERSION 0x444d0001U
+/* Marks a heap that is being reset: it serves nothing until that is done. */
+#define DYNMEM_RESETTING 0x444dffffU
+/*
+ * Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two,
+ * so that a block of a larger bin is at most an eighth too large. 178 reach 2^24
+ * granules; a power of two lets a mask prove an index valid.
+ */
+#define DYNMEM_BINS 256U
+/* 64-bit words in the map of non-empty bins. */
+#define DYNMEM_BIN_WORDS 4U
+/*
+ * Free blocks of its own bin that an allocation looks at before it takes one of a
+ * larger bin: more finds tighter fits, each costs the verifier a pass.
+ */
+#define DYNMEM_BIN_DEPTH 4U
+/*
+ * Lists of parked blocks: freed blocks of 1 to 32 granules wait here for the next
+ * allocation of their size, without being merged with their neighbours.
+ */
+#define DYNMEM_LISTS 32U
+/*
+ * Blocks that wait in one list at most. More serve larger bursts, and hold memory back
+ * from larger blocks until an allocation finds none and empties the lists.
+ */
+#define DYNMEM_LIST_DEPTH 64U
+/* Where a list's word keeps its length, above the granule its first block starts at. */
+#define DYNMEM_LIST_SHIFT 24U
+/*
+ * Smallest block in granules: a free block keeps its two links in as many table
+ * entries.
+ */
+#define DYNMEM_SMALLEST 2U
+/* State of a granule in the two top bits of its tag: within a block, or never used. */
+#define DYNMEM_INSIDE 0U
+/* State of a granule: a block in use starts here. */
+#define DYNMEM_IN_USE 1U
+/* State of a granule: a free block starts or ends here. */
+#define DYNMEM_FREE 2U
+/* State of a granule: a freed block starts here and waits in a list. */
+#define DYNMEM_PARKED 3U
+/*
+ * Flag of a heap: it was built with DYNAMIC_MEMORY_DEBUG and has a table of source
+ * lines.
+ */
+#define DYNMEM_FLAG_DEBUG 1U
+/* Flag of a heap: it was built with DYNAMIC_MEMORY_SPIN_LOCK. */
+#define DYNMEM_FLAG_SPIN_LOCK 2U
+/*
+ * A heap: one value of the map dynmem_heaps. Its blocks are in the value of the same
+ * number of the map dynmem_pools, so a program that writes beyond its block reaches
+ * none of this. Granules count from 1, and 0 means none. The first lines are what the
+ * fast path touches.
+ */
 struct dynmem_heap {
-	dynmem_u32 lock;
-	dynmem_u32 bump;		   /* granules handed out so far */
-	dynmem_u32 free[DYNMEM_ORDERS];	   /* first free block by order, plus one */
-	struct {
-		dynmem_u32 size; /* granules of the block that starts here; top bit: free */
-		dynmem_u32 next; /* next free block, plus one */
-	} tag[DYNMEM_INDEX_MASK + 1ULL];
+	/* Held by whoever changes anything below that is not said to be atomic. */
+	dynmem_lock lock;
+	/* DYNMEM_VERSION once the heap is initialised, 0 before. */
+	dynmem_u32 version;
+	/*
+	 * Atomic: which words of the hand-over bits may have a bit set (the root of their
+	 * tree).
+	 */
+	dynmem_u64 pending;
+	/* Blocks handed out since the start. */
+	dynmem_u64 allocations;
+	/*
+	 * What is handed out and not taken back: granules above 32 bits of blocks. In one
+	 * number, so that an allocation or a free changes both at once.
+	 */
+	dynmem_u64 used;
+	/* Largest value used has had. */
+	dynmem_u64 high_water;
+	/* Size changes of blocks where they stand, by realloc. */
+	dynmem_u64 resizes;
+	/* Blocks taken back from a program on a CPU that uses another heap. */
+	dynmem_u64 remote_frees;
+	/* Atomic: blocks handed over by a free that found the lock held. */
+	dynmem_u64 handed_over;
+	/* Lists of parked blocks by granules less one: length and first granule less one. */
+	dynmem_u32 lists[32];
+	/* Bit set: the bin has a block. */
+	dynmem_u64 bin_map[4];
+	/* Atomic: frees refused because the block was free already. */
+	dynmem_u64 double_frees;
+	/* Atomic: frees refused because no block starts at the address. */
+	dynmem_u64 invalid_frees;
+	/*
+	 * Atomic: allocations refused because the size was 0, larger than a pool, or
+	 * overflowed.
+	 */
+	dynmem_u64 failed_size;
+	/* Atomic: allocations refused because no heap had a block large enough. */
+	dynmem_u64 failed_memory;
+	/* Atomic: allocations refused while a heap that might have served them was held. */
+	dynmem_u64 failed_busy;
+	/* Bytes of a granule. */
+	dynmem_u32 granule;
+	/* Granules in the pool. */
+	dynmem_u32 granules;
+	/* Bits of an entry of the tag and link tables: 16 or 32. */
+	dynmem_u32 entry_bits;
+	/* DYNMEM_FLAG_…. */
+	dynmem_u32 flags;
+	/* Bins: first free block of each. */
+	dynmem_u32 bins[256];
+	/* The tables. */
+	DYNMEM_TABLES
 };
+_Static_assert(__builtin_offsetof(struct dynmem_heap, lock) == 0,
+	       "__builtin_offsetof(dynmem_heap, lock) == 0");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->lock) == 4,
+	       "sizeof(((dynmem_heap *)0)->lock) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, version) == 4,
+	       "__builtin_offsetof(dynmem_heap, version) == 4");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->version) == 4,
+	       "sizeof(((dynmem_heap *)0)->version) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending) == 8,
+	       "__builtin_offsetof(dynmem_heap, pending) == 8");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->pending) == 8,
+	       "sizeof(((dynmem_heap *)0)->pending) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, allocations) == 16,
+	       "__builtin_offsetof(dynmem_heap, allocations) == 16");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->allocations) == 8,
+	       "sizeof(((dynmem_heap *)0)->allocations) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, used) == 24,
+	       "__builtin_offsetof(dynmem_heap, used) == 24");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->used) == 8,
+	       "sizeof(((dynmem_heap *)0)->used) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, high_water) == 32,
+	       "__builtin_offsetof(dynmem_heap, high_water) == 32");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->high_water) == 8,
+	       "sizeof(((dynmem_heap *)0)->high_water) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 40,
+	       "__builtin_offsetof(dynmem_heap, resizes) == 40");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
+	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, remote_frees) == 48,
+	       "__builtin_offsetof(dynmem_heap, remote_frees) == 48");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->remote_frees) == 8,
+	       "sizeof(((dynmem_heap *)0)->remote_frees) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, handed_over) == 56,
+	       "__builtin_offsetof(dynmem_heap, handed_over) == 56");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->handed_over) == 8,
+	       "sizeof(((dynmem_heap *)0)->handed_over) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, lists) == 64,
+	       "__builtin_offsetof(dynmem_heap, lists) == 64");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 128,
+	       "sizeof(((dynmem_heap *)0)->lists) == 128");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 192,
+	       "__builtin_offsetof(dynmem_heap, bin_map) == 192");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->bin_map) == 32,
+	       "sizeof(((dynmem_heap *)0)->bin_map) == 32");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 224,
+	       "__builtin_offsetof(dynmem_heap, double_frees) == 224");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->double_frees) == 8,
+	       "sizeof(((dynmem_heap *)0)->double_frees) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 232,
+	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 232");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->invalid_frees) == 8,
+	       "sizeof(((dynmem_heap *)0)->invalid_frees) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 240,
+	       "__builtin_offsetof(dynmem_heap, failed_size) == 240");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->failed_size) == 8,
+	       "sizeof(((dynmem_heap *)0)->failed_size) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 248,
+	       "__builtin_offsetof(dynmem_heap, failed_memory) == 248");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->failed_memory) == 8,
+	       "sizeof(((dynmem_heap *)0)->failed_memory) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 256,
+	       "__builtin_offsetof(dynmem_heap, failed_busy) == 256");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->failed_busy) == 8,
+	       "sizeof(((dynmem_heap *)0)->failed_busy) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 264,
+	       "__builtin_offsetof(dynmem_heap, granule) == 264");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->granule) == 4,
+	       "sizeof(((dynmem_heap *)0)->granule) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 268,
+	       "__builtin_offsetof(dynmem_heap, granules) == 268");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->granules) == 4,
+	       "sizeof(((dynmem_heap *)0)->granules) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 272,
+	       "__builtin_offsetof(dynmem_heap, entry_bits) == 272");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->entry_bits) == 4,
+	       "sizeof(((dynmem_heap *)0)->entry_bits) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 276,
+	       "__builtin_offsetof(dynmem_heap, flags) == 276");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->flags) == 4,
+	       "sizeof(((dynmem_heap *)0)->flags) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 280,
+	       "__builtin_offsetof(dynmem_heap, bins) == 280");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
+	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1304,
+	       "__builtin_offsetof(dynmem_heap, pending_words) == 1304");
+/* END layout */
+
+/* Every pool begins on a page of its own. */
+#define DYNMEM_STRIDE ((POOL_SIZE + DYNAMIC_MEMORY_GUARD + 4095ULL) / 4096 * 4096)
 
 struct dynmem_pool {
 	dynmem_u8 bytes[DYNMEM_STRIDE];
 };
 
-#define DYNMEM_FREE_BIT 0x80000000U
+/* A place is the number of a heap above 32 bits of offset into its pool. */
+#define DYNMEM_NOWHERE (~0ULL)
 
+/* ---- maps and helpers, or their counterparts in user space ------------------------------- */
+
+#ifdef native_executable
+
+__attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
+__attribute__((weak, aligned(4096))) struct dynmem_pool dynmem_pools[DYNAMIC_MEMORY_HEAPS];
+__attribute__((weak)) dynmem_u32 dynmem_threads;
+
+/* Threads are spread over the heaps as CPUs are. */
+DYNMEM_INLINE dynmem_u32 dynmem_own(void)
+{
+	static __thread dynmem_u32 number;
+
+	if (!number)
+		number = __atomic_add_fetch(&dynmem_threads, 1, __ATOMIC_RELAXED);
+	return (number - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+}
+
+DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
+{
+	return number < DYNAMIC_MEMORY_HEAPS ? &dynmem_heaps[number] : NULL;
+}
+
+DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
+{
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools[number].bytes : NULL;
+}
+
+DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
+{
+	return (dynmem_u64)(__UINTPTR_TYPE__)pointer;
+}
+
+DYNMEM_INLINE void dynmem_read(void *to, dynmem_u64 length, dynmem_u64 from)
+{
+	if (from)
+		__builtin_memcpy(to, (const void *)(__UINTPTR_TYPE__)from, length);
+	else
+		__builtin_memset(to, 0, length);
+}
+
+DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u64 from)
+{
+	const char *string = (const char *)(__UINTPTR_TYPE__)from;
+	dynmem_u64 i = 0;
+
+	while (i < length - 1 && string[i]) {
+		to[i] = (dynmem_u8)string[i];
+		i++;
+	}
+	to[i] = 0;
+	return (long)i + 1;
+}
+
+#else
+
+/* What bpf_helpers.h and linux/bpf.h would give, without needing them. */
+static void *(*const dynmem_bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static dynmem_u32 (*const dynmem_bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*const dynmem_bpf_probe_read_kernel)(void *to, dynmem_u32 length,
+						  const void *from) = (void *)113;
+static long (*const dynmem_bpf_probe_read_kernel_str)(void *to, dynmem_u32 length,
+						      const void *from) = (void *)115;
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+static long (*const dynmem_bpf_spin_lock)(struct bpf_spin_lock *lock) = (void *)93;
+static long (*const dynmem_bpf_spin_unlock)(struct bpf_spin_lock *lock) = (void *)94;
+#endif
+
+/*
+ * An array with a value for each heap: a per-CPU map may not hold a bpf_spin_lock, and a block
+ * has to be reachable from every CPU to be freed there.
+ */
 struct {
 	int (*type)[2 /* BPF_MAP_TYPE_ARRAY */];
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
@@ -98,7 +474,7 @@ struct {
 	struct dynmem_heap *value;
 } dynmem_heaps __attribute__((weak, section(".maps"), used));
 
-/* Page-aligned because it can be mapped: so the alignment of a block is that of its offset. */
+/* Mappable, because that puts the first pool on a page boundary: offsets are as aligned. */
 struct {
 	int (*type)[2 /* BPF_MAP_TYPE_ARRAY */];
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
@@ -107,228 +483,1062 @@ struct {
 	struct dynmem_pool *value;
 } dynmem_pools __attribute__((weak, section(".maps"), used));
 
-static void *(*const dynmem_bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
-static dynmem_u32 (*const dynmem_bpf_get_smp_processor_id)(void) = (void *)8;
-static long (*const dynmem_bpf_probe_read_kernel)(void *dst, dynmem_u32 size, const void *src) =
-	(void *)113;
-static long (*const dynmem_bpf_probe_read_kernel_str)(void *dst, dynmem_u32 size,
-						      const void *src) = (void *)115;
-
-DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u32 number)
+DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 {
-	return dynmem_bpf_map_lookup_elem(&dynmem_heaps, &number);
+	return dynmem_bpf_get_smp_processor_id() & (DYNAMIC_MEMORY_HEAPS - 1);
 }
 
-DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u32 number)
+DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 {
-	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &number);
+	dynmem_u32 key = (dynmem_u32)number;
+
+	return dynmem_bpf_map_lookup_elem(&dynmem_heaps, &key);
+}
+
+DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
+{
+	dynmem_u32 key = (dynmem_u32)number;
+
+	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &key);
 }
 
 /*
  * The address as a plain number, whether the verifier takes `pointer` for a pointer or, after a
  * trip through map memory, for a number already. Global functions take no pointers to untyped
  * memory, and the difference of a number and a pointer is refused; but a byte swap (here one that
- * changes nothing) makes an unknown number of either.
+ * changes nothing, and costs nothing) makes an unknown number of either.
  */
 DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
 {
 	dynmem_u64 number;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	asm volatile("%0 = le64 %0" : "=r"(number) : "0"(pointer) : "memory");
+	__asm__ volatile("%0 = le64 %0" : "=r"(number) : "0"(pointer) : "memory");
 #else
-	asm volatile("%0 = be64 %0" : "=r"(number) : "0"(pointer) : "memory");
+	__asm__ volatile("%0 = be64 %0" : "=r"(number) : "0"(pointer) : "memory");
 #endif
 	return number;
 }
 
+/* Copies, or fills with zeroes where `from` is 0: the helper does so for an invalid address. */
+DYNMEM_INLINE void dynmem_read(void *to, dynmem_u64 length, dynmem_u64 from)
+{
+	dynmem_bpf_probe_read_kernel(to, (dynmem_u32)length, (const void *)from);
+}
+
+DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u64 from)
+{
+	return dynmem_bpf_probe_read_kernel_str(to, (dynmem_u32)length, (const void *)from);
+}
+
+#endif
+
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
-#define DYNMEM_HIDE(value) asm volatile("" : "+r"(value))
+#define DYNMEM_HIDE(value) __asm__ volatile("" : "+r"(value))
+
+/* ---- locks and atomics ------------------------------------------------------------------- */
+
+#ifdef native_executable
+#define DYNMEM_EXCHANGE(at, value) __atomic_exchange_n(at, value, __ATOMIC_ACQUIRE)
+#define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
+#define DYNMEM_FETCH_OR(at, value) __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST)
+#define DYNMEM_FETCH_AND(at, value) __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST)
+#define DYNMEM_COUNT(at) ((void)__atomic_fetch_add(at, 1, __ATOMIC_RELAXED))
+/* Read or written by a thread that does not hold the lock. */
+#define DYNMEM_LOAD(at) __atomic_load_n(at, __ATOMIC_RELAXED)
+#define DYNMEM_STORE(at, value) __atomic_store_n(at, value, __ATOMIC_RELAXED)
+#else
+#define DYNMEM_EXCHANGE(at, value) __sync_lock_test_and_set(at, value)
+/*
+ * x86 and s390 keep the order of stores, so a plain one gives a lock back. Elsewhere an exchange
+ * does: BPF has a store-release from Linux 6.15 only.
+ */
+#if defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_s390) || \
+	defined(_ASM_X86_POSIX_TYPES_64_H)
+#define DYNMEM_RELEASE(at)                                    \
+	do {                                                  \
+		__asm__ volatile("" ::: "memory");                \
+		*(volatile __typeof__(*(at)) *)(at) = 0;      \
+	} while (0)
+#else
+#define DYNMEM_RELEASE(at) ((void)__sync_lock_test_and_set(at, 0))
+#endif
+/* The result is used, or clang drops the fetch and with it the order of the accesses. */
+#define DYNMEM_FETCH_OR(at, value)                                     \
+	({                                                             \
+		__typeof__(*(at)) old_ = __sync_fetch_and_or(at, value); \
+		DYNMEM_HIDE(old_);                                     \
+		old_;                                                  \
+	})
+#define DYNMEM_FETCH_AND(at, value)                                     \
+	({                                                              \
+		__typeof__(*(at)) old_ = __sync_fetch_and_and(at, value); \
+		DYNMEM_HIDE(old_);                                      \
+		old_;                                                   \
+	})
+#define DYNMEM_COUNT(at) ((void)__sync_fetch_and_add(at, 1))
+#define DYNMEM_LOAD(at) (*(volatile __typeof__(*(at)) *)(at))
+#define DYNMEM_STORE(at, value) (*(volatile __typeof__(*(at)) *)(at) = (value))
+#endif
+
+/*
+ * Programs interrupt one another on a CPU, so whoever finds a heap locked may stand on top of the
+ * holder and must not wait for it: malloc goes to another heap, free hands the block over.
+ * A bpf_spin_lock keeps interrupts away instead, which is why tracing programs may not use it.
+ */
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_TRY_LOCK(heap) (dynmem_bpf_spin_lock(&(heap)->lock), 1)
+#define DYNMEM_UNLOCK(heap) dynmem_bpf_spin_unlock(&(heap)->lock)
+#else
+#define DYNMEM_TRY_LOCK(heap) (!DYNMEM_EXCHANGE(&(heap)->lock, 1U))
+#define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
+#endif
+
+/* ---- numbers ----------------------------------------------------------------------------- */
 
 /* Number of bits it takes to write `value`; without a branch, so that the verifier sees one path. */
-DYNMEM_INLINE dynmem_u32 dynmem_width(dynmem_u64 value)
+DYNMEM_INLINE dynmem_u64 dynmem_width(dynmem_u64 value)
 {
 	dynmem_u64 width = 0, step;
 
-#define DYNMEM_LADDER(bits)                                                                      \
-	step = ((1ULL << bits) - 1 - value) >> 63 << (__builtin_ctz(bits));                       \
-	DYNMEM_HIDE(step);                                                                        \
-	value >>= step;                                                                           \
+#define DYNMEM_LADDER(bits, log)                              \
+	step = ((1ULL << bits) - 1 - value) >> 63;            \
+	DYNMEM_HIDE(step); /* or it becomes a branch again */ \
+	step <<= log;                                         \
+	value >>= step;                                       \
 	width += step
-	DYNMEM_LADDER(16);
-	DYNMEM_LADDER(8);
-	DYNMEM_LADDER(4);
-	DYNMEM_LADDER(2);
-	DYNMEM_LADDER(1);
+	DYNMEM_LADDER(16, 4);
+	DYNMEM_LADDER(8, 3);
+	DYNMEM_LADDER(4, 2);
+	DYNMEM_LADDER(2, 1);
+	DYNMEM_LADDER(1, 0);
 #undef DYNMEM_LADDER
 	return width + value;
 }
 
-/* The heap and offset of an address in some pool; DYNMEM_NOWHERE for any other address. */
+/* Number of zero bits below the lowest one bit. BPF has no instruction for it. */
+DYNMEM_INLINE dynmem_u64 dynmem_lowest(dynmem_u64 value)
+{
+#ifdef native_executable
+	return (dynmem_u64)__builtin_ctzll(value);
+#else
+	dynmem_u64 bit = value & -value, lowest = 0, step;
+
+#define DYNMEM_HALVE(mask, log)       \
+	step = -(bit & mask##ULL) >> 63; \
+	DYNMEM_HIDE(step);            \
+	lowest |= step << log
+	DYNMEM_HALVE(0xffffffff00000000, 5);
+	DYNMEM_HALVE(0xffff0000ffff0000, 4);
+	DYNMEM_HALVE(0xff00ff00ff00ff00, 3);
+	DYNMEM_HALVE(0xf0f0f0f0f0f0f0f0, 2);
+	DYNMEM_HALVE(0xcccccccccccccccc, 1);
+	DYNMEM_HALVE(0xaaaaaaaaaaaaaaaa, 0);
+#undef DYNMEM_HALVE
+	return lowest;
+#endif
+}
+
+/*
+ * The bin of free blocks of so many granules: one for each number below 16, then 8 for each
+ * power of two.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_bin(dynmem_u64 granules)
+{
+	dynmem_u64 shift = dynmem_width(granules >> 4), bin;
+
+	bin = shift * 8 + (granules >> shift);
+	DYNMEM_HIDE(bin);
+	return bin;
+}
+
+/* ---- the tables of a heap ---------------------------------------------------------------- */
+
+/*
+ * Granules count from 1 in the tables and 0 is "none". The masks prove every index valid: one
+ * instruction each, and one path for the verifier, where a comparison makes two.
+ */
+DYNMEM_INLINE dynmem_entry *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 block)
+{
+	block -= 1;
+	DYNMEM_HIDE(block);
+	return &heap->tags[1 + (block & DYNMEM_INDEX_MASK)];
+}
+
+/* The tag of the granule before `block`. */
+DYNMEM_INLINE dynmem_entry *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u64 block)
+{
+	block -= 1;
+	DYNMEM_HIDE(block);
+	return &heap->tags[block & DYNMEM_INDEX_MASK];
+}
+
+/* The tag of the granule behind `last`. */
+DYNMEM_INLINE dynmem_entry *dynmem_tag_behind(struct dynmem_heap *heap, dynmem_u64 last)
+{
+	last -= 1;
+	DYNMEM_HIDE(last);
+	return &heap->tags[2 + (last & DYNMEM_INDEX_MASK)];
+}
+
+DYNMEM_INLINE dynmem_entry *dynmem_next(struct dynmem_heap *heap, dynmem_u64 block)
+{
+	block -= 1;
+	DYNMEM_HIDE(block);
+	return &heap->links[block & DYNMEM_INDEX_MASK];
+}
+
+/* A free block has two granules at least, so the link back has room in the second. */
+DYNMEM_INLINE dynmem_entry *dynmem_previous(struct dynmem_heap *heap, dynmem_u64 block)
+{
+	block -= 1;
+	DYNMEM_HIDE(block);
+	return &heap->links[1 + (block & DYNMEM_INDEX_MASK)];
+}
+
+DYNMEM_INLINE dynmem_u32 *dynmem_bin_head(struct dynmem_heap *heap, dynmem_u64 bin)
+{
+	return &heap->bins[bin & (DYNMEM_BINS - 1)];
+}
+
+/* The word of the map of bins that `bin` is in. */
+DYNMEM_INLINE dynmem_u64 dynmem_bin_word(dynmem_u64 bin)
+{
+	bin >>= 6;
+	DYNMEM_HIDE(bin);
+	return bin & (DYNMEM_BIN_WORDS - 1);
+}
+
+/* ---- free blocks, all under the heap's lock ---------------------------------------------- */
+
+DYNMEM_INLINE void dynmem_bin_insert(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
+{
+	dynmem_u64 bin = dynmem_bin(granules);
+	dynmem_u32 *head = dynmem_bin_head(heap, bin);
+	dynmem_u64 next = (dynmem_entry)*head;
+
+	*dynmem_next(heap, block) = (dynmem_entry)next;
+	*dynmem_previous(heap, block) = 0;
+	if (next)
+		*dynmem_previous(heap, next) = (dynmem_entry)block;
+	*head = (dynmem_u32)block;
+	heap->bin_map[dynmem_bin_word(bin)] |= 1ULL << (bin & 63);
+	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_entry)(DYNMEM_TAG(DYNMEM_FREE) | granules));
+	DYNMEM_STORE(dynmem_tag(heap, block + granules - 1), (dynmem_entry)(DYNMEM_TAG(DYNMEM_FREE) | granules));
+}
+
+DYNMEM_INLINE void dynmem_bin_remove(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
+{
+	dynmem_u64 next = *dynmem_next(heap, block);
+	dynmem_u64 previous = *dynmem_previous(heap, block);
+
+	if (next)
+		*dynmem_previous(heap, next) = (dynmem_entry)previous;
+	if (previous) {
+		*dynmem_next(heap, previous) = (dynmem_entry)next;
+	} else {
+		dynmem_u64 bin = dynmem_bin(granules);
+
+		*dynmem_bin_head(heap, bin) = (dynmem_u32)next;
+		if (!next)
+			heap->bin_map[dynmem_bin_word(bin)] &= ~(1ULL << (bin & 63));
+	}
+}
+
+/* Makes granules free that belong to no block, as one block with its free neighbours. */
+DYNMEM_INLINE void dynmem_coalesce(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
+{
+	dynmem_u64 left = DYNMEM_LOAD(dynmem_tag_before(heap, block)), right;
+
+	if ((left & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
+		left &= DYNMEM_TAG_GRANULES;
+		DYNMEM_STORE(dynmem_tag_before(heap, block), 0);
+		DYNMEM_STORE(dynmem_tag(heap, block), 0);
+		block -= left;
+		granules += left;
+		dynmem_bin_remove(heap, block, left);
+	}
+	right = DYNMEM_LOAD(dynmem_tag_behind(heap, block + granules - 1));
+	if ((right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
+		right &= DYNMEM_TAG_GRANULES;
+		DYNMEM_STORE(dynmem_tag_behind(heap, block + granules - 1), 0);
+		dynmem_bin_remove(heap, block + granules, right);
+		granules += right;
+	}
+	dynmem_bin_insert(heap, block, granules);
+}
+
+/* A free block of so many granules at least, by good fit; 0 if there is none. */
+DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granules)
+{
+	dynmem_u32 i;
+	dynmem_u64 bin = dynmem_bin(granules);
+	/* All paths give a value of one entry's range: the verifier goes on with one of them. */
+	dynmem_u64 block = (dynmem_entry)*dynmem_bin_head(heap, bin), map;
+
+	/* The blocks of its own bin may be smaller: look at a few, then take any larger bin. */
+	for (i = 0; i < DYNMEM_BIN_DEPTH && block; i++) {
+		if ((DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES) >= granules)
+			return block;
+		block = *dynmem_next(heap, block);
+	}
+	bin++;
+	map = heap->bin_map[dynmem_bin_word(bin)] >> (bin & 63) << (bin & 63);
+	bin >>= 6;
+	for (i = 1; i < DYNMEM_BIN_WORDS && !map; i++) {
+		bin++;
+		DYNMEM_HIDE(bin);
+		if (bin >= DYNMEM_BIN_WORDS)
+			return 0;
+		map = heap->bin_map[bin];
+	}
+	if (!map)
+		return 0;
+	return (dynmem_entry)*dynmem_bin_head(heap, (bin << 6) + dynmem_lowest(map));
+}
+
+/* ---- the lists of parked blocks ---------------------------------------------------------- */
+
+#define DYNMEM_LIST_ONE (1ULL << DYNMEM_LIST_SHIFT)
+
+/* Index of the first block of a list, which is taken off; the list must have one. */
+DYNMEM_INLINE dynmem_u64 dynmem_list_pop(struct dynmem_heap *heap, dynmem_u32 *list)
+{
+	dynmem_u64 word = *list, index = word & DYNMEM_INDEX_MASK;
+
+	*list = (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) - 1) << DYNMEM_LIST_SHIFT |
+			     heap->links[index]);
+	return index;
+}
+
+DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, dynmem_u64 index)
+{
+	dynmem_u64 word = *list;
+
+	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
+	*list = (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) + 1) << DYNMEM_LIST_SHIFT | index);
+}
+
+/* What a block of so many granules adds to a heap's `used`. */
+#define DYNMEM_USE(granules) ((0ULL + (granules)) << 32 | 1)
+
+DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 granules)
+{
+	dynmem_u64 used = heap->used + DYNMEM_USE(granules);
+	dynmem_u64 above = used - heap->high_water;
+	dynmem_u64 below = (dynmem_u64)((long long)above >> 63);
+
+	heap->allocations++;
+	heap->used = used;
+	/* The larger of the two; hidden, or it becomes a branch again. */
+	DYNMEM_HIDE(below);
+	heap->high_water += above & ~below;
+}
+
+/* ---- hand-over: a free that finds the heap locked ---------------------------------------- */
+
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+/* Sets the hand-over bit of a tag that says "in use"; the tag as it was. */
+DYNMEM_INLINE dynmem_u64 dynmem_tag_hand_over(struct dynmem_heap *heap, dynmem_u64 index)
+{
+#if DYNMEM_ENTRY_BITS == 32 || defined(native_executable)
+	return DYNMEM_FETCH_OR(&heap->tags[1 + index], (dynmem_entry)DYNMEM_TAG_HANDED_OVER);
+#else
+	/* BPF's atomics are 32 bits wide at least: the word that holds two tags. */
+	dynmem_u64 at = 1 + index, shift = (at & 1) * 16;
+	dynmem_u32 *words = (dynmem_u32 *)heap->tags, word;
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+	shift = 16 - shift;
+#endif
+	at >>= 1;
+	DYNMEM_HIDE(at);
+	at &= DYNMEM_INDEX_MASK >> 1 | DYNMEM_ENTRIES >> 1;
+	if (at > DYNMEM_ENTRIES / 2)
+		return 0;
+	word = (dynmem_u32)DYNMEM_TAG_HANDED_OVER << shift;
+	return DYNMEM_FETCH_OR(&words[at], word) >> shift & 0xffff;
+#endif
+}
+
+/*
+ * Leaves a block to whoever holds the lock now or next. The bit in the tag decides who frees the
+ * block, the bits of the tree only lead to it; they are set from the bottom up and cleared from
+ * the top down, so that none is overlooked.
+ */
+DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 tag;
+
+	if (!heap)
+		return -EINVAL;
+	DYNMEM_HIDE(index);
+	index &= DYNMEM_INDEX_MASK;
+	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
+	/* Anything but a block in use is left alone: its tag belongs to the holder of the lock. */
+	if ((tag & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_IN_USE))
+		tag = dynmem_tag_hand_over(heap, index);
+	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE)) {
+		if (tag)
+			DYNMEM_COUNT(&heap->double_frees);
+		else
+			DYNMEM_COUNT(&heap->invalid_frees);
+		return -EINVAL;
+	}
+	DYNMEM_FETCH_OR(&heap->pending_words[index >> 6], 1ULL << (index & 63));
+#if DYNMEM_LEVELS > 1
+	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL1 + (index >> 12)],
+			1ULL << (index >> 6 & 63));
+#endif
+#if DYNMEM_LEVELS > 2
+	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL2 + (index >> 18)],
+			1ULL << (index >> 12 & 63));
+#endif
+	DYNMEM_FETCH_OR(&heap->pending, 1ULL << (index >> (6 * DYNMEM_LEVELS) & 63));
+	DYNMEM_COUNT(&heap->handed_over);
+	return 0;
+}
+
+/* The word of `level` at index `*at`, which becomes the index of its lowest bit; 0 if empty. */
+#define DYNMEM_DESCEND(base, entries)                                          \
+	do {                                                                   \
+		at = at << 6 | dynmem_lowest(bit);                             \
+		DYNMEM_HIDE(at);                                               \
+		at &= (entries) - 1;                                           \
+		word = &heap->pending_words[(base) + at];                      \
+		if (!DYNMEM_LOAD(word)) {                                      \
+			/* A bit left behind; it may be needed again by now. */ \
+			DYNMEM_FETCH_AND(parent, ~bit);                        \
+			if (DYNMEM_LOAD(word))                                 \
+				DYNMEM_FETCH_OR(parent, bit);                  \
+			return;                                                \
+		}                                                              \
+		parent = word;                                                 \
+		bit = DYNMEM_LOAD(parent);                                     \
+		bit &= -bit;                                                   \
+	} while (0)
+
+/* Takes one handed-over block back, or clears one bit left behind; under the lock. */
+DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap)
+{
+	dynmem_u64 *parent = &heap->pending, *word;
+	dynmem_u64 bit = DYNMEM_LOAD(parent), at = 0, tag;
+
+	if (!bit)
+		return;
+	bit &= -bit;
+#if DYNMEM_LEVELS > 2
+	DYNMEM_DESCEND(DYNMEM_LEVEL2, DYNMEM_ENTRIES / 262144);
+#endif
+#if DYNMEM_LEVELS > 1
+	DYNMEM_DESCEND(DYNMEM_LEVEL1, DYNMEM_ENTRIES / 4096);
+#endif
+	DYNMEM_DESCEND(0, DYNMEM_ENTRIES / 64);
+	DYNMEM_FETCH_AND(parent, ~bit);
+	at = at << 6 | dynmem_lowest(bit);
+	DYNMEM_HIDE(at);
+	at &= DYNMEM_INDEX_MASK;
+	tag = DYNMEM_LOAD(&heap->tags[1 + at]);
+	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) !=
+	    (DYNMEM_TAG(DYNMEM_IN_USE) | DYNMEM_TAG_HANDED_OVER)) {
+		/* Freed twice at the same moment, once under the lock. */
+		DYNMEM_COUNT(&heap->double_frees);
+		return;
+	}
+	tag &= DYNMEM_TAG_GRANULES;
+	heap->used -= DYNMEM_USE(tag);
+	dynmem_coalesce(heap, at + 1, tag);
+}
+#endif
+
+/* ---- allocation -------------------------------------------------------------------------- */
+
+/* Makes the whole pool of a heap its first free block, unless it has been done. */
+DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	if (!heap || !DYNMEM_TRY_LOCK(heap))
+		return -EINVAL;
+	if (!heap->version) {
+		heap->granule = DYNAMIC_MEMORY_GRANULE;
+		heap->granules = DYNMEM_GRANULES;
+		heap->entry_bits = DYNMEM_ENTRY_BITS;
+		heap->flags = DYNMEM_FLAGS;
+		dynmem_bin_insert(heap, 1, DYNMEM_GRANULES);
+		heap->version = DYNMEM_VERSION;
+	}
+	DYNMEM_UNLOCK(heap);
+	return 0;
+}
+
+/*
+ * A block of the free ones, in use, as place within the heap's pool; 0 if none fits. `units` is
+ * the alignment in granules and `base` the address of the pool in granules. Under the lock.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_carve(struct dynmem_heap *heap, dynmem_u64 granules,
+				      dynmem_u64 units, dynmem_u64 base)
+{
+	dynmem_u64 block, have, gap = 0;
+
+	/* Room for the largest gap: units - 1, or one more than units where 1 would be too small. */
+	block = dynmem_find(heap, granules + (units > 1 ? units + 1 : 0));
+	if (!block)
+		return 0;
+	have = DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES;
+	if (units > 1) {
+		gap = -(base + block - 1) & (units - 1);
+		if (gap && gap < DYNMEM_SMALLEST)
+			gap += units;
+	}
+	dynmem_bin_remove(heap, block, have);
+	DYNMEM_STORE(dynmem_tag(heap, block + have - 1), 0);
+	if (gap) {
+		dynmem_bin_insert(heap, block, gap);
+		block += gap;
+		have -= gap;
+	}
+	if (have - granules >= DYNMEM_SMALLEST) {
+		dynmem_bin_insert(heap, block + granules, have - granules);
+		have = granules;
+	}
+	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+	dynmem_count_allocation(heap, have);
+	return block;
+}
+
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+/* Takes one handed-over block back; 0 if there is none, or the heap is locked. */
+DYNMEM_GLOBAL int dynmem_collect(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	if (!heap || !DYNMEM_LOAD(&heap->pending) || !DYNMEM_TRY_LOCK(heap))
+		return 0;
+	dynmem_drain(heap);
+	DYNMEM_UNLOCK(heap);
+	return 1;
+}
+#else
+DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
+{
+	(void)number;
+	return 0;
+}
+#endif
+
+/*
+ * A block of one heap: its place, or DYNMEM_NOWHERE. `granules` is DYNMEM_SMALLEST at least;
+ * `align` is a power of two in bytes.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 align)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 place = DYNMEM_NOWHERE, index = granules - 1, base = 0;
+
+	if (!heap || granules > DYNMEM_GRANULES)
+		return DYNMEM_NOWHERE;
+	if (align > DYNAMIC_MEMORY_GRANULE) {
+		dynmem_u8 *pool = dynmem_pool(number);
+
+		if (!pool)
+			return DYNMEM_NOWHERE;
+		base = dynmem_number(pool) / DYNAMIC_MEMORY_GRANULE;
+		index = DYNMEM_LISTS; /* what is parked may not be aligned */
+	}
+	if (!DYNMEM_LOAD(&heap->version))
+		dynmem_prepare(number);
+	if (DYNMEM_LOAD(&heap->pending))
+		dynmem_collect(number);
+	if (!DYNMEM_TRY_LOCK(heap))
+		return DYNMEM_NOWHERE;
+	if (heap->version != DYNMEM_VERSION) {
+		/* It is being reset. */
+	} else if (index < DYNMEM_LISTS && heap->lists[index] >= DYNMEM_LIST_ONE) {
+		index = dynmem_list_pop(heap, &heap->lists[index]);
+		DYNMEM_STORE(&heap->tags[1 + index],
+			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+		dynmem_count_allocation(heap, granules);
+		place = number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+	} else {
+		index = dynmem_carve(heap, granules, align / DYNAMIC_MEMORY_GRANULE, base);
+		if (index)
+			place = number << 32 | (index - 1) * DYNAMIC_MEMORY_GRANULE;
+	}
+	DYNMEM_UNLOCK(heap);
+	return place;
+}
+
+/* Merges one parked block of a list into the free ones; 0 if the list has none, or is locked. */
+DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	int found = 0;
+
+	if (!heap || list >= DYNMEM_LISTS || !DYNMEM_TRY_LOCK(heap))
+		return 0;
+	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
+		dynmem_coalesce(heap, 1 + dynmem_list_pop(heap, &heap->lists[list]), list + 1);
+		found = 1;
+	}
+	DYNMEM_UNLOCK(heap);
+	return found;
+}
+
+DYNMEM_GLOBAL int dynmem_unpark_all(dynmem_u64 number, dynmem_u64 list)
+{
+	dynmem_u32 i;
+	int count = 0;
+
+	for (i = 0; i < DYNMEM_LIST_DEPTH; i++) {
+		if (!dynmem_unpark(number, list))
+			break;
+		count++;
+	}
+	return count;
+}
+
+/* Makes one block of all that is free in a heap and lies side by side; 0 if that changed nothing. */
+DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
+{
+	dynmem_u32 i, list;
+	struct dynmem_heap *heap = dynmem_heap(number);
+	int changed = 0;
+
+	if (!heap)
+		return 0;
+	for (i = 0; i < 64; i++) {
+		if (!dynmem_collect(number))
+			break;
+		changed = 1;
+	}
+	for (list = DYNMEM_SMALLEST - 1; list < DYNMEM_LISTS; list++)
+		if (heap->lists[list] >= DYNMEM_LIST_ONE && dynmem_unpark_all(number, list))
+			changed = 1;
+	return changed;
+}
+
+/*
+ * A block of any heap, the one of `number` first; DYNMEM_NOWHERE, counted by its cause, if no
+ * heap can serve it. 0 granules stand for a size that nothing can serve.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 align)
+{
+	dynmem_u32 i;
+	struct dynmem_heap *own = dynmem_heap(number);
+	dynmem_u64 place;
+	int busy = 0;
+
+	if (!own)
+		return DYNMEM_NOWHERE;
+	if (!granules) {
+		DYNMEM_COUNT(&own->failed_size);
+		return DYNMEM_NOWHERE;
+	}
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
+		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, align);
+		if (place != DYNMEM_NOWHERE)
+			return place;
+	}
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
+		dynmem_u64 other = (number + i) & (DYNAMIC_MEMORY_HEAPS - 1);
+
+		dynmem_gather(other);
+		place = dynmem_serve(other, granules, align);
+		if (place != DYNMEM_NOWHERE)
+			return place;
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+		{
+			struct dynmem_heap *heap = dynmem_heap(other);
+
+			if (heap && DYNMEM_LOAD(&heap->lock))
+				busy = 1;
+		}
+#endif
+	}
+	if (busy)
+		DYNMEM_COUNT(&own->failed_busy);
+	else
+		DYNMEM_COUNT(&own->failed_memory);
+	return DYNMEM_NOWHERE;
+}
+
+/* ---- release ----------------------------------------------------------------------------- */
+
+/* Dividing by the stride is a multiplication by its inverse: BPF divides slowly. */
+#define DYNMEM_STRIDE_PAGES (DYNMEM_STRIDE / 4096)
+#define DYNMEM_STRIDE_INVERSE ((1ULL << 44) / DYNMEM_STRIDE_PAGES + 1)
+_Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE_PAGES * DYNMEM_STRIDE_PAGES < (1ULL << 44),
+	       "the inverse of the stride is exact for every distance");
+
+/* An offset in granules, or a huge number if it is not a multiple of the granule. */
+#define DYNMEM_ROTATE(offset)                  \
+	((offset) / DYNAMIC_MEMORY_GRANULE |   \
+	 (offset) * (-1ULL / DYNAMIC_MEMORY_GRANULE + 1))
+
+/*
+ * Splits an address into the number of a heap and the granule's index in its pool. Where no block
+ * can start, the index is DYNMEM_GRANULES or more, or there is no heap of the number.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 *first, dynmem_u64 *number)
+{
+	dynmem_u64 distance = address - dynmem_number(first), offset;
+
+	*number = ((distance >> 12) * DYNMEM_STRIDE_INVERSE) >> 44;
+	offset = distance - *number * DYNMEM_STRIDE;
+	return DYNMEM_ROTATE(offset);
+}
+
+/* The place of an address; DYNMEM_NOWHERE if no block can start there. */
 DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 {
 	dynmem_u8 *first = dynmem_pool(0);
-	dynmem_u64 distance, number, offset;
+	dynmem_u64 number, index;
 
 	if (!first)
 		return DYNMEM_NOWHERE;
-	distance = address - dynmem_number(first);
-	if (distance >= DYNMEM_STRIDE * DYNAMIC_MEMORY_HEAPS)
+	index = dynmem_split(address, first, &number);
+	if (index >= DYNMEM_GRANULES || number >= DYNAMIC_MEMORY_HEAPS)
 		return DYNMEM_NOWHERE;
-	number = distance / DYNMEM_STRIDE;
-	offset = distance - number * DYNMEM_STRIDE;
-	if (offset >= POOL_SIZE || offset % DYNAMIC_MEMORY_GRANULE)
-		return DYNMEM_NOWHERE;
-	return number << 32 | offset;
+	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
 }
 
-/* The granule a place starts at; hidden, or clang would use bits the verifier cannot know. */
-DYNMEM_INLINE dynmem_u32 dynmem_index(dynmem_u64 place)
+/* The granule of a place; hidden, or clang would use bits of it that the verifier cannot know. */
+DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 place)
 {
-	dynmem_u32 index = (dynmem_u32)place / DYNAMIC_MEMORY_GRANULE;
+	dynmem_u64 index = (dynmem_u32)place / DYNAMIC_MEMORY_GRANULE;
 
 	DYNMEM_HIDE(index);
 	return index & DYNMEM_INDEX_MASK;
 }
 
-DYNMEM_GLOBAL dynmem_u64 dynmem_alloc(dynmem_u64 size, dynmem_u64 align)
+/* Frees the block at an address; 0, or -EINVAL where no block in use starts. */
+DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
-	dynmem_u32 cpu = dynmem_bpf_get_smp_processor_id();
-	dynmem_u32 order, granules;
-	dynmem_u64 place = DYNMEM_NOWHERE;
+	dynmem_u64 own = dynmem_own(), place = dynmem_place(address), tag;
+	dynmem_u64 number = place >> 32, index = dynmem_index(place);
+	struct dynmem_heap *heap;
+	int result = 0;
 
-	if (!size || size > POOL_SIZE || align > DYNAMIC_MEMORY_GRANULE)
-		return DYNMEM_NOWHERE;
-	granules = (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
-	order = dynmem_width(granules - 1) & (DYNMEM_ORDERS - 1);
-	if (1U << order <= DYNMEM_GRANULES)
-		granules = 1U << order;
-	for (int try = 0; try < 2 * DYNAMIC_MEMORY_HEAPS; try++) {
-		dynmem_u32 number = (cpu + try) % DYNAMIC_MEMORY_HEAPS;
-		struct dynmem_heap *heap = dynmem_heap(number);
-		dynmem_u32 first;
-
-		if (!heap)
-			return DYNMEM_NOWHERE;
-		if (__sync_lock_test_and_set(&heap->lock, 1))
-			continue;
-		first = heap->free[order];
-		if (first) {
-			first = (first - 1) & DYNMEM_INDEX_MASK;
-			heap->free[order] = heap->tag[first].next;
-			heap->tag[first].size &= ~DYNMEM_FREE_BIT;
-			place = (dynmem_u64)number << 32 | first * DYNAMIC_MEMORY_GRANULE;
-		} else if (heap->bump <= DYNMEM_GRANULES &&
-			   granules <= DYNMEM_GRANULES - heap->bump) {
-			first = heap->bump & DYNMEM_INDEX_MASK;
-			heap->bump = first + granules;
-			heap->tag[first].size = granules;
-			place = (dynmem_u64)number << 32 | first * DYNAMIC_MEMORY_GRANULE;
+	if (place == DYNMEM_NOWHERE) {
+		heap = dynmem_heap(own);
+		if (heap)
+			DYNMEM_COUNT(&heap->invalid_frees);
+		return -EINVAL;
+	}
+	heap = dynmem_heap(number);
+	if (!heap)
+		return -EINVAL;
+	if (!DYNMEM_TRY_LOCK(heap))
+		return dynmem_hand_over(number, index);
+	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
+	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
+	    heap->version != DYNMEM_VERSION) {
+		if (tag)
+			DYNMEM_COUNT(&heap->double_frees);
+		else
+			DYNMEM_COUNT(&heap->invalid_frees);
+		result = -EINVAL;
+	} else {
+		tag &= DYNMEM_TAG_GRANULES;
+		heap->used -= DYNMEM_USE(tag);
+		if (number != own)
+			heap->remote_frees++;
+		if (tag - 1 < DYNMEM_LISTS &&
+		    heap->lists[tag - 1] < DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH) {
+			dynmem_list_push(heap, &heap->lists[tag - 1], index);
+			DYNMEM_STORE(&heap->tags[1 + index],
+				     (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
+		} else {
+			dynmem_coalesce(heap, index + 1, tag);
 		}
-		__sync_lock_test_and_set(&heap->lock, 0);
-		if (place != DYNMEM_NOWHERE)
+	}
+	DYNMEM_UNLOCK(heap);
+	return result;
+}
+
+/* Bytes usable in the block at this address; 0 if none in use starts there. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_usable(dynmem_u64 address)
+{
+	dynmem_u64 place = dynmem_place(address), tag;
+	struct dynmem_heap *heap;
+
+	if (place == DYNMEM_NOWHERE)
+		return 0;
+	heap = dynmem_heap(place >> 32);
+	if (!heap)
+		return 0;
+	tag = DYNMEM_LOAD(&heap->tags[1 + dynmem_index(place)]);
+	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE))
+		return 0;
+	return (tag & DYNMEM_TAG_GRANULES) * DYNAMIC_MEMORY_GRANULE;
+}
+
+/* Makes a block of so many granules of the one at a place, without moving it; 0 if it cannot. */
+DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 place, dynmem_u64 granules)
+{
+	struct dynmem_heap *heap = dynmem_heap(place >> 32);
+	dynmem_u64 index = dynmem_index(place), tag, have, right;
+	dynmem_u64 done = 0;
+
+	if (!heap || granules < DYNMEM_SMALLEST || granules > DYNMEM_GRANULES ||
+	    !DYNMEM_TRY_LOCK(heap))
+		return 0;
+	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
+	have = tag & DYNMEM_TAG_GRANULES;
+	if (heap->version == DYNMEM_VERSION &&
+	    (tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) == DYNMEM_TAG(DYNMEM_IN_USE)) {
+		right = DYNMEM_LOAD(dynmem_tag_behind(heap, index + have));
+		heap->used -= have << 32;
+		if (granules > have && (right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE) &&
+		    have + (right & DYNMEM_TAG_GRANULES) >= granules) {
+			right &= DYNMEM_TAG_GRANULES;
+			DYNMEM_STORE(dynmem_tag_behind(heap, index + have), 0);
+			dynmem_bin_remove(heap, index + 1 + have, right);
+			have += right;
+			DYNMEM_STORE(dynmem_tag(heap, index + have), 0);
+		}
+		done = granules <= have;
+		if (done && have - granules >= DYNMEM_SMALLEST) {
+			/* The rest may have a free neighbour, if the block shrinks. */
+			dynmem_coalesce(heap, index + 1 + granules, have - granules);
+			have = granules;
+		}
+		DYNMEM_STORE(&heap->tags[1 + index],
+			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+		heap->used += have << 32;
+		if (heap->used > heap->high_water)
+			heap->high_water = heap->used;
+		heap->resizes += done;
+	}
+	DYNMEM_UNLOCK(heap);
+	return (int)done;
+}
+
+/* Bytes of the tables, and of the pieces they are emptied in. */
+#define DYNMEM_TABLE_BYTES \
+	(sizeof(struct dynmem_heap) - __builtin_offsetof(struct dynmem_heap, pending_words))
+#define DYNMEM_TABLE_PIECE \
+	(DYNMEM_TABLE_BYTES <= 4096 ? DYNMEM_TABLE_BYTES : (DYNMEM_TABLE_BYTES / 256 + 4096) & ~7UL)
+
+/* Empties a heap; its figures of the past stay. -EBUSY if it is locked. */
+DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
+{
+	dynmem_u32 i;
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 at = 0;
+
+	if (!heap || !DYNMEM_TRY_LOCK(heap))
+		return -DYNMEM_EBUSY;
+	heap->version = DYNMEM_RESETTING;
+	heap->used = 0;
+	heap->pending = 0;
+	__builtin_memset(heap->lists, 0, sizeof(heap->lists));
+	__builtin_memset(heap->bin_map, 0, sizeof(heap->bin_map));
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	/* No helper may be called with the lock held; the version keeps everybody out. */
+	DYNMEM_UNLOCK(heap);
+#endif
+	dynmem_read(heap->bins, sizeof(heap->bins), 0);
+	for (i = 0; i < 256; i++) {
+		if (at > DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE)
+			at = DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE;
+		dynmem_read((dynmem_u8 *)heap->pending_words + at, DYNMEM_TABLE_PIECE, 0);
+		at += DYNMEM_TABLE_PIECE;
+		if (at >= DYNMEM_TABLE_BYTES)
 			break;
 	}
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	DYNMEM_TRY_LOCK(heap);
+#endif
+	heap->version = 0;
+	DYNMEM_UNLOCK(heap);
+	return 0;
+}
+
+/* ---- allocation and release as the C library names them ---------------------------------- */
+
+#define DYNMEM_ROUND_UP(size) \
+	(((size) + DYNAMIC_MEMORY_GRANULE - 1ULL) / DYNAMIC_MEMORY_GRANULE)
+
+/* Granules of a block of `size` bytes; 0 if no pool can hold it. */
+DYNMEM_INLINE dynmem_u64 dynmem_granules(dynmem_u64 size)
+{
+	if (size - 1 >= POOL_SIZE)
+		return 0;
+	if (size <= DYNMEM_SMALLEST * DYNAMIC_MEMORY_GRANULE)
+		return DYNMEM_SMALLEST;
+	return DYNMEM_ROUND_UP(size);
+}
+
+DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
+{
+	dynmem_u64 own = dynmem_own(), granules = dynmem_granules(size), place = DYNMEM_NOWHERE;
+
+	if (granules)
+		place = dynmem_serve(own, granules, align);
+	if (place == DYNMEM_NOWHERE)
+		place = dynmem_serve_any(own, granules, align);
 	return place;
 }
 
-DYNMEM_GLOBAL int dynmem_free(dynmem_u64 address)
-{
-	dynmem_u64 place = dynmem_place(address);
-	struct dynmem_heap *heap;
-	dynmem_u32 index, size, order, tries = 0;
+#if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK)
+#define DYNMEM_FAST_PATH 1
+#else
+#define DYNMEM_FAST_PATH 0
+#endif
 
-	if (place == DYNMEM_NOWHERE)
-		return -EINVAL;
-	heap = dynmem_heap(place >> 32);
-	if (!heap)
-		return -EINVAL;
-	index = dynmem_index(place);
-	while (__sync_lock_test_and_set(&heap->lock, 1))
-		if (++tries == 64)
-			return -EINVAL;
-	size = heap->tag[index].size;
-	if (size && !(size & DYNMEM_FREE_BIT)) {
-		order = dynmem_width(size - 1) & (DYNMEM_ORDERS - 1);
-		heap->tag[index].size = size | DYNMEM_FREE_BIT;
-		heap->tag[index].next = heap->free[order];
-		heap->free[order] = index + 1;
-	}
-	__sync_lock_test_and_set(&heap->lock, 0);
-	return 0;
+/*
+ * The pointer to a block of `size` bytes. A constant size is proven to fit; for any other one the
+ * guard behind the pool makes accesses up to DYNAMIC_MEMORY_GUARD bytes legal. The offset is
+ * masked or clamped rather than checked, and the result hidden: where the program does not test
+ * for NULL, the compiler would delete a check whose failure gives NULL, and the verifier's
+ * complaint would be about something else. DYNMEM_NOWHERE needs no test: no pool has its number.
+ */
+#define DYNMEM_POINTER(place, size)                                    \
+	dynmem_pointer((place) >> 32, (dynmem_u32)(place),             \
+		       __builtin_constant_p(size) && (size) <= POOL_SIZE ? (size) : 1)
+
+DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
+{
+	dynmem_u8 *pointer = NULL, *pool;
+
+	DYNMEM_HIDE(offset); /* before the look-up: one path from here on */
+	pool = dynmem_pool(number);
+	if (DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE + size <= DYNMEM_STRIDE)
+		offset &= DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE;
+	else if (offset > POOL_SIZE - size)
+		offset = POOL_SIZE - size;
+	if (pool)
+		pointer = pool + offset;
+	DYNMEM_HIDE(pointer);
+	return pointer;
 }
 
-/* Bytes usable in the block at this address; 0 if none starts there. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_usable(dynmem_u64 address)
+#if DYNMEM_FAST_PATH
+/* A block of `size` bytes, a constant of at most as many granules as have a list. */
+DYNMEM_INLINE void *dynmem_malloc_listed(dynmem_u64 size)
 {
-	dynmem_u64 place = dynmem_place(address);
-	struct dynmem_heap *heap;
-	dynmem_u32 size;
+	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
+	struct dynmem_heap *heap = dynmem_heap(number);
 
-	if (place == DYNMEM_NOWHERE)
-		return 0;
-	heap = dynmem_heap(place >> 32);
-	if (!heap)
-		return 0;
-	size = heap->tag[dynmem_index(place)].size;
-	if (size & DYNMEM_FREE_BIT)
-		return 0;
-	return (dynmem_u64)size * DYNAMIC_MEMORY_GRANULE;
+	if (heap && DYNMEM_TRY_LOCK(heap)) {
+		if (heap->lists[granules - 1] >= DYNMEM_LIST_ONE) {
+			offset = dynmem_list_pop(heap, &heap->lists[granules - 1]);
+			DYNMEM_STORE(&heap->tags[1 + offset],
+				     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+			dynmem_count_allocation(heap, granules);
+			DYNMEM_UNLOCK(heap);
+			offset *= DYNAMIC_MEMORY_GRANULE;
+			goto found;
+		}
+		DYNMEM_UNLOCK(heap);
+	}
+	offset = dynmem_serve_any(number, granules, 1);
+	number = offset >> 32;
+found:
+	return dynmem_pointer(number, offset, size);
+}
+#endif
+
+DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
+{
+#if DYNMEM_FAST_PATH
+	dynmem_u64 number = dynmem_own(), index, tag, list, word;
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u8 *pool = dynmem_pool(number);
+
+	/* Only for a block of this CPU's heap: finding another's takes more instructions. */
+	if (!heap || !pool)
+		goto slow;
+	index = address - dynmem_number(pool);
+	index = DYNMEM_ROTATE(index);
+	/* The tag of a granule that is none is 0, and that no small block's. */
+	tag = DYNMEM_LOAD(&heap->tags[1 + (index & DYNMEM_INDEX_MASK)]);
+	list = tag - DYNMEM_TAG(DYNMEM_IN_USE) - 1;
+	DYNMEM_HIDE(list);
+	if ((index & ~DYNMEM_INDEX_MASK) | (list & ~(DYNMEM_LISTS - 1ULL)))
+		goto slow;
+	DYNMEM_HIDE(list);
+	DYNMEM_HIDE(index);
+	list &= DYNMEM_LISTS - 1;
+	index &= DYNMEM_INDEX_MASK;
+	if (!DYNMEM_TRY_LOCK(heap))
+		goto slow;
+	word = heap->lists[list];
+	/* Full, or the tag has changed: the block has been freed twice at the same moment. */
+	if (word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH) |
+	    (tag ^ DYNMEM_LOAD(&heap->tags[1 + index]))) {
+		DYNMEM_UNLOCK(heap);
+		goto slow;
+	}
+	heap->used -= DYNMEM_USE(list + 1);
+	dynmem_list_push(heap, &heap->lists[list], index);
+	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));
+	DYNMEM_UNLOCK(heap);
+	return;
+slow:
+#endif
+	dynmem_release(address);
 }
 
 /*
- * Copies into the block at `place`, at most POOL_SIZE bytes; `source` is an address, or 0 for
- * zeroes: reading an address that is never valid fills with them. Helpers want a length they can
- * prove, so the block is copied piece by piece, each no longer than the guard.
+ * Copies at most a guard's length into the block at `place`, from an address, or zeroes if that
+ * is 0. Helpers want a length they can prove: pool and guard have room for this one.
  */
-DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
+DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
 	dynmem_u8 *pool = dynmem_pool(place >> 32);
-	dynmem_u64 offset = (dynmem_u32)place, piece;
+	dynmem_u64 offset = (dynmem_u32)place;
 
-	if (!pool)
+	DYNMEM_HIDE(offset);
+	DYNMEM_HIDE(length);
+	if (!pool || offset >= POOL_SIZE || !length || length > DYNAMIC_MEMORY_GUARD)
 		return -EINVAL;
-	for (dynmem_u32 i = 0; i <= POOL_SIZE / 4096; i++) {
-		if (!length || offset >= POOL_SIZE)
-			break;
-		piece = length < 4096 ? length : 4096;
-		DYNMEM_HIDE(piece);
-		if (piece > 4096)
-			break;
-		dynmem_bpf_probe_read_kernel(pool + offset, piece, (void *)source);
-		offset += piece;
-		length -= piece;
-		if (source)
-			source += piece;
-	}
+	dynmem_read(pool + offset, length, source);
 	return 0;
+}
+
+/* Copies `length` bytes in pieces; `source` as above. */
+DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
+{
+	dynmem_u32 i;
+	for (i = 0; i <= POOL_SIZE / DYNAMIC_MEMORY_GUARD; i++) {
+		if (length <= DYNAMIC_MEMORY_GUARD)
+			return dynmem_copy_piece(place, source, length);
+		dynmem_copy_piece(place, source, DYNAMIC_MEMORY_GUARD);
+		place += DYNAMIC_MEMORY_GUARD;
+		length -= DYNAMIC_MEMORY_GUARD;
+		source += source ? DYNAMIC_MEMORY_GUARD : 0;
+	}
+	return -EINVAL;
 }
 
 DYNMEM_GLOBAL dynmem_u64 dynmem_realloc(dynmem_u64 address, dynmem_u64 size)
 {
-	dynmem_u64 usable = dynmem_usable(address), place;
+	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size), place;
 
-	if (!usable)
+	if (!usable || (!size && dynmem_release(address) <= 0))
 		return DYNMEM_NOWHERE;
-	if (!size) {
-		dynmem_free(address);
-		return DYNMEM_NOWHERE;
-	}
+	place = dynmem_place(address);
+	if (granules && dynmem_resize(place, granules))
+		return place;
 	if (size <= usable)
-		return dynmem_place(address);
-	place = dynmem_alloc(size, DYNAMIC_MEMORY_GRANULE);
+		return place; /* busy: it keeps what it has */
+	place = dynmem_allocate(size, 1);
 	if (place == DYNMEM_NOWHERE)
 		return place;
 	dynmem_copy(place, address, usable);
-	dynmem_free(address);
+	dynmem_release(address);
 	return place;
 }
 
-/* Longest string, with its terminator, that strdup copies. */
+/* Longest string that strdup copies, with its terminator. */
 #define DYNMEM_STRING_MAX (POOL_SIZE / 2 < 4096 ? POOL_SIZE / 2 : 4096)
 
 DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit)
 {
-	dynmem_u64 place = dynmem_alloc(DYNMEM_STRING_MAX, DYNAMIC_MEMORY_GRANULE), result;
+	dynmem_u64 place = dynmem_allocate(DYNMEM_STRING_MAX, 1);
 	dynmem_u64 length = limit < DYNMEM_STRING_MAX ? limit + 1 : DYNMEM_STRING_MAX;
 	dynmem_u8 *pool;
 	dynmem_u32 offset;
@@ -341,123 +1551,161 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit)
 	DYNMEM_HIDE(length);
 	if (!pool || offset > POOL_SIZE - DYNMEM_STRING_MAX || length > DYNMEM_STRING_MAX)
 		return DYNMEM_NOWHERE;
-	got = dynmem_bpf_probe_read_kernel_str(pool + offset, length, (void *)source);
-	result = DYNMEM_NOWHERE;
-	if (got > 0 && ((dynmem_u64)got < DYNMEM_STRING_MAX || limit < DYNMEM_STRING_MAX)) {
-		result = dynmem_alloc(got, DYNAMIC_MEMORY_GRANULE);
-		if (result != DYNMEM_NOWHERE)
-			dynmem_copy(result, dynmem_number(pool) + offset, got);
+	got = dynmem_read_string(pool + offset, length, source);
+	/* A longer string is not cut off: that would be another string. */
+	if (got <= 0 || ((dynmem_u64)got == DYNMEM_STRING_MAX && limit >= DYNMEM_STRING_MAX)) {
+		dynmem_release(dynmem_number(pool) + offset);
+		return DYNMEM_NOWHERE;
 	}
-	dynmem_free(dynmem_number(pool) + offset);
-	return result;
+	dynmem_resize(place, dynmem_granules((dynmem_u64)got));
+	return place;
+}
+
+
+/* ---- the functions programs call --------------------------------------------------------- */
+
+/*
+ * A block of `size` bytes with undefined contents, aligned to the granule; NULL if size is 0,
+ * larger than POOL_SIZE, or no heap has room.
+ */
+DYNMEM_INLINE void *static_malloc(size_t size)
+{
+	dynmem_u64 place;
+
+#if DYNMEM_FAST_PATH
+	if (__builtin_constant_p(size) && size &&
+	    size <= DYNMEM_LISTS * DYNAMIC_MEMORY_GRANULE && size <= POOL_SIZE)
+		return dynmem_malloc_listed(size);
+#endif
+	place = dynmem_allocate(size, 1);
+	return DYNMEM_POINTER(place, size);
 }
 
 /*
- * The pointer to a block of `size` bytes. A constant size is proven to fit; for any other one the
- * guard behind the pool makes accesses up to DYNAMIC_MEMORY_GUARD bytes legal. The offset is
- * clamped rather than checked: a check whose failure gives NULL disappears where the program does
- * not test for NULL.
+ * Frees a block, from any CPU and context; NULL is ignored. A pointer that is not the start of a
+ * block in use is refused and counted. It may have been stored in a map and loaded again.
  */
-#define DYNMEM_POINTER(place, size)                                                              \
-	dynmem_pointer(place, __builtin_constant_p(size) && (size) <= POOL_SIZE ? (size) : 1)
-
-DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 place, dynmem_u64 size)
-{
-	dynmem_u32 offset = (dynmem_u32)place;
-	dynmem_u8 *pointer = NULL;
-
-	if (place != DYNMEM_NOWHERE) {
-		dynmem_u8 *pool = dynmem_pool(place >> 32);
-
-		DYNMEM_HIDE(offset);
-		if (offset > POOL_SIZE - size)
-			offset = POOL_SIZE - size;
-		if (pool)
-			pointer = pool + offset;
-	}
-	DYNMEM_HIDE(pointer);
-	return pointer;
-}
-
-DYNMEM_INLINE void *static_malloc(size_t size)
-{
-	return DYNMEM_POINTER(dynmem_alloc(size, DYNAMIC_MEMORY_GRANULE), size);
-}
-
 DYNMEM_INLINE void static_free(void *pointer)
 {
 	if (pointer)
 		dynmem_free(dynmem_number(pointer));
 }
 
+/* `count` times `size` zero bytes; NULL also if the product overflows. */
 DYNMEM_INLINE void *static_calloc(size_t count, size_t size)
 {
-	size_t total;
+	size_t total = count * size;
 	dynmem_u64 place;
+	void *pointer;
 
-	if (__builtin_constant_p(count) && __builtin_constant_p(size)) {
-		total = count * size;
-		if (size && total / size != count)
-			return NULL;
-	} else {
-		/* Nothing above POOL_SIZE can succeed, so the product of 32-bit numbers decides. */
-		if (count > POOL_SIZE || size > POOL_SIZE)
-			return NULL;
-		total = count * size;
+	/* Two numbers that a pool may hold have a product that 64 bits hold. */
+	if (count > POOL_SIZE || size > POOL_SIZE)
+		total = 0;
+	if (__builtin_constant_p(total) && total && total <= 64) {
+		pointer = static_malloc(total);
+		if (pointer)
+			__builtin_memset(pointer, 0, total);
+		return pointer;
 	}
-	place = dynmem_alloc(total, DYNAMIC_MEMORY_GRANULE);
+	place = dynmem_allocate(total, 1);
 	if (place != DYNMEM_NOWHERE)
 		dynmem_copy(place, 0, total);
 	return DYNMEM_POINTER(place, total);
 }
 
+/*
+ * The block with its size changed, moved where it must be; NULL, and the block as it was, if there
+ * is no room or the pointer is not the start of a block in use. realloc(NULL, n) allocates,
+ * realloc(p, 0) frees and returns NULL.
+ */
 DYNMEM_INLINE void *static_realloc(void *pointer, size_t size)
 {
+	dynmem_u64 place;
+
 	if (!pointer)
 		return static_malloc(size);
-	return DYNMEM_POINTER(dynmem_realloc(dynmem_number(pointer), size), size);
+	place = dynmem_realloc(dynmem_number(pointer), size);
+	return DYNMEM_POINTER(place, size);
 }
 
+/* realloc to `count` times `size` bytes; NULL, and the block as it was, if that overflows. */
 DYNMEM_INLINE void *static_reallocarray(void *pointer, size_t count, size_t size)
 {
-	if (count > POOL_SIZE || size > POOL_SIZE)
-		return NULL;
+	if (count > POOL_SIZE || size > POOL_SIZE) {
+		/* 0 times anything is 0, not an overflow. */
+		if (count && size)
+			return NULL;
+		count = 0;
+	}
 	return static_realloc(pointer, count * size);
 }
 
+/* As malloc, at a multiple of `alignment`, a power of two; NULL if it is none. */
 DYNMEM_INLINE void *static_aligned_alloc(size_t alignment, size_t size)
 {
+	dynmem_u64 place;
+
 	if (!alignment || alignment & (alignment - 1))
 		return NULL;
-	return DYNMEM_POINTER(dynmem_alloc(size, alignment), size);
+	place = dynmem_allocate(alignment > POOL_SIZE ? 0 : size, alignment);
+	return DYNMEM_POINTER(place, size);
 }
 
+/*
+ * As aligned_alloc, through `result`; EINVAL if the alignment is no power of two or smaller than a
+ * pointer, ENOMEM if there is no room. Of size 0 it gives NULL and succeeds.
+ */
 DYNMEM_INLINE int static_posix_memalign(void **result, size_t alignment, size_t size)
 {
-	void *pointer;
+	void *pointer = NULL;
 
-	if (!alignment || alignment & (alignment - 1) || alignment < sizeof(void *))
+	if (alignment < sizeof(void *) || alignment & (alignment - 1))
 		return EINVAL;
-	pointer = static_aligned_alloc(alignment, size);
-	if (!pointer && size)
-		return ENOMEM;
+	if (size) {
+		pointer = static_aligned_alloc(alignment, size);
+		if (!pointer)
+			return ENOMEM;
+	}
 	*result = pointer;
 	return 0;
 }
 
+/* A copy of the first `limit` characters of a string at most; as strdup otherwise. */
 DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 {
-	return DYNMEM_POINTER(dynmem_strndup(dynmem_number(string), limit), (size_t)1);
+	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit);
+
+	return DYNMEM_POINTER(place, (size_t)1);
 }
 
+/*
+ * A copy of a string in kernel memory: on the stack, in a map or a block. NULL if there is no room
+ * for 4096 bytes (or half a pool) while it is copied, or the string is not shorter than that.
+ */
 DYNMEM_INLINE char *static_strdup(const char *string)
 {
 	return static_strndup(string, ~(size_t)0);
 }
 
+/* Bytes usable in a block, not less than asked for; 0 for NULL and what is not a block in use. */
 DYNMEM_INLINE size_t static_malloc_usable_size(void *pointer)
 {
-	return pointer ? dynmem_usable(dynmem_number(pointer)) : 0;
+	return pointer ? (size_t)dynmem_usable(dynmem_number(pointer)) : 0;
+}
+
+/*
+ * Gives all blocks of all heaps back at once; no program may use one any more. 0, or the negative
+ * errno value EBUSY if a program held a heap, which then is as it was. Time: linear in the pools.
+ */
+DYNMEM_INLINE int static_reset(void)
+{
+	dynmem_u32 i;
+	int result = 0;
+
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++)
+		if (dynmem_reset(i))
+			result = -DYNMEM_EBUSY;
+	return result;
 }
 
 #endif /* DYNAMIC_MEMORY_H */

@@ -3,7 +3,11 @@
 //! The header is one self-contained C file: maps, allocator and the `static_…` functions that the
 //! rewriter puts in the place of the C library's.
 
+pub mod emit;
+pub mod layout;
+pub mod model;
 mod overrides;
+pub mod walk;
 
 pub use overrides::{KernelVersion, OverrideError, Overrides, header};
 

@@ -7,8 +7,10 @@ use super::HEADER;
 /// Bytes of a heap's pool where nothing else is asked for.
 const DEFAULT_POOL_SIZE: u64 = 65_536;
 const DEFAULT_HEAPS: u32 = 4;
-const DEFAULT_GRANULE: u32 = 16;
-const DEFAULT_GUARD: u64 = 4_096;
+/// Pools from this size on have a coarser granule by default, as in the header.
+const LARGE_POOL: u64 = 131_072;
+/// A guard is at least this fraction of the pool, so that copying a block takes few pieces.
+const GUARD_FRACTION: u64 = 256;
 
 /// Smallest and largest pool the header accepts, in bytes.
 const POOL_SIZES: (u64, u64) = (1_024, 256 << 20);
@@ -89,6 +91,13 @@ pub enum OverrideError {
         /// The guard asked for, in bytes.
         bytes: u64,
     },
+    /// A guard below a 256th of the pool.
+    GuardFraction {
+        /// The guard asked for, in bytes.
+        bytes: u64,
+        /// The least that works with this pool, in bytes.
+        least: u64,
+    },
     /// Pool and guard together reach the verifier's limit for variable offsets (any kernel).
     Offset {
         /// Pool and guard in bytes.
@@ -130,6 +139,9 @@ impl OverrideError {
                 "the next guard that works is {}",
                 bytes.max(&1).next_multiple_of(PAGE)
             ),
+            Self::GuardFraction { least, .. } => {
+                format!("use a guard of {least} bytes, or a smaller pool")
+            }
             Self::Offset { .. } => "make the pool or the guard smaller".into(),
             Self::ValueSize { .. } => format!(
                 "keep pool and guard together within {MAX_VALUE_BEFORE_6_0} bytes, or require \
@@ -166,6 +178,12 @@ impl fmt::Display for OverrideError {
             Self::Guard { bytes } => write!(
                 f,
                 "a guard of {bytes} bytes: it must be a multiple of a page (4096) and not zero"
+            ),
+            Self::GuardFraction { bytes, least } => write!(
+                f,
+                "a guard of {bytes} bytes: with this pool calloc and realloc would copy in more \
+                 than {GUARD_FRACTION} pieces, which the verifier of every kernel follows one by \
+                 one; {least} bytes are the least"
             ),
             Self::Offset { bytes } => write!(
                 f,
@@ -241,9 +259,12 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
         .min_kernel
         .unwrap_or(KernelVersion { major: 6, minor: 1 });
     let at_least = |major, minor| kernel >= KernelVersion { major, minor };
-    let granule = overrides.granule.unwrap_or(DEFAULT_GRANULE);
     let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
-    let guard = overrides.guard.unwrap_or(DEFAULT_GUARD);
+    let granule = overrides
+        .granule
+        .unwrap_or(if pool < LARGE_POOL { 16 } else { 32 });
+    let least = (pool / GUARD_FRACTION).next_multiple_of(PAGE).max(PAGE);
+    let guard = overrides.guard.unwrap_or(least);
     let heaps = overrides.heaps.unwrap_or(DEFAULT_HEAPS);
 
     if !granule.is_power_of_two() || !(16..=4096).contains(&granule) {
@@ -252,7 +273,7 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     if pool < POOL_SIZES.0 || pool > POOL_SIZES.1 {
         return Err(OverrideError::PoolSize { bytes: pool });
     }
-    if pool % u64::from(granule) != 0 {
+    if !pool.is_multiple_of(u64::from(granule)) || pool < 2 * u64::from(granule) {
         return Err(OverrideError::PoolGranule {
             bytes: pool,
             granule,
@@ -261,8 +282,14 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     if !heaps.is_power_of_two() || heaps > 64 {
         return Err(OverrideError::Heaps { heaps });
     }
-    if guard == 0 || guard % PAGE != 0 {
+    if guard == 0 || !guard.is_multiple_of(PAGE) {
         return Err(OverrideError::Guard { bytes: guard });
+    }
+    if guard < least {
+        return Err(OverrideError::GuardFraction {
+            bytes: guard,
+            least,
+        });
     }
     let bytes = pool.saturating_add(guard);
     if bytes >= MAX_VARIABLE_OFFSET {

@@ -1,0 +1,197 @@
+//! From `layout.rs` to the C block of the header and to bindings for loaders.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, Expr, Fields, Item, Lit, LitInt, Meta, Type};
+
+/// The file both sides are made from.
+const LAYOUT: &str = include_str!("layout.rs");
+
+/// The lines between which the block stands in the header.
+const BEGIN: &str = "/* BEGIN layout: generated from src/heap/layout.rs by `make bless` */\n";
+const END: &str = "/* END layout */\n";
+
+/// The header with its layout block made anew; equal to `header` if that is up to date.
+///
+/// # Errors
+/// If the header has lost one of the two lines that enclose the block.
+pub fn refresh(header: &str) -> Result<String, String> {
+    let lost = |line: &str| format!("the header has no line {:?}", line.trim_end());
+    let begin = header.find(BEGIN).ok_or_else(|| lost(BEGIN))? + BEGIN.len();
+    let end = header[begin..].find(END).ok_or_else(|| lost(END))? + begin;
+    Ok(format!(
+        "{}{}{}",
+        &header[..begin],
+        c_block(),
+        &header[end..]
+    ))
+}
+
+/// The layout as C: constants, structures, and an assertion on every size and offset.
+pub fn c_block() -> String {
+    let mut text = String::new();
+    for item in items() {
+        match item {
+            Item::Const(item) => {
+                comment(&mut text, &item.attrs, "");
+                let value = literal(&item.expr).to_string().replace('_', "");
+                text.push_str(&format!("#define {} {value}U\n", item.ident));
+            }
+            Item::Struct(item) => {
+                comment(&mut text, &item.attrs, "");
+                let tag = format!("dynmem_{}", item.ident.to_string().to_lowercase());
+                let mut asserts = String::new();
+                let mut offset = 0;
+                text.push_str(&format!("struct {tag} {{\n"));
+                let Fields::Named(fields) = &item.fields else {
+                    unreachable!("layout.rs has structures with named fields only");
+                };
+                for field in &fields.named {
+                    let name = field.ident.as_ref().expect("a named field");
+                    let c = c_type(&field.ty);
+                    comment(&mut text, &field.attrs, "\t");
+                    if c.name == "DYNMEM_TABLES" {
+                        text.push_str("\tDYNMEM_TABLES\n");
+                        asserts.push_str(&assertion(&format!(
+                            "__builtin_offsetof(struct {tag}, pending_words) == {offset}"
+                        )));
+                        continue;
+                    }
+                    assert_eq!(offset % c.align, 0, "{name} would need padding");
+                    let count = c.count.map_or(String::new(), |count| format!("[{count}]"));
+                    text.push_str(&format!("\t{} {name}{count};\n", c.name));
+                    asserts.push_str(&assertion(&format!(
+                        "__builtin_offsetof(struct {tag}, {name}) == {offset}"
+                    )));
+                    let size = c.align * c.count.unwrap_or(1);
+                    asserts.push_str(&assertion(&format!(
+                        "sizeof(((struct {tag} *)0)->{name}) == {size}"
+                    )));
+                    offset += size;
+                }
+                text.push_str("};\n");
+                text.push_str(&asserts);
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The layout as Rust source for a loader that reads the heaps' map without this crate.
+pub fn rust_bindings() -> String {
+    let items = items().into_iter().map(|item| quote!(#item));
+    let tokens: TokenStream = quote! { #(#items)* };
+    format!(
+        "// Layout of the maps of {}.\n{tokens}\n",
+        super::HEADER_NAME
+    )
+}
+
+fn items() -> Vec<Item> {
+    syn::parse_file(LAYOUT)
+        .expect("layout.rs is Rust, it is compiled beside this")
+        .items
+}
+
+fn assertion(condition: &str) -> String {
+    format!(
+        "_Static_assert({condition},\n\t       \"{}\");\n",
+        condition.replace("struct ", "")
+    )
+}
+
+struct CType {
+    name: &'static str,
+    /// Of one element, which is its size too.
+    align: u64,
+    count: Option<u64>,
+}
+
+fn c_type(ty: &Type) -> CType {
+    let scalar = |name, align| CType {
+        name,
+        align,
+        count: None,
+    };
+    match ty {
+        Type::Array(array) => CType {
+            count: Some(number(&array.len)),
+            ..c_type(&array.elem)
+        },
+        Type::Path(path) => match path
+            .path
+            .require_ident()
+            .map(ToString::to_string)
+            .as_deref()
+        {
+            Ok("u16") => scalar("dynmem_u16", 2),
+            Ok("u32") => scalar("dynmem_u32", 4),
+            Ok("u64") => scalar("dynmem_u64", 8),
+            Ok("Lock") => scalar("dynmem_lock", 4),
+            Ok("Tables") => scalar("DYNMEM_TABLES", 8),
+            other => unreachable!("layout.rs has no type {other:?}"),
+        },
+        _ => unreachable!("layout.rs has integers and arrays only"),
+    }
+}
+
+fn number(expr: &Expr) -> u64 {
+    literal(expr)
+        .base10_parse()
+        .expect("rustc takes it for an integer too")
+}
+
+fn literal(expr: &Expr) -> &LitInt {
+    let Expr::Lit(literal) = expr else {
+        unreachable!("layout.rs has literals only")
+    };
+    let Lit::Int(value) = &literal.lit else {
+        unreachable!("layout.rs has integers only")
+    };
+    value
+}
+
+/// The doc comment of an item as a C comment, wrapped at 88 columns.
+fn comment(text: &mut String, attributes: &[Attribute], indent: &str) {
+    let words: Vec<String> = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(literal) => match &literal.lit {
+                    Lit::Str(line) => Some(line.value()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        })
+        .flat_map(|line| {
+            line.replace('`', "")
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let mut lines = vec![String::new()];
+    for word in words {
+        let last = lines.last_mut().expect("never empty");
+        if !last.is_empty() && last.len() + word.len() > 84 {
+            lines.push(word);
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(&word);
+        }
+    }
+    if let [line] = lines.as_slice() {
+        text.push_str(&format!("{indent}/* {line} */\n"));
+        return;
+    }
+    text.push_str(&format!("{indent}/*\n"));
+    for line in lines {
+        text.push_str(&format!("{indent} * {line}\n"));
+    }
+    text.push_str(&format!("{indent} */\n"));
+}

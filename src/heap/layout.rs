@@ -1,0 +1,102 @@
+//! The layout of a heap in its map: every constant and structure that C and Rust share.
+//!
+//! This file is the only place where they are written down. [`super::emit`] reads it as text and
+//! makes the C block of `dynamic_memory.h` and the bindings for loaders from it, comments
+//! included, so it holds nothing but literal constants and `repr(C)` structures.
+
+/// Marks an initialised heap and the version of this layout; another value means another layout.
+pub const DYNMEM_VERSION: u32 = 0x444d_0001;
+/// Marks a heap that is being reset: it serves nothing until that is done.
+pub const DYNMEM_RESETTING: u32 = 0x444d_ffff;
+/// Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that a
+/// block of a larger bin is at most an eighth too large. 178 reach 2^24 granules; a power of two
+/// lets a mask prove an index valid.
+pub const DYNMEM_BINS: u32 = 256;
+/// 64-bit words in the map of non-empty bins.
+pub const DYNMEM_BIN_WORDS: u32 = 4;
+/// Free blocks of its own bin that an allocation looks at before it takes one of a larger bin:
+/// more finds tighter fits, each costs the verifier a pass.
+pub const DYNMEM_BIN_DEPTH: u32 = 4;
+/// Lists of parked blocks: freed blocks of 1 to 32 granules wait here for the next allocation of
+/// their size, without being merged with their neighbours.
+pub const DYNMEM_LISTS: u32 = 32;
+/// Blocks that wait in one list at most. More serve larger bursts, and hold memory back from
+/// larger blocks until an allocation finds none and empties the lists.
+pub const DYNMEM_LIST_DEPTH: u32 = 64;
+/// Where a list's word keeps its length, above the granule its first block starts at.
+pub const DYNMEM_LIST_SHIFT: u32 = 24;
+/// Smallest block in granules: a free block keeps its two links in as many table entries.
+pub const DYNMEM_SMALLEST: u32 = 2;
+/// State of a granule in the two top bits of its tag: within a block, or never used.
+pub const DYNMEM_INSIDE: u32 = 0;
+/// State of a granule: a block in use starts here.
+pub const DYNMEM_IN_USE: u32 = 1;
+/// State of a granule: a free block starts or ends here.
+pub const DYNMEM_FREE: u32 = 2;
+/// State of a granule: a freed block starts here and waits in a list.
+pub const DYNMEM_PARKED: u32 = 3;
+/// Flag of a heap: it was built with `DYNAMIC_MEMORY_DEBUG` and has a table of source lines.
+pub const DYNMEM_FLAG_DEBUG: u32 = 1;
+/// Flag of a heap: it was built with `DYNAMIC_MEMORY_SPIN_LOCK`.
+pub const DYNMEM_FLAG_SPIN_LOCK: u32 = 2;
+
+/// What guards a heap: zero while nobody holds it. The build with `bpf_spin_lock` has the
+/// kernel's type of the same size in its place.
+pub type Lock = u32;
+
+/// The tables behind the fixed part, sized by the pool: 64-bit words of hand-over bits, then a tag
+/// and a link for each granule, then (debug build) a source line for each granule.
+pub type Tables = [u64; 0];
+
+/// A heap: one value of the map `dynmem_heaps`. Its blocks are in the value of the same number of
+/// the map `dynmem_pools`, so a program that writes beyond its block reaches none of this.
+///
+/// Granules count from 1, and 0 means none. The first lines are what the fast path touches.
+#[repr(C)]
+pub struct Heap {
+    /// Held by whoever changes anything below that is not said to be atomic.
+    pub lock: Lock,
+    /// `DYNMEM_VERSION` once the heap is initialised, 0 before.
+    pub version: u32,
+    /// Atomic: which words of the hand-over bits may have a bit set (the root of their tree).
+    pub pending: u64,
+    /// Blocks handed out since the start.
+    pub allocations: u64,
+    /// What is handed out and not taken back: granules above 32 bits of blocks. In one number, so
+    /// that an allocation or a free changes both at once.
+    pub used: u64,
+    /// Largest value `used` has had.
+    pub high_water: u64,
+    /// Size changes of blocks where they stand, by realloc.
+    pub resizes: u64,
+    /// Blocks taken back from a program on a CPU that uses another heap.
+    pub remote_frees: u64,
+    /// Atomic: blocks handed over by a free that found the lock held.
+    pub handed_over: u64,
+    /// Lists of parked blocks by granules less one: length and first granule less one.
+    pub lists: [u32; 32],
+    /// Bit set: the bin has a block.
+    pub bin_map: [u64; 4],
+    /// Atomic: frees refused because the block was free already.
+    pub double_frees: u64,
+    /// Atomic: frees refused because no block starts at the address.
+    pub invalid_frees: u64,
+    /// Atomic: allocations refused because the size was 0, larger than a pool, or overflowed.
+    pub failed_size: u64,
+    /// Atomic: allocations refused because no heap had a block large enough.
+    pub failed_memory: u64,
+    /// Atomic: allocations refused while a heap that might have served them was held.
+    pub failed_busy: u64,
+    /// Bytes of a granule.
+    pub granule: u32,
+    /// Granules in the pool.
+    pub granules: u32,
+    /// Bits of an entry of the tag and link tables: 16 or 32.
+    pub entry_bits: u32,
+    /// `DYNMEM_FLAG_…`.
+    pub flags: u32,
+    /// Bins: first free block of each.
+    pub bins: [u32; 256],
+    /// The tables.
+    pub tables: Tables,
+}

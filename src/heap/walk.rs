@@ -1,0 +1,500 @@
+//! Reads a heap from the bytes of its map value and checks every invariant of it.
+//!
+//! Pure: the bytes come from a map, from a native build's memory or from a test that damaged them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::mem::{offset_of, size_of};
+
+use super::layout::*;
+
+/// A block, or a stretch of free granules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Granules before it in the pool.
+    pub start: u32,
+    /// Its granules.
+    pub granules: u32,
+    /// What it is.
+    pub state: State,
+    /// The source line of the call that allocated it, where the heap records them.
+    pub line: Option<u32>,
+}
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Handed out to the program.
+    InUse,
+    /// Freed by a program that found the lock held; not yet taken back.
+    HandedOver,
+    /// Freed, kept for the next allocation of its size.
+    Parked,
+    /// Free, merged with its free neighbours.
+    Free,
+}
+
+/// The figures a heap keeps of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Blocks handed out since the start.
+    pub allocations: u64,
+    /// Blocks handed out and not taken back.
+    pub used_blocks: u64,
+    /// Bytes in them.
+    pub used_bytes: u64,
+    /// Largest number of bytes that were in use at once.
+    pub high_water_bytes: u64,
+    /// Frees by programs on CPUs that use another heap.
+    pub remote_frees: u64,
+    /// Frees that found the lock held.
+    pub handed_over: u64,
+    /// Size changes in place.
+    pub resizes: u64,
+    /// Frees refused: the block was free.
+    pub double_frees: u64,
+    /// Frees refused: no block starts there.
+    pub invalid_frees: u64,
+    /// Allocations refused: size 0, too large, or overflow.
+    pub failed_size: u64,
+    /// Allocations refused: no heap had room.
+    pub failed_memory: u64,
+    /// Allocations refused: a heap was held.
+    pub failed_busy: u64,
+}
+
+/// A heap as found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Bytes of a granule; 0 for a heap that no program has used yet.
+    pub granule: u32,
+    /// Granules in the pool.
+    pub granules: u32,
+    /// What the pool holds, in order and without gaps.
+    pub blocks: Vec<Block>,
+    /// The heap's own figures.
+    pub counters: Counters,
+}
+
+/// The bytes are not a heap of this layout, or an invariant does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage(String);
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Damage {}
+
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(Damage(format!($($message)+)));
+        }
+    };
+}
+
+/// The bin of free blocks of so many granules, as the header computes it.
+pub(crate) fn bin(granules: u32) -> usize {
+    let shift = 32 - (granules >> 4).leading_zeros();
+    (shift * 8 + (granules >> shift)) as usize
+}
+
+/// The bytes with the places of the tables in them.
+struct Image<'a> {
+    bytes: &'a [u8],
+    entry: usize,
+    entries: usize,
+    tags: usize,
+    links: usize,
+    lines: Option<usize>,
+}
+
+/// Bytes the first `fields` of a heap take, before the tables.
+const FIXED: usize = size_of::<Heap>();
+
+macro_rules! field {
+    ($image:expr, $name:ident) => {
+        $image.u32(offset_of!(Heap, $name))
+    };
+    ($image:expr, $name:ident as u64) => {
+        $image.u64(offset_of!(Heap, $name))
+    };
+}
+
+impl<'a> Image<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
+        ensure!(
+            bytes.len() >= FIXED,
+            "{} bytes are too few for a heap",
+            bytes.len()
+        );
+        let mut image = Self {
+            bytes,
+            entry: 0,
+            entries: 0,
+            tags: 0,
+            links: 0,
+            lines: None,
+        };
+        let granules = field!(image, granules) as usize;
+        let entry = field!(image, entry_bits) as usize / 8;
+        ensure!(entry == 2 || entry == 4, "entries of {} bits", entry * 8);
+        ensure!(
+            (2..=1 << 24).contains(&granules),
+            "a pool of {granules} granules"
+        );
+        let entries = granules.next_power_of_two().max(64);
+        let mut words = entries / 64;
+        for limit in [4_096, 262_144] {
+            if granules > limit {
+                words += entries / limit;
+            }
+        }
+        image.entry = entry;
+        image.entries = entries;
+        image.tags = FIXED + words * 8;
+        image.links = image.tags + (entries + 2) * entry;
+        let mut end = image.links + (entries + 2) * entry;
+        if field!(image, flags) & DYNMEM_FLAG_DEBUG != 0 {
+            image.lines = Some(end);
+            end += entries * 4;
+        }
+        ensure!(
+            bytes.len() >= end,
+            "{} bytes, but the tables end at {end}",
+            bytes.len()
+        );
+        Ok(image)
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_ne_bytes(self.bytes[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        u64::from_ne_bytes(self.bytes[at..at + 8].try_into().expect("eight bytes"))
+    }
+
+    fn entry(&self, at: usize) -> u32 {
+        if self.entry == 2 {
+            u32::from(u16::from_ne_bytes(
+                self.bytes[at..at + 2].try_into().expect("two bytes"),
+            ))
+        } else {
+            self.u32(at)
+        }
+    }
+
+    /// State, hand-over bit and granules of a tag; granules count from 1.
+    fn tag(&self, granule: u32) -> (u32, bool, u32) {
+        let bits = self.entry as u32 * 8;
+        let tag = self.entry(self.tags + granule as usize * self.entry);
+        (
+            tag >> (bits - 2),
+            tag >> (bits - 3) & 1 == 1,
+            tag & ((1 << (bits - 3)) - 1),
+        )
+    }
+
+    fn link(&self, granule: u32) -> u32 {
+        self.entry(self.links + (granule as usize - 1) * self.entry)
+    }
+
+    fn handed_over(&self, granule: u32) -> bool {
+        let index = granule as usize - 1;
+        self.u64(FIXED + index / 64 * 8) >> (index % 64) & 1 == 1
+    }
+
+    fn counters(&self) -> Counters {
+        let granule = u64::from(field!(self, granule));
+        let used = field!(self, used as u64);
+        Counters {
+            allocations: field!(self, allocations as u64),
+            used_blocks: used & 0xffff_ffff,
+            used_bytes: (used >> 32) * granule,
+            high_water_bytes: (field!(self, high_water as u64) >> 32) * granule,
+            remote_frees: field!(self, remote_frees as u64),
+            handed_over: field!(self, handed_over as u64),
+            resizes: field!(self, resizes as u64),
+            double_frees: field!(self, double_frees as u64),
+            invalid_frees: field!(self, invalid_frees as u64),
+            failed_size: field!(self, failed_size as u64),
+            failed_memory: field!(self, failed_memory as u64),
+            failed_busy: field!(self, failed_busy as u64),
+        }
+    }
+}
+
+/// Reads a heap; the blocks tile the pool, everything else is taken as it is. Good for a heap that
+/// programs are using: it may be caught between two steps, and then this fails.
+///
+/// # Errors
+/// The bytes are not a heap of this layout version, or the tags do not tile the pool.
+///
+/// # Complexity
+/// Linear in the number of blocks.
+pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
+    ensure!(
+        bytes.len() >= FIXED,
+        "{} bytes are too few for a heap",
+        bytes.len()
+    );
+    let version = u32::from_ne_bytes(
+        bytes[offset_of!(Heap, version)..][..4]
+            .try_into()
+            .expect("four bytes"),
+    );
+    if version == 0 {
+        let image = Image {
+            bytes,
+            entry: 0,
+            entries: 0,
+            tags: 0,
+            links: 0,
+            lines: None,
+        };
+        let counters = image.counters();
+        return Ok(Snapshot {
+            granule: 0,
+            granules: 0,
+            blocks: Vec::new(),
+            counters,
+        });
+    }
+    ensure!(
+        version == DYNMEM_VERSION,
+        "layout version {version:#x}, but this is for {DYNMEM_VERSION:#x}"
+    );
+    let image = Image::new(bytes)?;
+    let granules = field!(image, granules);
+    let mut blocks = Vec::new();
+    let mut at = 1;
+    while at <= granules {
+        let (state, handed_over, size) = image.tag(at);
+        ensure!(
+            size > 0 && size <= granules + 1 - at,
+            "granule {at} starts a block of {size} granules in a pool of {granules}"
+        );
+        let state = match (state, handed_over) {
+            (DYNMEM_IN_USE, false) => State::InUse,
+            (DYNMEM_IN_USE, true) => State::HandedOver,
+            (DYNMEM_PARKED, false) => State::Parked,
+            (DYNMEM_FREE, false) => State::Free,
+            _ => {
+                return Err(Damage(format!(
+                    "granule {at} has state {state}, {handed_over}"
+                )));
+            }
+        };
+        let line = image
+            .lines
+            .filter(|_| state == State::InUse)
+            .map(|lines| image.u32(lines + (at as usize - 1) * 4))
+            .filter(|line| *line != 0);
+        blocks.push(Block {
+            start: at - 1,
+            granules: size,
+            state,
+            line,
+        });
+        at += size;
+    }
+    Ok(Snapshot {
+        granule: field!(image, granule),
+        granules,
+        blocks,
+        counters: image.counters(),
+    })
+}
+
+/// Reads a heap that nobody is changing and checks all of it: tags, bins, links, lists, maps of
+/// bits and figures agree.
+///
+/// # Errors
+/// The first invariant that does not hold.
+///
+/// # Complexity
+/// Linear in the number of granules.
+pub fn check(bytes: &[u8]) -> Result<Snapshot, Damage> {
+    let snapshot = read(bytes)?;
+    if snapshot.granules == 0 {
+        ensure!(
+            bytes[FIXED..].iter().all(|byte| *byte == 0),
+            "the tables of a heap that was never used are not empty"
+        );
+        return Ok(snapshot);
+    }
+    let image = Image::new(bytes)?;
+    ensure!(field!(image, lock) == 0, "the lock is held");
+    check_tags(&image, &snapshot)?;
+    check_bins(&image, &snapshot)?;
+    check_lists(&image, &snapshot)?;
+    check_pending(&image, &snapshot)?;
+    let in_use = snapshot
+        .blocks
+        .iter()
+        .filter(|b| matches!(b.state, State::InUse | State::HandedOver));
+    let (blocks, granules) =
+        in_use.fold((0, 0), |(n, sum), b| (n + 1, sum + u64::from(b.granules)));
+    let counters = &snapshot.counters;
+    let bytes = granules * u64::from(snapshot.granule);
+    ensure!(
+        counters.used_blocks == blocks && counters.used_bytes == bytes,
+        "{blocks} blocks of {bytes} bytes are in use, but the heap says {} of {}",
+        counters.used_blocks,
+        counters.used_bytes
+    );
+    ensure!(
+        counters.high_water_bytes >= bytes,
+        "high water is below what is in use"
+    );
+    ensure!(
+        counters.allocations >= blocks,
+        "more blocks in use than were handed out"
+    );
+    Ok(snapshot)
+}
+
+/// Between the first granule of a block and the last of a free one every tag is empty.
+fn check_tags(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
+    let empty = |granule: u32| image.tag(granule) == (DYNMEM_INSIDE, false, 0);
+    let mut before = None;
+    for block in &snapshot.blocks {
+        let first = block.start + 1;
+        let last = block.start + block.granules;
+        let mut inside = first + 1..=last;
+        if block.state == State::Free {
+            ensure!(
+                before != Some(State::Free),
+                "two free blocks meet at granule {first}"
+            );
+            ensure!(
+                image.tag(last) == (DYNMEM_FREE, false, block.granules),
+                "the free block at granule {first} has no tag at its end"
+            );
+            inside = first + 1..=last - 1;
+        }
+        for granule in inside {
+            ensure!(
+                empty(granule),
+                "granule {granule} is inside of a block but has a tag"
+            );
+        }
+        before = Some(block.state);
+    }
+    ensure!(empty(0), "there is a tag before the pool");
+    for granule in snapshot.granules + 1..image.entries as u32 + 2 {
+        ensure!(
+            empty(granule),
+            "there is a tag behind the pool, at granule {granule}"
+        );
+    }
+    Ok(())
+}
+
+fn check_bins(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
+    let mut binned = BTreeSet::new();
+    for bin_index in 0..DYNMEM_BINS as usize {
+        let head = image.u32(offset_of!(Heap, bins) + bin_index * 4);
+        let map = image.u64(offset_of!(Heap, bin_map) + bin_index / 64 * 8);
+        ensure!(
+            (map >> (bin_index % 64) & 1 == 1) == (head != 0),
+            "the map of bins is wrong about bin {bin_index}"
+        );
+        let mut previous = 0;
+        let mut block = head;
+        while block != 0 {
+            ensure!(
+                block <= snapshot.granules,
+                "bin {bin_index} leads to granule {block}"
+            );
+            ensure!(
+                binned.insert(block),
+                "the free block at granule {block} is binned twice"
+            );
+            let (state, _, granules) = image.tag(block);
+            ensure!(
+                state == DYNMEM_FREE && bin(granules) == bin_index,
+                "granule {block}, state {state}, {granules} granules, is in bin {bin_index}"
+            );
+            ensure!(
+                image.link(block + 1) == previous,
+                "the free block at granule {block} does not link back to {previous}"
+            );
+            previous = block;
+            block = image.link(block);
+        }
+    }
+    let free = snapshot
+        .blocks
+        .iter()
+        .filter(|block| block.state == State::Free);
+    for block in free.clone() {
+        ensure!(
+            binned.contains(&(block.start + 1)),
+            "the free block at granule {} is in no bin",
+            block.start + 1
+        );
+    }
+    ensure!(
+        binned.len() == free.count(),
+        "a bin holds what is no free block"
+    );
+    Ok(())
+}
+
+fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
+    let mut parked = BTreeSet::new();
+    for list in 0..DYNMEM_LISTS {
+        let word = image.u32(offset_of!(Heap, lists) + list as usize * 4);
+        let mut granule = (word & ((1 << DYNMEM_LIST_SHIFT) - 1)) + 1;
+        for _ in 0..word >> DYNMEM_LIST_SHIFT {
+            ensure!(
+                granule <= snapshot.granules,
+                "list {list} leads to granule {granule}"
+            );
+            ensure!(
+                parked.insert(granule),
+                "the block at granule {granule} is parked twice"
+            );
+            ensure!(
+                image.tag(granule) == (DYNMEM_PARKED, false, list + 1),
+                "granule {granule} is in the list of {} granules, but its tag differs",
+                list + 1
+            );
+            granule = image.link(granule) + 1;
+        }
+    }
+    for block in snapshot
+        .blocks
+        .iter()
+        .filter(|block| block.state == State::Parked)
+    {
+        ensure!(
+            parked.remove(&(block.start + 1)),
+            "the parked block at granule {} is in no list",
+            block.start + 1
+        );
+    }
+    ensure!(parked.is_empty(), "a list holds what is no parked block");
+    Ok(())
+}
+
+/// Every handed-over block has its bit, and the root says so. Bits without a block are harmless.
+fn check_pending(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
+    for block in snapshot
+        .blocks
+        .iter()
+        .filter(|block| block.state == State::HandedOver)
+    {
+        let granule = block.start + 1;
+        ensure!(
+            image.handed_over(granule) && field!(image, pending as u64) != 0,
+            "the block at granule {granule} is handed over, but nothing leads to it"
+        );
+    }
+    Ok(())
+}
