@@ -60,6 +60,9 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Option
         return Plan::default();
     }
     let lexed = lexer::lex(source);
+    if !uses_family(&lexed) {
+        return Plan::default();
+    }
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
@@ -79,6 +82,21 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Option
     edits.extend(includes);
     notices.extend(kept);
     Plan::new(edits, notices).unwrap_or_default()
+}
+
+/// Whether a name of the allocator stands outside of comments and literals, other than as a member.
+fn uses_family(lexed: &lexer::Lexed) -> bool {
+    let used = |tokens: &[lexer::Token]| {
+        let mut member = false;
+        tokens.iter().any(|token| {
+            let here = !member && token.kind == lexer::Kind::Ident;
+            member = token.is(lexer::op(".")) || token.is(lexer::op("->"));
+            here && filter::is_family(&lexed.text(token))
+        })
+    };
+    used(&lexed.tokens)
+        || used(&lexed.inner)
+        || lexed.comments.iter().any(|comment| comment.trigraph)
 }
 
 /// Whether a file that includes this header gets the allocator's header with it: it includes it
