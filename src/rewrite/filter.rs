@@ -2,23 +2,43 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Input, Span, packed};
 
 use super::family::Alloc;
 use super::lexer::{is_ident_byte, line_ending, splice};
 
-/// Parts of words that every name of the allocator holds.
-static PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let parts = [
-        "free",
-        "malloc",
-        "calloc",
-        "realloc",
-        "aligned_alloc",
-        "posix_memalign",
-    ];
-    AhoCorasick::new(parts.iter().chain(&["strdup", "strndup"])).expect("short plain patterns")
+/// Parts of words of which every name of the allocator holds one.
+const PARTS: [&str; 8] = [
+    "free",
+    "malloc",
+    "calloc",
+    "realloc",
+    "aligned_alloc",
+    "memalign",
+    "strdup",
+    "strndup",
+];
+
+/// A vectorised search for [`PARTS`]; the general one where the machine has no such instructions.
+enum Search {
+    Packed(packed::Searcher),
+    General(AhoCorasick),
+}
+
+static SEARCH: LazyLock<Search> = LazyLock::new(|| match packed::Searcher::new(PARTS) {
+    Some(searcher) => Search::Packed(searcher),
+    None => Search::General(AhoCorasick::new(PARTS).expect("short plain patterns")),
 });
+
+impl Search {
+    fn find(&self, source: &[u8], from: usize) -> Option<(usize, usize)> {
+        let hit = match self {
+            Self::Packed(searcher) => searcher.find_in(source, Span::from(from..source.len())),
+            Self::General(searcher) => searcher.find(Input::new(source).range(from..)),
+        };
+        hit.map(|hit| (hit.start(), hit.end()))
+    }
+}
 
 /// Whether the bytes hold a use of a name of the allocator, its replacement or builtin; or a line
 /// splice inside a word, which might hide one. Comments are not told from code.
@@ -26,8 +46,8 @@ static PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// Linear, at the speed of a substring search. Never wrong in saying no.
 pub fn mentions_family(source: &[u8]) -> bool {
     let mut from = 0;
-    while let Some(hit) = PARTS.find(&source[from..]) {
-        let (start, end) = word_around(source, from + hit.start(), from + hit.end());
+    while let Some((start, end)) = SEARCH.find(source, from) {
+        let (start, end) = word_around(source, start, end);
         if is_family(&source[start..end]) && is_use(source, start, end) {
             return true;
         }
@@ -99,12 +119,10 @@ fn is_use(source: &[u8], start: usize, end: usize) -> bool {
     starts && ends
 }
 
-/// Whether a line above ends in a splice.
+/// Whether the text ends in a line splice.
 fn ends_in_splice(above: &[u8]) -> bool {
-    let line = memchr::memrchr(b'\\', above);
-    line.is_some_and(|at| splice(above, at) == Some(above.len()))
-        || above.ends_with(b"??/\n")
-        || above.ends_with(b"??/\r\n")
+    let line = above.trim_ascii_end();
+    line.ends_with(b"\\") && splice(above, line.len() - 1) == Some(above.len())
 }
 
 /// Whether a line splice stands between two bytes of an identifier.

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::conditionals::Conditionals;
 use super::family::Alloc;
-use super::lexer::{Kind, Lexed, lex, op};
+use super::lexer::{Kind, Lexed, Token, Tokens, lex, op};
 use super::macros::header_name;
 use super::outline::Outline;
 use super::project::{Header, Project};
@@ -18,6 +18,8 @@ pub struct HeaderInfo {
     pub path: PathBuf,
     /// What it holds.
     pub bytes: Arc<[u8]>,
+    /// Its directives, once somebody asked for them.
+    directives: OnceLock<Arc<Tokens>>,
     /// The headers it includes: name, and whether in angle brackets.
     pub includes: Vec<(String, bool)>,
     /// It defines or undefines a macro with a name of the allocator.
@@ -37,6 +39,7 @@ impl HeaderInfo {
         let mut info = Self {
             path: header.path.clone(),
             bytes: Arc::clone(bytes),
+            directives: OnceLock::new(),
             includes: Vec::new(),
             maps: false,
             defines: Vec::new(),
@@ -70,7 +73,7 @@ impl HeaderInfo {
                 self.maps |= Alloc::named(&lexed.text(name)).is_some();
             }
         }
-        let calls = |tokens: &[super::lexer::Token]| {
+        let calls = |tokens: &[Token]| {
             tokens.windows(2).any(|pair| {
                 pair[0].kind == Kind::Ident && pair[1].is(op("(")) && {
                     let name = lexed.text(&pair[0]);
@@ -81,6 +84,14 @@ impl HeaderInfo {
             })
         };
         self.allocates = calls(&lexed.tokens) || calls(&lexed.inner);
+    }
+
+    /// Its directives and the tokens in them; the code between them is left out.
+    pub fn directives(&self) -> Lexed<'_> {
+        let tokens = self
+            .directives
+            .get_or_init(|| lex(&self.bytes).directives_only());
+        Lexed::from_parts(&self.bytes, Arc::clone(tokens))
     }
 
     /// Whether the header says anything about the allocator.
@@ -135,18 +146,14 @@ pub struct Cache {
 }
 
 impl Cache {
-    fn info(&self, header: &Header) -> Arc<HeaderInfo> {
+    /// What is known of a header.
+    pub fn info(&self, header: &Header) -> Arc<HeaderInfo> {
         let infos = self.infos.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(info) = infos.get(&header.path) {
             return Arc::clone(info);
         }
         drop(infos);
-        let mut info = HeaderInfo::new(header);
-        if !info.matters() {
-            // Its text is not looked at again.
-            info.bytes = Arc::from([]);
-        }
-        let info = Arc::new(info);
+        let info = Arc::new(HeaderInfo::new(header));
         let mut infos = self.infos.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(infos.entry(header.path.clone()).or_insert(info))
     }

@@ -5,7 +5,8 @@
 //! compiler until the macro is used.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// What kind of token it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +82,9 @@ pub struct Comment {
     pub trigraph: bool,
 }
 
-/// A file in tokens.
-#[derive(Debug)]
-pub struct Lexed<'s> {
-    /// The bytes.
-    pub source: &'s [u8],
+/// The tokens of a file.
+#[derive(Debug, Default)]
+pub struct Tokens {
     /// The tokens outside of directives.
     pub tokens: Vec<Token>,
     /// The tokens inside of directives.
@@ -96,7 +95,39 @@ pub struct Lexed<'s> {
     pub comments: Vec<Comment>,
 }
 
+/// A file in tokens, with its bytes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Lexed<'s> {
+    /// The bytes.
+    pub source: &'s [u8],
+    shared: Arc<Tokens>,
+}
+
+impl Deref for Lexed<'_> {
+    type Target = Tokens;
+
+    fn deref(&self) -> &Tokens {
+        &self.shared
+    }
+}
+
 impl<'s> Lexed<'s> {
+    /// Puts bytes and the tokens that were made of them together again.
+    pub fn from_parts(source: &'s [u8], shared: Arc<Tokens>) -> Self {
+        Self { source, shared }
+    }
+
+    /// Only what preprocessing needs: the directives and the tokens in them.
+    pub fn directives_only(self) -> Arc<Tokens> {
+        let inner = self.inner.clone();
+        let directives = self.directives.clone();
+        Arc::new(Tokens {
+            inner,
+            directives,
+            ..Tokens::default()
+        })
+    }
+
     /// The text of a token, without line splices.
     pub fn text(&self, token: &Token) -> Cow<'s, [u8]> {
         let raw = &self.source[token.start..token.end];
@@ -194,13 +225,13 @@ pub fn lex(source: &[u8]) -> Lexed<'_> {
             }
         }
     }
-    Lexed {
-        source,
+    let tokens = Tokens {
         tokens,
         inner,
         directives,
         comments: lexer.comments,
-    }
+    };
+    Lexed::from_parts(source, Arc::new(tokens))
 }
 
 enum Blank {

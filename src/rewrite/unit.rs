@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::conditionals::Conditionals;
 use super::family::Alloc;
 use super::headers::{HeaderInfo, own_definitions};
-use super::lexer::{Lexed, lex};
+use super::lexer::Lexed;
 use super::macros::{Define, MappingWalk};
 use super::outline::Outline;
 use super::plan::Span;
@@ -40,7 +40,7 @@ pub struct Unit<'a> {
 pub struct HeaderUnit<'a> {
     /// What is known of it.
     pub info: &'a HeaderInfo,
-    /// Its tokens.
+    /// Its directives; the code between them is left out.
     pub lexed: Lexed<'a>,
     /// The macros it defines.
     pub defines: Vec<Define>,
@@ -61,7 +61,7 @@ impl<'a> Unit<'a> {
         let headers: Vec<_> = headers
             .iter()
             .map(|info| {
-                let lexed = lex(&info.bytes);
+                let lexed = info.directives();
                 HeaderUnit {
                     info,
                     defines: Define::all(&lexed),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::conditionals::{Step, step};
 use super::super::family::Alloc;
-use super::super::lexer::{Kind, Lexed, lex};
+use super::super::lexer::{Kind, Lexed};
 use super::super::project::Project;
 use super::Define;
 use super::condition::{Known, decide, integer};
@@ -229,8 +229,8 @@ impl Walk<'_> {
             return;
         }
         self.budget -= 1;
-        let lexed = lex(&header.bytes);
-        self.file(&lexed, &header.path, depth + 1);
+        let info = self.project.cache().info(&header);
+        self.file(&info.directives(), &header.path, depth + 1);
     }
 
     fn define(
@@ -365,6 +365,7 @@ pub fn header_name(text: &[u8]) -> Option<(String, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::lexer::lex;
     use super::super::super::project::Alone;
     use super::*;
 
