@@ -261,8 +261,11 @@ struct dynmem_heap {
 	dynmem_u64 used;
 	/* Largest value used has had. */
 	dynmem_u64 high_water;
-	/* Size changes of blocks where they stand, by realloc. */
-	dynmem_u64 resizes;
+	/*
+	 * Where the pool begins in the kernel's memory, in bytes, as a number: 0 before the
+	 * first use.
+	 */
+	dynmem_u64 pool_address;
 	/* Blocks taken back from a program on a CPU that uses another heap. */
 	dynmem_u64 remote_frees;
 	/* Atomic: blocks handed over by a free that found the lock held. */
@@ -271,6 +274,8 @@ struct dynmem_heap {
 	dynmem_u32 lists[32];
 	/* Bit set: the bin has a block. */
 	dynmem_u64 bin_map[4];
+	/* Size changes of blocks where they stand, by realloc. */
+	dynmem_u64 resizes;
 	/* Atomic: frees refused because the block was free already. */
 	dynmem_u64 double_frees;
 	/* Atomic: frees refused because no block starts at the address. */
@@ -321,10 +326,10 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, high_water) == 32,
 	       "__builtin_offsetof(dynmem_heap, high_water) == 32");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->high_water) == 8,
 	       "sizeof(((dynmem_heap *)0)->high_water) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 40,
-	       "__builtin_offsetof(dynmem_heap, resizes) == 40");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
-	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pool_address) == 40,
+	       "__builtin_offsetof(dynmem_heap, pool_address) == 40");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->pool_address) == 8,
+	       "sizeof(((dynmem_heap *)0)->pool_address) == 8");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, remote_frees) == 48,
 	       "__builtin_offsetof(dynmem_heap, remote_frees) == 48");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->remote_frees) == 8,
@@ -341,48 +346,52 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 192,
 	       "__builtin_offsetof(dynmem_heap, bin_map) == 192");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bin_map) == 32,
 	       "sizeof(((dynmem_heap *)0)->bin_map) == 32");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 224,
-	       "__builtin_offsetof(dynmem_heap, double_frees) == 224");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 224,
+	       "__builtin_offsetof(dynmem_heap, resizes) == 224");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
+	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 232,
+	       "__builtin_offsetof(dynmem_heap, double_frees) == 232");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->double_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->double_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 232,
-	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 232");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 240,
+	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 240");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->invalid_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->invalid_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 240,
-	       "__builtin_offsetof(dynmem_heap, failed_size) == 240");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 248,
+	       "__builtin_offsetof(dynmem_heap, failed_size) == 248");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_size) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_size) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 248,
-	       "__builtin_offsetof(dynmem_heap, failed_memory) == 248");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 256,
+	       "__builtin_offsetof(dynmem_heap, failed_memory) == 256");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_memory) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_memory) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 256,
-	       "__builtin_offsetof(dynmem_heap, failed_busy) == 256");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 264,
+	       "__builtin_offsetof(dynmem_heap, failed_busy) == 264");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_busy) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_busy) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 264,
-	       "__builtin_offsetof(dynmem_heap, granule) == 264");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 272,
+	       "__builtin_offsetof(dynmem_heap, granule) == 272");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granule) == 4,
 	       "sizeof(((dynmem_heap *)0)->granule) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 268,
-	       "__builtin_offsetof(dynmem_heap, granules) == 268");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 276,
+	       "__builtin_offsetof(dynmem_heap, granules) == 276");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granules) == 4,
 	       "sizeof(((dynmem_heap *)0)->granules) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 272,
-	       "__builtin_offsetof(dynmem_heap, entry_bits) == 272");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 280,
+	       "__builtin_offsetof(dynmem_heap, entry_bits) == 280");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->entry_bits) == 4,
 	       "sizeof(((dynmem_heap *)0)->entry_bits) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 276,
-	       "__builtin_offsetof(dynmem_heap, flags) == 276");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 284,
+	       "__builtin_offsetof(dynmem_heap, flags) == 284");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->flags) == 4,
 	       "sizeof(((dynmem_heap *)0)->flags) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 280,
-	       "__builtin_offsetof(dynmem_heap, bins) == 280");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 288,
+	       "__builtin_offsetof(dynmem_heap, bins) == 288");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
 	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1304,
-	       "__builtin_offsetof(dynmem_heap, pending_words) == 1304");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1312,
+	       "__builtin_offsetof(dynmem_heap, pending_words) == 1312");
 /* END layout */
 
 /* Every pool begins on a page of its own. */
@@ -600,11 +609,11 @@ DYNMEM_INLINE dynmem_u64 dynmem_width(dynmem_u64 value)
 {
 	dynmem_u64 width = 0, step;
 
-#define DYNMEM_LADDER(bits, log)                              \
-	step = ((1ULL << bits) - 1 - value) >> 63;            \
-	DYNMEM_HIDE(step); /* or it becomes a branch again */ \
-	step <<= log;                                         \
-	value >>= step;                                       \
+#define DYNMEM_LADDER(bits, log)                                       \
+	step = (1ULL << bits) - 1 - value;                             \
+	DYNMEM_HIDE(step); /* or the sign becomes a branch */          \
+	step = step >> 63 << log;                                      \
+	value >>= step;                                                \
 	width += step
 	DYNMEM_LADDER(16, 4);
 	DYNMEM_LADDER(8, 3);
@@ -623,10 +632,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_lowest(dynmem_u64 value)
 #else
 	dynmem_u64 bit = value & -value, lowest = 0, step;
 
-#define DYNMEM_HALVE(mask, log)       \
-	step = -(bit & mask##ULL) >> 63; \
-	DYNMEM_HIDE(step);            \
-	lowest |= step << log
+#define DYNMEM_HALVE(mask, log) \
+	step = -(bit & mask##ULL); \
+	DYNMEM_HIDE(step);         \
+	lowest |= step >> 63 << log
 	DYNMEM_HALVE(0xffffffff00000000, 5);
 	DYNMEM_HALVE(0xffff0000ffff0000, 4);
 	DYNMEM_HALVE(0xff00ff00ff00ff00, 3);
@@ -823,15 +832,14 @@ DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, 
 
 DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 granules)
 {
-	dynmem_u64 used = heap->used + DYNMEM_USE(granules);
-	dynmem_u64 above = used - heap->high_water;
-	dynmem_u64 below = (dynmem_u64)((long long)above >> 63);
+	dynmem_u64 used = heap->used + DYNMEM_USE(granules), high = heap->high_water;
+	dynmem_u64 below = high - used, mask = (dynmem_u64)((long long)below >> 63);
 
 	heap->allocations++;
 	heap->used = used;
 	/* The larger of the two; hidden, or it becomes a branch again. */
-	DYNMEM_HIDE(below);
-	heap->high_water += above & ~below;
+	DYNMEM_HIDE(mask);
+	heap->high_water = high - (below & mask);
 }
 
 /* ---- hand-over: a free that finds the heap locked ---------------------------------------- */
@@ -957,10 +965,12 @@ DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap)
 DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u8 *pool = dynmem_pool(number);
 
-	if (!heap || !DYNMEM_TRY_LOCK(heap))
+	if (!heap || !pool || !DYNMEM_TRY_LOCK(heap))
 		return -EINVAL;
 	if (!heap->version) {
+		heap->pool_address = dynmem_number(pool);
 		heap->granule = DYNAMIC_MEMORY_GRANULE;
 		heap->granules = DYNMEM_GRANULES;
 		heap->entry_bits = DYNMEM_ENTRY_BITS;
@@ -1038,16 +1048,12 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dy
 
 	if (!heap || granules > DYNMEM_GRANULES)
 		return DYNMEM_NOWHERE;
-	if (align > DYNAMIC_MEMORY_GRANULE) {
-		dynmem_u8 *pool = dynmem_pool(number);
-
-		if (!pool)
-			return DYNMEM_NOWHERE;
-		base = dynmem_number(pool) / DYNAMIC_MEMORY_GRANULE;
-		index = DYNMEM_LISTS; /* what is parked may not be aligned */
-	}
 	if (!DYNMEM_LOAD(&heap->version))
 		dynmem_prepare(number);
+	if (align > DYNAMIC_MEMORY_GRANULE) {
+		base = heap->pool_address / DYNAMIC_MEMORY_GRANULE;
+		index = DYNMEM_LISTS; /* what is parked may not be aligned */
+	}
 	if (DYNMEM_LOAD(&heap->pending))
 		dynmem_collect(number);
 	if (!DYNMEM_TRY_LOCK(heap))
@@ -1422,7 +1428,9 @@ DYNMEM_INLINE void *dynmem_malloc_listed(dynmem_u64 size)
 	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	if (heap && DYNMEM_TRY_LOCK(heap)) {
+	if (!heap)
+		return NULL;
+	if (DYNMEM_TRY_LOCK(heap)) {
 		if (heap->lists[granules - 1] >= DYNMEM_LIST_ONE) {
 			offset = dynmem_list_pop(heap, &heap->lists[granules - 1]);
 			DYNMEM_STORE(&heap->tags[1 + offset],
@@ -1444,34 +1452,28 @@ found:
 DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 {
 #if DYNMEM_FAST_PATH
-	dynmem_u64 number = dynmem_own(), index, tag, list, word;
-	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u8 *pool = dynmem_pool(number);
+	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
+	dynmem_u64 index, tag, list, word;
 
-	/* Only for a block of this CPU's heap: finding another's takes more instructions. */
-	if (!heap || !pool)
+	if (!heap || !DYNMEM_TRY_LOCK(heap))
 		goto slow;
-	index = address - dynmem_number(pool);
+	/* Only a block of this CPU's heap: finding another's takes more instructions. */
+	index = address - heap->pool_address;
 	index = DYNMEM_ROTATE(index);
-	/* The tag of a granule that is none is 0, and that no small block's. */
 	tag = DYNMEM_LOAD(&heap->tags[1 + (index & DYNMEM_INDEX_MASK)]);
 	list = tag - DYNMEM_TAG(DYNMEM_IN_USE) - 1;
 	DYNMEM_HIDE(list);
-	if ((index & ~DYNMEM_INDEX_MASK) | (list & ~(DYNMEM_LISTS - 1ULL)))
+	word = heap->lists[list & (DYNMEM_LISTS - 1)];
+	/* In another heap, not a small block in use, or the list is full: one test, one path. */
+	if ((index & ~DYNMEM_INDEX_MASK) | (list & ~(DYNMEM_LISTS - 1ULL)) |
+	    word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH)) {
+		DYNMEM_UNLOCK(heap);
 		goto slow;
+	}
 	DYNMEM_HIDE(list);
 	DYNMEM_HIDE(index);
 	list &= DYNMEM_LISTS - 1;
 	index &= DYNMEM_INDEX_MASK;
-	if (!DYNMEM_TRY_LOCK(heap))
-		goto slow;
-	word = heap->lists[list];
-	/* Full, or the tag has changed: the block has been freed twice at the same moment. */
-	if (word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH) |
-	    (tag ^ DYNMEM_LOAD(&heap->tags[1 + index]))) {
-		DYNMEM_UNLOCK(heap);
-		goto slow;
-	}
 	heap->used -= DYNMEM_USE(list + 1);
 	dynmem_list_push(heap, &heap->lists[list], index);
 	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));

@@ -67,8 +67,8 @@ pub struct Heap {
     pub used: u64,
     /// Largest value `used` has had.
     pub high_water: u64,
-    /// Size changes of blocks where they stand, by realloc.
-    pub resizes: u64,
+    /// Where the pool begins in the kernel's memory, in bytes, as a number: 0 before the first use.
+    pub pool_address: u64,
     /// Blocks taken back from a program on a CPU that uses another heap.
     pub remote_frees: u64,
     /// Atomic: blocks handed over by a free that found the lock held.
@@ -77,6 +77,8 @@ pub struct Heap {
     pub lists: [u32; 32],
     /// Bit set: the bin has a block.
     pub bin_map: [u64; 4],
+    /// Size changes of blocks where they stand, by realloc.
+    pub resizes: u64,
     /// Atomic: frees refused because the block was free already.
     pub double_frees: u64,
     /// Atomic: frees refused because no block starts at the address.
