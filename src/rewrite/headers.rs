@@ -18,8 +18,8 @@ pub struct HeaderInfo {
     pub path: PathBuf,
     /// What it holds.
     pub bytes: Arc<[u8]>,
-    /// Its directives, once somebody asked for them.
-    directives: OnceLock<Arc<Tokens>>,
+    /// Its tokens, once somebody asked for them.
+    tokens: OnceLock<Arc<Tokens>>,
     /// The headers it includes: name, and whether in angle brackets.
     pub includes: Vec<(String, bool)>,
     /// It defines or undefines a macro with a name of the allocator.
@@ -39,7 +39,7 @@ impl HeaderInfo {
         let mut info = Self {
             path: header.path.clone(),
             bytes: Arc::clone(bytes),
-            directives: OnceLock::new(),
+            tokens: OnceLock::new(),
             includes: Vec::new(),
             maps: false,
             defines: Vec::new(),
@@ -86,11 +86,16 @@ impl HeaderInfo {
         self.allocates = calls(&lexed.tokens) || calls(&lexed.inner);
     }
 
-    /// Its directives and the tokens in them; the code between them is left out.
-    pub fn directives(&self) -> Lexed<'_> {
-        let tokens = self
-            .directives
-            .get_or_init(|| lex(&self.bytes).directives_only());
+    /// Its tokens. Those of the code between the directives are left out where it allocates
+    /// nothing: most headers only matter for their macros.
+    pub fn lexed(&self) -> Lexed<'_> {
+        let tokens = self.tokens.get_or_init(|| {
+            let lexed = lex(&self.bytes);
+            match self.allocates {
+                true => lexed.into_tokens(),
+                false => lexed.directives_only(),
+            }
+        });
         Lexed::from_parts(&self.bytes, Arc::clone(tokens))
     }
 

@@ -117,6 +117,11 @@ impl<'s> Lexed<'s> {
         Self { source, shared }
     }
 
+    /// The tokens alone, to keep.
+    pub fn into_tokens(self) -> Arc<Tokens> {
+        self.shared
+    }
+
     /// Only what preprocessing needs: the directives and the tokens in them.
     pub fn directives_only(self) -> Arc<Tokens> {
         let inner = self.inner.clone();

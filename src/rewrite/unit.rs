@@ -40,7 +40,7 @@ pub struct Unit<'a> {
 pub struct HeaderUnit<'a> {
     /// What is known of it.
     pub info: &'a HeaderInfo,
-    /// Its directives; the code between them is left out.
+    /// Its tokens (see [`HeaderInfo::lexed`]).
     pub lexed: Lexed<'a>,
     /// The macros it defines.
     pub defines: Vec<Define>,
@@ -61,7 +61,7 @@ impl<'a> Unit<'a> {
         let headers: Vec<_> = headers
             .iter()
             .map(|info| {
-                let lexed = info.directives();
+                let lexed = info.lexed();
                 HeaderUnit {
                     info,
                     defines: Define::all(&lexed),

@@ -230,7 +230,7 @@ impl Walk<'_> {
         }
         self.budget -= 1;
         let info = self.project.cache().info(&header);
-        self.file(&info.directives(), &header.path, depth + 1);
+        self.file(&info.lexed(), &header.path, depth + 1);
     }
 
     fn define(
