@@ -1,5 +1,6 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
+mod ast;
 mod classify;
 pub mod conditionals;
 pub mod family;
@@ -8,11 +9,13 @@ pub mod headers;
 mod include;
 pub mod lexer;
 pub mod macros;
+mod nulls;
 pub mod outline;
 pub mod plan;
 pub mod project;
 pub mod sites;
 pub mod stream;
+mod syntax;
 pub mod unit;
 
 use std::path::Path;
@@ -50,12 +53,19 @@ pub fn may_matter(source: &[u8]) -> bool {
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other
 /// files of the same run.
-pub fn facts(_path: &Path, _source: &[u8], _project: &dyn Project) -> Facts {
-    Facts::default()
+pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
+    if !may_matter(source) {
+        return Facts::default();
+    }
+    let lexed = lexer::lex(source);
+    let headers = headers::reachable(path, &lexed, project);
+    let unit = unit::Unit::new(path, lexed, &headers, project);
+    let found = sites::find(&unit);
+    nulls::facts(&unit, &found.sites)
 }
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
-pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Options) -> Plan {
+pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     if !may_matter(source) {
         return Plan::default();
     }
@@ -66,8 +76,13 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, _options: &Option
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    let mut edits: Vec<Edit> = found.sites.iter().map(call_edit).collect();
+    // Checks come first: what they put in front of a call stands before its new prefix.
+    let checks = nulls::plan(&unit, &found.sites, options);
+    let moved = |site: &&sites::Site| !checks.consumed.contains(&site.span);
+    let mut edits = checks.edits;
+    edits.extend(found.sites.iter().filter(moved).map(call_edit));
     let mut notices = found.notices;
+    notices.extend(checks.notices);
     let need = include::Need {
         first_use: found
             .sites

@@ -1,0 +1,175 @@
+//! Functions and macros of the kernel, libbpf and the C library that say something about
+//! pointers. All others are taken to follow the pointers they get, and to keep them.
+
+/// What a call with a known meaning does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It does not come back.
+    NoReturn,
+    /// It is its first argument.
+    Value,
+    /// It assigns its second argument to its first.
+    Store,
+    /// It hands out a reference that must be given back: the text of the call that does so, with
+    /// `@` for the pointer. May return NULL.
+    Acquire(&'static str),
+    /// It enters a section that must be left on every path: the text of the call that leaves it.
+    Enter(&'static str),
+    /// It gives back what its first argument refers to, or leaves a section.
+    Release(Option<&'static str>),
+}
+
+const RCU: &str = "bpf_rcu_read_unlock()";
+const PREEMPT: &str = "bpf_preempt_enable()";
+
+/// The known call with this name. The verifier refuses a program that leaves while it holds a
+/// reference or is inside of a section, so an inserted check must end those too.
+pub fn find(name: &str) -> Option<Known> {
+    Some(match name {
+        "exit"
+        | "_exit"
+        | "_Exit"
+        | "abort"
+        | "bpf_throw"
+        | "panic"
+        | "__assert_fail"
+        | "__builtin_unreachable"
+        | "__builtin_trap"
+        | "unreachable"
+        | "BUG" => Known::NoReturn,
+        "READ_ONCE" | "__builtin_assume_aligned" | "__builtin_launder" => Known::Value,
+        "WRITE_ONCE" => Known::Store,
+        "bpf_ringbuf_reserve" => Known::Acquire("bpf_ringbuf_discard(@, 0)"),
+        "bpf_ringbuf_submit" | "bpf_ringbuf_discard" => Known::Release(None),
+        "bpf_sk_lookup_tcp" | "bpf_sk_lookup_udp" | "bpf_skc_lookup_tcp" => {
+            Known::Acquire("bpf_sk_release(@)")
+        }
+        "bpf_sk_release" => Known::Release(None),
+        "bpf_obj_new" => Known::Acquire("bpf_obj_drop(@)"),
+        "bpf_percpu_obj_new" => Known::Acquire("bpf_percpu_obj_drop(@)"),
+        "bpf_obj_drop" | "bpf_percpu_obj_drop" => Known::Release(None),
+        "bpf_task_acquire" | "bpf_task_from_pid" | "bpf_task_from_vpid" => {
+            Known::Acquire("bpf_task_release(@)")
+        }
+        "bpf_task_release" => Known::Release(None),
+        "bpf_cgroup_acquire" | "bpf_cgroup_from_id" | "bpf_cgroup_ancestor" => {
+            Known::Acquire("bpf_cgroup_release(@)")
+        }
+        "bpf_cgroup_release" => Known::Release(None),
+        "bpf_cpumask_create" | "bpf_cpumask_acquire" => Known::Acquire("bpf_cpumask_release(@)"),
+        "bpf_cpumask_release" => Known::Release(None),
+        "bpf_get_task_exe_file" => Known::Acquire("bpf_put_file(@)"),
+        "bpf_put_file" => Known::Release(None),
+        "bpf_rcu_read_lock" => Known::Enter(RCU),
+        "bpf_rcu_read_unlock" => Known::Release(Some(RCU)),
+        "bpf_preempt_disable" => Known::Enter(PREEMPT),
+        "bpf_preempt_enable" => Known::Release(Some(PREEMPT)),
+        _ => return None,
+    })
+}
+
+/// What a call says as a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is its first argument.
+    Itself,
+    /// Behind it the argument is true.
+    Holds,
+    /// Behind it the argument is false.
+    Fails,
+}
+
+/// Calls whose first argument is a condition.
+pub fn condition(name: &str) -> Option<Condition> {
+    Some(match name {
+        "likely"
+        | "unlikely"
+        | "__builtin_expect"
+        | "__builtin_expect_with_probability"
+        | "LIKELY"
+        | "UNLIKELY"
+        | "__likely"
+        | "__unlikely"
+        | "WARN_ON"
+        | "WARN_ON_ONCE"
+        | "IS_TRUE" => Condition::Itself,
+        "assert" | "ASSERT" | "__builtin_assume" | "bpf_assert" | "bpf_assert_with" => {
+            Condition::Holds
+        }
+        "BUG_ON" => Condition::Fails,
+        _ => return None,
+    })
+}
+
+/// Whether the function gives back the pointers it gets: nobody holds them behind the call.
+pub fn borrows(name: &str) -> bool {
+    let keeps = [
+        "bpf_kptr_xchg",
+        "bpf_list_push",
+        "bpf_rbtree_add",
+        "bpf_timer_",
+        "bpf_wq_",
+    ];
+    if keeps.iter().any(|prefix| name.starts_with(prefix)) {
+        return false;
+    }
+    let borrowers = [
+        "bpf_",
+        "__bpf_",
+        "mem",
+        "str",
+        "__builtin_",
+        "print",
+        "BPF_",
+    ];
+    borrowers.iter().any(|prefix| name.starts_with(prefix))
+        || name.ends_with("printf")
+        || name.ends_with("printk")
+}
+
+/// Whether the function does not write through the pointers to variables that it gets.
+pub fn reads_only(name: &str) -> bool {
+    matches!(
+        name,
+        "bpf_map_lookup_elem"
+            | "bpf_map_update_elem"
+            | "bpf_map_delete_elem"
+            | "bpf_map_push_elem"
+            | "bpf_ringbuf_output"
+            | "bpf_perf_event_output"
+            | "bpf_printk"
+            | "memcmp"
+            | "__builtin_memcmp"
+    )
+}
+
+/// Whether the argument may be NULL, or is not followed.
+pub fn tolerates_null(name: &str, index: usize) -> bool {
+    if name.ends_with("printf") || name.ends_with("printk") || name == "BPF_SEQ_PRINTF" {
+        return true;
+    }
+    // Where a probe reads from may be any number.
+    let probes = [
+        "bpf_probe_read",
+        "bpf_copy_from_user",
+        "bpf_core_read",
+        "BPF_CORE_READ",
+    ];
+    if probes.iter().any(|prefix| name.starts_with(prefix)) {
+        return index == 2 || (name.starts_with("BPF_CORE_READ") && index == 0);
+    }
+    if name.starts_with("__sync_") || name.starts_with("__atomic_") || name == "bpf_kptr_xchg" {
+        return index > 0;
+    }
+    matches!(
+        name,
+        "__builtin_constant_p"
+            | "__builtin_types_compatible_p"
+            | "__builtin_object_size"
+            | "__builtin_dynamic_object_size"
+            | "__builtin_choose_expr"
+            | "barrier_var"
+            | "UNUSED"
+            | "unused"
+    )
+}

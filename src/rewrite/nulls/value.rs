@@ -1,0 +1,328 @@
+//! What is known of variables at one point of one path through a function.
+
+use std::collections::BTreeMap;
+
+/// An allocation, by its index in the analysis' table of sites.
+pub type SiteId = u32;
+
+/// Marks a block that an earlier round of a loop got from the same site.
+const OLD: SiteId = 1 << 31;
+
+/// Less than zero.
+pub const NEG: u8 = 1;
+/// Zero, or NULL.
+pub const ZERO: u8 = 2;
+/// Greater than zero, or a valid pointer.
+pub const POS: u8 = 4;
+/// Nothing is known.
+pub const ANY: u8 = 7;
+
+/// What a value can be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value {
+    /// How it can compare with zero: [`NEG`], [`ZERO`] and [`POS`].
+    pub signs: u8,
+    /// The number, where there is only one.
+    pub exact: Option<i64>,
+    /// The allocations whose failure may have made it NULL.
+    pub failed: Vec<SiteId>,
+    /// The allocations whose block it may point into.
+    pub blocks: Vec<SiteId>,
+    /// It is NULL or the start of one of the blocks, and nothing else.
+    pub whole: bool,
+}
+
+impl Value {
+    /// Nothing is known.
+    pub fn unknown() -> Self {
+        Self::signs(ANY)
+    }
+
+    /// Only the signs are known.
+    pub fn signs(signs: u8) -> Self {
+        Self {
+            signs,
+            exact: (signs == ZERO).then_some(0),
+            failed: Vec::new(),
+            blocks: Vec::new(),
+            whole: signs == ZERO,
+        }
+    }
+
+    /// A number.
+    pub fn number(value: i64) -> Self {
+        let signs = match value {
+            0 => ZERO,
+            1.. => POS,
+            _ => NEG,
+        };
+        Self {
+            exact: Some(value),
+            ..Self::signs(signs)
+        }
+    }
+
+    /// The block of a successful allocation.
+    pub fn block(site: SiteId) -> Self {
+        Self {
+            blocks: vec![site],
+            whole: true,
+            ..Self::signs(POS)
+        }
+    }
+
+    /// NULL from a failed allocation.
+    pub fn failure(site: SiteId) -> Self {
+        Self {
+            failed: vec![site],
+            ..Self::signs(ZERO)
+        }
+    }
+
+    /// A pointer into the same block.
+    pub fn inside(&self) -> Self {
+        Self {
+            whole: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it can be true.
+    pub fn may_be_true(&self) -> bool {
+        self.signs & !ZERO != 0
+    }
+
+    /// Whether it can be false.
+    pub fn may_be_false(&self) -> bool {
+        self.signs & ZERO != 0
+    }
+
+    /// It says nothing worth keeping.
+    pub fn is_unknown(&self) -> bool {
+        self.signs == ANY && self.failed.is_empty() && self.blocks.is_empty()
+    }
+
+    /// It is about a block or a failed allocation.
+    pub fn is_tracked(&self) -> bool {
+        !self.failed.is_empty() || !self.blocks.is_empty()
+    }
+
+    /// The value, once its signs are known to be among `signs`.
+    pub fn narrowed(&self, signs: u8) -> Self {
+        let mut value = self.clone();
+        value.signs &= signs;
+        if value.signs == ZERO {
+            value.exact = Some(0);
+            value.blocks.clear();
+            value.whole = true;
+        } else if value.signs & ZERO == 0 {
+            value.failed.clear();
+            if value.exact == Some(0) {
+                value.exact = None;
+            }
+        }
+        value
+    }
+
+    /// Either of two values.
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            signs: self.signs | other.signs,
+            exact: self.exact.filter(|_| self.exact == other.exact),
+            failed: union(&self.failed, &other.failed),
+            blocks: union(&self.blocks, &other.blocks),
+            whole: self.whole && other.whole,
+        }
+    }
+
+    fn retire(&mut self, site: SiteId) {
+        for list in [&mut self.failed, &mut self.blocks] {
+            for entry in list.iter_mut().filter(|entry| **entry == site) {
+                *entry = site | OLD;
+            }
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
+}
+
+fn union(a: &[SiteId], b: &[SiteId]) -> Vec<SiteId> {
+    let mut all: Vec<_> = a.iter().chain(b).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The site itself, whichever round of a loop the block is from.
+pub fn origin(site: SiteId) -> SiteId {
+    site & !OLD
+}
+
+/// What became of an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// It failed.
+    Failed,
+    /// It failed, or the function has the block.
+    Perhaps,
+    /// The function has the block and must free it.
+    Owned,
+    /// Somebody else may have the block now.
+    Escaped,
+    /// The block was freed.
+    Freed,
+}
+
+/// All that is known at one point of one path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct State {
+    /// By access path.
+    pub env: BTreeMap<String, Value>,
+    /// By allocation.
+    pub fates: BTreeMap<SiteId, Fate>,
+}
+
+impl State {
+    /// What is known of an access path.
+    pub fn get(&self, path: &str) -> Value {
+        if let Some(value) = self.env.get(path) {
+            return value.clone();
+        }
+        // Any element of an array, where nothing is known of the very one.
+        if path.ends_with(']')
+            && let Some(open) = path.rfind('[')
+            && let Some(value) = self.env.get(&format!("{}[*]", &path[..open]))
+        {
+            return value.clone();
+        }
+        Value::unknown()
+    }
+
+    /// Notes a value without touching what depends on the path.
+    pub fn put(&mut self, path: &str, value: Value) {
+        if value.is_unknown() {
+            self.env.remove(path);
+        } else {
+            self.env.insert(path.to_owned(), value);
+        }
+    }
+
+    /// The path gets a new value: what was known of things reached through it is forgotten.
+    pub fn assign(&mut self, path: &str, value: Value) {
+        self.forget(path);
+        if path.ends_with(']')
+            && let Some(open) = path.rfind('[')
+            && &path[open..] != "[0]"
+        {
+            let any = format!("{}[*]", &path[..open]);
+            let either = match self.env.get(&any) {
+                Some(known) => known.or(&value),
+                None => value.clone(),
+            };
+            self.put(&any, either);
+        }
+        self.put(path, value);
+    }
+
+    /// Forgets a path and all that mentions it.
+    pub fn forget(&mut self, path: &str) {
+        self.env
+            .retain(|known, _| known != path && !mentions(known, path));
+    }
+
+    /// The next allocation at `site` is about to happen: what is left of the last one becomes old.
+    pub fn retire(&mut self, site: SiteId) {
+        let Some(fate) = self.fates.remove(&site) else {
+            return;
+        };
+        for value in self.env.values_mut() {
+            value.retire(site);
+        }
+        let root = format!("#{site}[");
+        self.env.retain(|path, _| !path.starts_with(&root));
+        if fate != Fate::Failed {
+            // Blocks of earlier rounds are not told apart, so nobody can free them here.
+            self.fates.insert(site | OLD, Fate::Escaped);
+        }
+    }
+
+    /// Some path of the two.
+    pub fn or(&self, other: &Self) -> Self {
+        let mut both = Self::default();
+        for (path, value) in self.env.iter().chain(&other.env) {
+            match (self.env.get(path), other.env.get(path)) {
+                (Some(a), Some(b)) => both.put(path, a.or(b)),
+                // What failed on one path must not be lost because the other knows nothing.
+                _ if !value.failed.is_empty() || path.ends_with("[*]") => {
+                    both.put(path, value.or(&Value::unknown()));
+                }
+                _ => {}
+            }
+        }
+        for (site, fate) in self.fates.iter().chain(&other.fates) {
+            let joined = match (self.fates.get(site), other.fates.get(site)) {
+                (Some(a), Some(b)) if a == b => *a,
+                // Where it is owned, a variable that holds it says so.
+                (Some(Fate::Failed | Fate::Perhaps), Some(Fate::Owned | Fate::Perhaps))
+                | (Some(Fate::Owned), Some(Fate::Failed | Fate::Perhaps))
+                | (Some(Fate::Perhaps), Some(Fate::Failed)) => Fate::Perhaps,
+                (Some(Fate::Failed), Some(f)) | (Some(f), Some(Fate::Failed)) => *f,
+                (Some(_), Some(_)) => Fate::Escaped,
+                _ => *fate,
+            };
+            both.fates.insert(*site, joined);
+        }
+        both
+    }
+
+    /// The part that is about blocks: paths that agree in it can be taken together.
+    fn pointers(&self) -> (Vec<(&String, &Value)>, &BTreeMap<SiteId, Fate>) {
+        let tracked = self.env.iter().filter(|(_, v)| v.is_tracked()).collect();
+        (tracked, &self.fates)
+    }
+}
+
+/// Whether an access path reads `part` on its way: an identifier in it, or a prefix of it.
+pub fn mentions(path: &str, part: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '#' || c == '$';
+    path.match_indices(part).any(|(at, _)| {
+        let before = path[..at].chars().next_back();
+        let after = path[at + part.len()..].chars().next();
+        let starts = before.is_none_or(|c| !word(c) && c != '.');
+        starts && after.is_some_and(|c| !word(c))
+    })
+}
+
+/// How many paths are followed one by one.
+const MANY: usize = 48;
+
+/// Takes together paths that say the same; where there are too many, also those that differ.
+pub fn merge(mut states: Vec<State>) -> Vec<State> {
+    if states.len() < 2 {
+        return states;
+    }
+    states.sort();
+    states.dedup();
+    if states.len() > 8 {
+        let mut groups: Vec<State> = Vec::new();
+        for state in states {
+            match groups
+                .iter_mut()
+                .find(|group| group.pointers() == state.pointers())
+            {
+                Some(group) => *group = group.or(&state),
+                None => groups.push(state),
+            }
+        }
+        states = groups;
+    }
+    if states.len() > MANY {
+        return join(states).into_iter().collect();
+    }
+    states
+}
+
+/// All paths as one.
+pub fn join(states: Vec<State>) -> Option<State> {
+    states.into_iter().reduce(|a, b| a.or(&b))
+}

@@ -1,0 +1,100 @@
+//! Missing NULL checks, as `fixtures/nulls/<case>` (see `cases`). `BLESS=1 cargo test --test nulls`
+//! writes the expectations anew; read the diff.
+
+mod cases;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bpf_malloc::rewrite::{OnNull, Options, Rule};
+use cases::{Case, clang, compare_all, rerun_all};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/nulls")
+}
+
+fn all() -> Vec<Case> {
+    cases::cases(&fixtures())
+}
+
+/// What `--on-null` is for a case, by the name of its directory.
+fn options(case: &Case) -> Options {
+    let name = case.name();
+    let on_null = if name.starts_with("on-null-off") {
+        OnNull::Off
+    } else if name.starts_with("on-null-error") {
+        OnNull::Error
+    } else if name.starts_with("on-null-return") {
+        OnNull::Return("XDP_DROP".into())
+    } else {
+        OnNull::Auto
+    };
+    Options { on_null }
+}
+
+#[test]
+fn every_case_comes_out_as_expected() {
+    let cases = all();
+    assert!(!cases.is_empty());
+    compare_all(&cases, &options);
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    rerun_all(&all(), &options);
+}
+
+#[test]
+fn every_rule_about_checks_is_met() {
+    let mut met = BTreeSet::new();
+    let mut silent = 0;
+    for case in all() {
+        let report = std::fs::read_to_string(case.root.join("report.txt")).expect("a report");
+        silent += usize::from(report.is_empty());
+        met.extend(
+            Rule::ALL
+                .into_iter()
+                .filter(|r| report.contains(&format!("[{}]", r.name()))),
+        );
+    }
+    for rule in [Rule::MissingNullCheck, Rule::Unparsed, Rule::ReallocLeak] {
+        assert!(met.contains(&rule), "{}", rule.name());
+    }
+    assert!(silent > 10, "only {silent} cases are silent");
+}
+
+/// Golden outputs compile for BPF without warnings about what was inserted.
+#[test]
+fn outputs_compile() {
+    let Some(clang) = clang() else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for case in all() {
+        // Not even a compiler understands it.
+        if case.name() == "unread" {
+            continue;
+        }
+        let expected = Case::at(case.root.join("expected"));
+        for file in expected.inputs() {
+            if file.extension().is_some_and(|e| e == "h") {
+                continue;
+            }
+            let output = Command::new(clang)
+                .args(["-fsyntax-only", "-target", "bpf", "-mcpu=v3", "-O2", "-g"])
+                .args(["-fno-builtin", "-Wall", "-Werror"])
+                // Cases about style and paths keep what they allocate.
+                .args(["-Wno-unused-variable", "-Wno-unused-function"])
+                .arg("-Wno-unused-but-set-variable")
+                .arg("-I/usr/include/x86_64-linux-gnu")
+                .arg("-I")
+                .arg(root.join("include"))
+                .arg(&file)
+                .output()
+                .expect("clang runs");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}:\n{errors}", file.display());
+        }
+    }
+}
