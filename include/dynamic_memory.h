@@ -176,7 +176,7 @@ typedef dynmem_u32 dynmem_entry;
 #ifndef __VMLINUX_H__
 #include <linux/bpf.h>
 #endif
-typedef struct bpf_spin_lock dynmem_lock;
+#define dynmem_lock struct bpf_spin_lock /* the kernel does not look through a typedef */
 #define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_FLAG_SPIN_LOCK)
 #else
 #define DYNMEM_FLAGS DYNMEM_DEBUG_FLAG
@@ -543,6 +543,10 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
 #define DYNMEM_HIDE(value) __asm__ volatile("" : "+r"(value))
+
+/* Puts the frequent path first. The verifier, too, then comes to the end of it first, and finds
+ * the others joining it. */
+#define DYNMEM_RARE(condition) __builtin_expect(!!(condition), 0)
 
 /* ---- locks and atomics ------------------------------------------------------------------- */
 
@@ -1428,20 +1432,22 @@ DYNMEM_INLINE void *dynmem_malloc_listed(dynmem_u64 size)
 	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	if (!heap)
+	if (DYNMEM_RARE(!heap))
 		return NULL;
-	if (DYNMEM_TRY_LOCK(heap)) {
-		if (heap->lists[granules - 1] >= DYNMEM_LIST_ONE) {
-			offset = dynmem_list_pop(heap, &heap->lists[granules - 1]);
-			DYNMEM_STORE(&heap->tags[1 + offset],
-				     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
-			dynmem_count_allocation(heap, granules);
-			DYNMEM_UNLOCK(heap);
-			offset *= DYNAMIC_MEMORY_GRANULE;
-			goto found;
-		}
+	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
+		goto slow;
+	if (DYNMEM_RARE(heap->lists[granules - 1] < DYNMEM_LIST_ONE)) {
 		DYNMEM_UNLOCK(heap);
+		goto slow;
 	}
+	offset = dynmem_list_pop(heap, &heap->lists[granules - 1]);
+	DYNMEM_STORE(&heap->tags[1 + offset],
+		     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	dynmem_count_allocation(heap, granules);
+	DYNMEM_UNLOCK(heap);
+	offset *= DYNAMIC_MEMORY_GRANULE;
+	goto found;
+slow:
 	offset = dynmem_serve_any(number, granules, 1);
 	number = offset >> 32;
 found:
@@ -1453,30 +1459,36 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 {
 #if DYNMEM_FAST_PATH
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
-	dynmem_u64 index, tag, list, word;
+	dynmem_u64 distance, index, granules, list, word;
+	dynmem_entry *tag;
 
-	if (!heap || !DYNMEM_TRY_LOCK(heap))
+	if (DYNMEM_RARE(!heap || !DYNMEM_TRY_LOCK(heap)))
 		goto slow;
-	/* Only a block of this CPU's heap: finding another's takes more instructions. */
-	index = address - heap->pool_address;
-	index = DYNMEM_ROTATE(index);
-	tag = DYNMEM_LOAD(&heap->tags[1 + (index & DYNMEM_INDEX_MASK)]);
-	list = tag - DYNMEM_TAG(DYNMEM_IN_USE) - 1;
+	/*
+	 * Only a block of this CPU's heap: finding another's takes more instructions. The masked
+	 * numbers are hidden, or the compiler would derive them from one another, and the verifier
+	 * lose their bounds.
+	 */
+	distance = address - heap->pool_address;
+	distance = DYNMEM_ROTATE(distance);
+	index = distance & DYNMEM_INDEX_MASK;
+	DYNMEM_HIDE(index);
+	tag = &heap->tags[1 + index];
+	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE) - 1;
+	list = granules & (DYNMEM_LISTS - 1);
 	DYNMEM_HIDE(list);
-	word = heap->lists[list & (DYNMEM_LISTS - 1)];
+	word = heap->lists[list];
 	/* In another heap, not a small block in use, or the list is full: one test, one path. */
-	if ((index & ~DYNMEM_INDEX_MASK) | (list & ~(DYNMEM_LISTS - 1ULL)) |
-	    word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH)) {
+	if (DYNMEM_RARE((distance ^ index) | (granules ^ list) |
+			word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
-	DYNMEM_HIDE(list);
-	DYNMEM_HIDE(index);
-	list &= DYNMEM_LISTS - 1;
-	index &= DYNMEM_INDEX_MASK;
 	heap->used -= DYNMEM_USE(list + 1);
-	dynmem_list_push(heap, &heap->lists[list], index);
-	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));
+	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
+	heap->lists[list] =
+		(dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index);
+	DYNMEM_STORE(tag, (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));
 	DYNMEM_UNLOCK(heap);
 	return;
 slow:

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use bpf_malloc::heap::layout::Heap;
 use bpf_malloc::heap::walk;
-use common::{Expected, Kind, NONE, Operation, Random, parse};
+use common::{Expected, NONE, Operation, parse, random};
 
 /// Compiles a C file of `tests/heap` for user space with the header.
 fn build(source: &str, name: &str, arguments: &[&str]) -> PathBuf {
@@ -93,7 +93,12 @@ fn replay(size: Size, program: &Path, operations: Vec<Operation>, look: impl Fn(
             }
         }
     });
-    let mut expected = Expected::new(size.pool, size.granule);
+    let mut address = [0; 8];
+    output
+        .read_exact(&mut address)
+        .expect("the executor says where its pool is");
+    let address = u64::from_ne_bytes(address);
+    let mut expected = Expected::new(size.pool, size.granule, address);
     let mut image = vec![0; size.image_bytes()];
     let mut result = [0; 8];
     for (index, operation) in operations.iter().enumerate() {
@@ -117,40 +122,6 @@ fn replay(size: Size, program: &Path, operations: Vec<Operation>, look: impl Fn(
     }
     writer.join().expect("the writer does not panic");
     assert!(child.wait().expect("the executor ends").success());
-}
-
-/// Random operations that never drop a block they hold.
-fn random(size: Size, seed: u64, count: usize, slots: u32) -> Vec<Operation> {
-    let mut random = Random(seed);
-    let mut expected = Expected::new(size.pool, size.granule);
-    (0..count)
-        .map(|_| {
-            let mut operation = random.operation(size.pool, slots);
-            let allocates = matches!(
-                operation.kind,
-                Kind::Malloc | Kind::Calloc | Kind::Aligned | Kind::Memalign
-            );
-            if allocates && expected.taken(operation.slot) {
-                operation = Operation {
-                    kind: Kind::Free,
-                    a: 0,
-                    b: 0,
-                    ..operation
-                };
-            }
-            if operation.kind == Kind::Free && operation.a > 0 {
-                // Beyond its end another block may start, which the free would be right for.
-                let usable = expected.perform(&Operation {
-                    kind: Kind::Usable,
-                    a: 0,
-                    ..operation
-                });
-                operation.a = 8 + operation.a % usable.saturating_sub(8).max(1);
-            }
-            expected.perform(&operation);
-            operation
-        })
-        .collect()
 }
 
 #[test]
@@ -235,7 +206,7 @@ fn random_operations_agree_with_the_model() {
                 let program = size.executor(&format!("replay-random-{number}"));
                 for round in 0..factor {
                     let seed = 0x9e37_79b9_7f4a_7c15 ^ (number + round * runs.len()) as u64;
-                    let operations = random(size, seed, count, slots);
+                    let operations = random(size.pool, size.granule, seed, count, slots);
                     replay(size, &program, operations, |index| index % every == 0);
                 }
             });
@@ -305,7 +276,7 @@ fn tolerated_bytes(image: &[u8]) -> impl Fn(usize) -> bool {
         let figure = |from, to| (from..to).contains(&at);
         figure(offset_of!(Heap, pending), offset_of!(Heap, used))
             || figure(offset_of!(Heap, high_water), offset_of!(Heap, lists))
-            || figure(offset_of!(Heap, double_frees), offset_of!(Heap, granules))
+            || figure(offset_of!(Heap, resizes), offset_of!(Heap, granules))
             || figure(offset_of!(Heap, flags), offset_of!(Heap, bins))
             || figure(size_of::<Heap>(), size_of::<Heap>() + 8)
             // An empty list's word may keep the granule it led to last.
@@ -321,7 +292,7 @@ fn the_predecessors_sizes() {
         granule: 16,
     };
     let program = size.executor("replay-sizes");
-    let mut expected = Expected::new(size.pool, size.granule);
+    let mut expected = Expected::new(size.pool, size.granule, 0);
     let trace = "m 0 0\nm 0 4097\nm 0 4096\nf 0\nm 0 64\nm 1 64\nf 0\nm 2 8\nm 3 64\nu 2\n";
     let results: Vec<u64> = parse(trace).iter().map(|o| expected.perform(o)).collect();
     assert_eq!(results[..4], [NONE, NONE, 0, 0]);

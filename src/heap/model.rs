@@ -10,11 +10,13 @@ use super::layout::{
 };
 use super::walk::{Block, State, bin};
 
-/// A heap of one pool that starts at an address with every alignment up to a page.
+/// A heap of one pool.
 #[derive(Clone, Debug)]
 pub struct Model {
     granule: u64,
     granules: u32,
+    /// Where the pool begins, in granules.
+    base: u64,
     /// Start → granules and state; tiles the pool.
     blocks: BTreeMap<u32, (u32, State)>,
     /// Starts of free blocks; the last is the first to be looked at.
@@ -24,12 +26,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// An empty heap. `pool` and `granule` are in bytes.
-    pub fn new(pool: u64, granule: u32) -> Self {
+    /// An empty heap, `pool` and `granule` in bytes. The pool begins at `address`, on which depends
+    /// where blocks of large alignment can start.
+    pub fn new(pool: u64, granule: u32, address: u64) -> Self {
         let granules = u32::try_from(pool / u64::from(granule)).expect("at most 2^24 granules");
         let mut model = Self {
             granule: u64::from(granule),
             granules,
+            base: address / u64::from(granule),
             blocks: BTreeMap::new(),
             bins: vec![Vec::new(); DYNMEM_BINS as usize],
             lists: vec![Vec::new(); DYNMEM_LISTS as usize],
@@ -136,7 +140,8 @@ impl Model {
         })?;
         let (have, _) = self.blocks[&start];
         self.remove(start, have);
-        let mut gap = start.wrapping_neg() & (units - 1);
+        let at = (self.base + u64::from(start)) as u32;
+        let mut gap = at.wrapping_neg() & (units - 1);
         if gap != 0 && gap < DYNMEM_SMALLEST {
             gap += units;
         }

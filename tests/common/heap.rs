@@ -133,16 +133,20 @@ impl Random {
 pub struct Expected {
     pool: u64,
     granule: u32,
+    address: u64,
     pub model: Model,
     slots: BTreeMap<u32, u64>,
 }
 
 impl Expected {
-    pub fn new(pool: u64, granule: u32) -> Self {
+    /// Nothing allocated; the executor's pool begins at `address`.
+    pub fn new(pool: u64, granule: u32, address: u64) -> Self {
+        let model = Model::new(pool, granule, address);
         Self {
             pool,
             granule,
-            model: Model::new(pool, granule),
+            address,
+            model,
             slots: BTreeMap::new(),
         }
     }
@@ -197,7 +201,7 @@ impl Expected {
                 return place.unwrap_or(NONE);
             }
             Kind::Reset => {
-                *self = Self::new(self.pool, self.granule);
+                *self = Self::new(self.pool, self.granule, self.address);
                 return 0;
             }
         };
@@ -225,4 +229,40 @@ impl Expected {
         let differs = snapshot.blocks.iter().zip(&expected).find(|(a, b)| a != b);
         Err(format!("the heap and the model differ: {differs:?}"))
     }
+}
+
+/// Random operations that never drop a block they hold.
+pub fn random(pool: u64, granule: u32, seed: u64, count: usize, slots: u32) -> Vec<Operation> {
+    // Alignments are a page at most, so it does not matter where the pool will be.
+    let address = 0;
+    let mut random = Random(seed);
+    let mut expected = Expected::new(pool, granule, address);
+    (0..count)
+        .map(|_| {
+            let mut operation = random.operation(pool, slots);
+            let allocates = matches!(
+                operation.kind,
+                Kind::Malloc | Kind::Calloc | Kind::Aligned | Kind::Memalign
+            );
+            if allocates && expected.taken(operation.slot) {
+                operation = Operation {
+                    kind: Kind::Free,
+                    a: 0,
+                    b: 0,
+                    ..operation
+                };
+            }
+            if operation.kind == Kind::Free && operation.a > 0 {
+                // Beyond its end another block may start, which the free would be right for.
+                let usable = expected.perform(&Operation {
+                    kind: Kind::Usable,
+                    a: 0,
+                    ..operation
+                });
+                operation.a = 8 + operation.a % usable.saturating_sub(8).max(1);
+            }
+            expected.perform(&operation);
+            operation
+        })
+        .collect()
 }

@@ -1,6 +1,6 @@
 /*
- * Runs operations from standard input on the native build of the header. After each it writes the
- * result, with addresses as offsets into the first pool and the bytes of the first heap. Contents
+ * Runs operations from standard input on the native build of the header. It writes the address of
+ * its pool, then after each operation the result, with addresses as offsets into the first pool and the bytes of the first heap. Contents
  * are checked here: every block keeps the pattern it was filled with until it goes.
  */
 #include <stdio.h>
@@ -74,9 +74,11 @@ static void after(struct operation *o, unsigned long long before)
 int main(void)
 {
 	static char buffer[1 << 16];
+	unsigned long long first = dynmem_number(dynmem_pools);
 	struct operation o;
 
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	fwrite(&first, sizeof(first), 1, stdout);
 	while (fread(&o, sizeof(o), 1, stdin) == 1) {
 		unsigned long long before, result;
 
@@ -87,9 +89,9 @@ int main(void)
 		perform(&o, &slots[o.slot]);
 		result = o.result;
 		if (o.op != OP_FREE && o.op != OP_USABLE && o.op != OP_MEMALIGN && o.op != OP_RESET)
-			result = result ? result - dynmem_number(dynmem_pools) : NONE;
+			result = result ? result - first : NONE;
 		else if (o.op == OP_MEMALIGN && !result)
-			result = slots[o.slot] ? slots[o.slot] - dynmem_number(dynmem_pools) : NONE;
+			result = slots[o.slot] ? slots[o.slot] - first : NONE;
 		after(&o, before);
 		fwrite(&result, sizeof(result), 1, stdout);
 		fwrite(&dynmem_heaps[0], sizeof(dynmem_heaps[0]), 1, stdout);

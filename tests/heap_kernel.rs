@@ -1,0 +1,435 @@
+//! The header in the running kernel: every program type, the verifier's effort, both locks.
+#![cfg(feature = "kernel")]
+
+#[path = "common/heap.rs"]
+mod heap;
+#[path = "common/kernel.rs"]
+mod kernel;
+#[path = "common/perf.rs"]
+mod perf;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use bpf_malloc::heap::layout::Heap;
+use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
+use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::kernel::load::{Loaded, ObjectFile};
+use bpf_malloc::kernel::run::{RunInput, Support, support};
+use heap::{Expected, Kind, Operation, parse};
+use kernel::{can_load, object};
+use libbpf_rs::{MapCore, MapFlags};
+
+/// Verified instructions a program may cost because it uses the allocator at all.
+const ONCE: u64 = 20_000;
+/// Verified instructions a call of malloc or free may cost on top.
+const PER_CALL: u64 = 80;
+
+/// Compiles a file of `tests/heap` with the header.
+fn compile(source: &str, arguments: &[&str]) -> ObjectFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/heap")
+        .join(source);
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let bytes = Clang::newest()
+        .expect("a clang")
+        .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
+        .unwrap_or_else(|error| panic!("{error}"));
+    ObjectFile::from_bytes(source, bytes)
+}
+
+/// Types in which a map with a `bpf_spin_lock` is refused.
+const NO_SPIN_LOCK: [&str; 6] = [
+    "in_socket_filter",
+    "in_kprobe",
+    "in_kretprobe",
+    "in_tracepoint",
+    "in_raw_tracepoint",
+    "in_perf_event",
+];
+
+/// Loads every program of the object and runs those that can be; counts the ones run. What this
+/// machine refuses even as an empty program is skipped, and said so.
+fn load_and_run(object: &ObjectFile, wanted: impl Fn(&str) -> bool) -> usize {
+    let trivial = compile("types.bpf.c", &["-DTRIVIAL"]);
+    let mut ran = 0;
+    let mut problems = String::new();
+    for program in object
+        .programs()
+        .expect("an object")
+        .iter()
+        .filter(|p| wanted(&p.name))
+    {
+        let judgement = object.judge(&program.name).expect("the program is there");
+        if !judgement.accepted() {
+            let empty = trivial.judge(&program.name).expect("the program is there");
+            if !empty.accepted() {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "SKIPPED {}: this machine refuses even an empty program of its type",
+                    program.name
+                );
+                continue;
+            }
+            let log: Vec<&str> = judgement.log.lines().rev().take(12).collect();
+            writeln!(
+                problems,
+                "{} is refused: {log:#?}\n{}",
+                program.name, judgement.messages
+            )
+            .unwrap();
+            continue;
+        }
+        let verified = judgement
+            .stats
+            .verified_instructions
+            .expect("the kernel says");
+        // One of the calls is no malloc or free but a function verified like one.
+        if verified > ONCE {
+            writeln!(
+                problems,
+                "{}: {verified} verified instructions",
+                program.name
+            )
+            .unwrap();
+        }
+        let loaded = object
+            .load_only(|name| name == program.name)
+            .expect("it was accepted");
+        let kind = loaded
+            .program(&program.name)
+            .expect("it is loaded")
+            .prog_type();
+        if support(kind) == Support::None {
+            continue;
+        }
+        match loaded.run(&program.name, &RunInput::default()) {
+            Ok(output) => {
+                let passed = u32::from(PASSES_WITH_1.contains(&program.name.as_str()));
+                if output.return_value != passed {
+                    writeln!(
+                        problems,
+                        "{}: returned {}",
+                        program.name, output.return_value
+                    )
+                    .unwrap();
+                }
+                ran += 1;
+            }
+            Err(error) => writeln!(problems, "{}: {error}", program.name).unwrap(),
+        }
+    }
+    assert!(problems.is_empty(), "{problems}");
+    ran
+}
+
+/// Programs whose return value for success is 1.
+const PASSES_WITH_1: [&str; 12] = [
+    "in_socket_filter",
+    "in_cgroup_skb",
+    "in_cgroup_sock",
+    "in_cgroup_sock_addr",
+    "in_sockops",
+    "in_sk_skb",
+    "in_sk_msg",
+    "in_tc",
+    "in_tcx",
+    "in_xdp",
+    "in_syscall",
+    "in_raw_tracepoint",
+];
+
+#[test]
+fn every_program_type_loads_and_runs() {
+    if !can_load("every_program_type_loads_and_runs") {
+        return;
+    }
+    let ran = load_and_run(&compile("types.bpf.c", &[]), |_| true);
+    assert!(ran >= 12, "{ran} programs ran");
+}
+
+#[test]
+fn a_struct_ops_program_loads() {
+    if !can_load("a_struct_ops_program_loads") {
+        return;
+    }
+    compile("types.bpf.c", &["-DSTRUCT_OPS"])
+        .load_only(|name| name.starts_with("struct_ops"))
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_build_with_spin_lock_loads_where_the_kernel_allows_it() {
+    if !can_load("the_build_with_spin_lock_loads_where_the_kernel_allows_it") {
+        return;
+    }
+    let object = compile("types.bpf.c", &["-DDYNAMIC_MEMORY_SPIN_LOCK", "-mcpu=v2"]);
+    let ran = load_and_run(&object, |name| !NO_SPIN_LOCK.contains(&name));
+    assert!(ran >= 10, "{ran} programs ran");
+}
+
+/// A program of so many pairs of malloc and free.
+fn pairs(count: usize, defines: &str) -> ObjectFile {
+    let mut text = format!(
+        "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n{defines}\n\
+         #include \"{HEADER_NAME}\"\n\
+         char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+         SEC(\"xdp\") int pairs(struct xdp_md *ctx)\n{{\n\tint *p;\n"
+    );
+    for number in 0..count {
+        let size = 8 + number % 16 * 8;
+        writeln!(
+            text,
+            "\tp = static_malloc({size});\n\tif (!p)\n\t\treturn XDP_ABORTED;"
+        )
+        .unwrap();
+        text.push_str("\tstatic_free(p);\n");
+    }
+    text.push_str("\treturn XDP_PASS;\n}\n");
+    let name = format!("pairs-{count}-{:x}", defines.len());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
+    std::fs::write(&path, text).expect("the target directory takes files");
+    let bytes = Clang::newest()
+        .expect("a clang")
+        .compile(&path, &[], &[(HEADER_NAME, HEADER)], &[])
+        .unwrap_or_else(|error| panic!("{error}"));
+    ObjectFile::from_bytes(name, bytes)
+}
+
+fn verified(object: &ObjectFile) -> u64 {
+    let judgement = object.judge("pairs").expect("the program is there");
+    assert!(
+        judgement.accepted(),
+        "{}\n{}",
+        judgement.log,
+        judgement.messages
+    );
+    judgement
+        .stats
+        .verified_instructions
+        .expect("the kernel says")
+}
+
+#[test]
+fn verification_grows_by_little_per_call_and_not_with_the_pool() {
+    if !can_load("verification_grows_by_little_per_call_and_not_with_the_pool") {
+        return;
+    }
+    let one = verified(&pairs(1, ""));
+    assert!(
+        one <= ONCE + 2 * PER_CALL,
+        "{one} verified instructions for one pair"
+    );
+    let hundred = verified(&pairs(100, ""));
+    let per_call = (hundred - one).div_ceil(2 * 99);
+    // The test for NULL is the program's own.
+    assert!(
+        per_call <= PER_CALL + 1,
+        "{per_call} verified instructions per call"
+    );
+    for pool in ["1024", "4194304", "268435456"] {
+        let other = verified(&pairs(
+            1,
+            &format!("#define POOL_SIZE {pool}\n#define DYNAMIC_MEMORY_HEAPS 1"),
+        ));
+        assert!(
+            other <= ONCE + 2 * PER_CALL,
+            "{other} verified instructions with a pool of {pool} bytes, {one} by default"
+        );
+    }
+}
+
+#[test]
+fn the_header_takes_any_company() {
+    if !can_load("the_header_takes_any_company") {
+        return;
+    }
+    let body = "char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+                SEC(\"xdp\") int f(struct xdp_md *ctx) { (void)ctx; int *p = static_malloc(4);\n\
+                if (!p) return XDP_ABORTED; *p = ENOMEM; static_free(p); return XDP_PASS; }\n";
+    let header = std::fs::canonicalize(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("include")
+            .join(HEADER_NAME),
+    )
+    .expect("the header is there");
+    let header = format!("#include \"{}\"\n", header.display());
+    let bpf = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n";
+    let errors = "#include <asm-generic/errno-base.h>\n#include <stddef.h>\n";
+    for (name, before, after) in [
+        ("after", format!("{bpf}{errors}"), String::new()),
+        ("before", String::new(), format!("{bpf}{errors}")),
+        ("between", bpf.into(), errors.into()),
+    ] {
+        let text = format!("{before}{header}{after}{header}{body}");
+        let object = object(&format!("company-{name}"), &text);
+        assert!(
+            object.judge("f").expect("the program is there").accepted(),
+            "{name}"
+        );
+    }
+}
+
+/// What the heap `number` of a loaded object looks like to user space.
+fn image(loaded: &Loaded, number: u32) -> Vec<u8> {
+    let map = loaded.map("dynmem_heaps").expect("the heaps");
+    let value = map
+        .lookup(&number.to_ne_bytes(), MapFlags::ANY)
+        .expect("a heap can be read");
+    value.expect("there is a heap of the number")
+}
+
+/// Runs operations in the kernel one by one, each time comparing the whole heap with the model.
+fn replay(loaded: &Loaded, pool: u64, operations: &[Operation]) {
+    let run = |operation: &Operation| {
+        let input = RunInput {
+            context: operation.bytes().to_vec(),
+            ..RunInput::default()
+        };
+        let mut context = loaded
+            .run("replay", &input)
+            .expect("the program runs")
+            .context;
+        let result = context.split_off(24);
+        u64::from_ne_bytes(result.try_into().expect("eight bytes"))
+    };
+    let touch = Operation {
+        kind: Kind::Malloc,
+        slot: 0,
+        a: 1,
+        b: 0,
+    };
+    let reset = Operation {
+        kind: Kind::Reset,
+        slot: 0,
+        a: 0,
+        b: 0,
+    };
+    run(&touch);
+    let at = std::mem::offset_of!(Heap, pool_address);
+    let address = u64::from_ne_bytes(image(loaded, 0)[at..at + 8].try_into().expect("eight"));
+    assert_eq!(address % 4096, 0, "the pool is not on a page of its own");
+    assert_eq!(run(&reset), 0);
+    let mut expected = Expected::new(pool, 16, address);
+    for (index, operation) in operations.iter().enumerate() {
+        let told = format!("operation {index}, {operation:?}");
+        assert_eq!(run(operation), expected.perform(operation), "{told}");
+        if let Err(problem) = expected.compare(&image(loaded, 0)) {
+            panic!("{told}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn traces_and_random_operations_agree_with_the_model() {
+    if !can_load("traces_and_random_operations_agree_with_the_model") {
+        return;
+    }
+    let one = ["-DDYNAMIC_MEMORY_HEAPS=1"];
+    let spin = [
+        "-DDYNAMIC_MEMORY_HEAPS=1",
+        "-DDYNAMIC_MEMORY_SPIN_LOCK",
+        "-mcpu=v2",
+    ];
+    for arguments in [&one[..], &spin[..]] {
+        let loaded = compile("replay.bpf.c", arguments).load().expect("it loads");
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/heap"))
+            .expect("there are traces")
+        {
+            let path = entry.expect("a directory entry").path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "trace")
+            {
+                let trace = std::fs::read_to_string(&path).expect("a trace is text");
+                replay(&loaded, 65_536, &parse(&trace));
+            }
+        }
+    }
+    let small = ["-DDYNAMIC_MEMORY_HEAPS=1", "-DPOOL_SIZE=4096"];
+    let loaded = compile("replay.bpf.c", &small).load().expect("it loads");
+    replay(&loaded, 4_096, &heap::random(4_096, 16, 7, 20_000, 24));
+}
+
+/// How many events of this kind there were, on both sides.
+fn counted(loaded: &Loaded, field: usize) -> [u64; 2] {
+    let map = loaded.map("counts").expect("the counts");
+    [0_u32, 1].map(|key| {
+        let values = map
+            .lookup_percpu(&key.to_ne_bytes(), MapFlags::ANY)
+            .expect("readable");
+        let at = field * 8;
+        let of = |value: &Vec<u8>| u64::from_ne_bytes(value[at..at + 8].try_into().expect("eight"));
+        values.expect("there are two").iter().map(of).sum()
+    })
+}
+
+#[test]
+fn programs_on_all_cpus_and_in_interrupts_share_the_heaps() {
+    const OPERATIONS: u64 = 10_000_000;
+    if !can_load("programs_on_all_cpus_and_in_interrupts_share_the_heaps") {
+        return;
+    }
+    // Two heaps, and pools small enough that some allocations find none with room.
+    let loaded = compile("stress.bpf.c", &["-DDYNAMIC_MEMORY_HEAPS=2"])
+        .load()
+        .expect("it loads");
+    let program = loaded.program("interrupt").expect("it is loaded");
+    let links: Vec<_> = (0..std::thread::available_parallelism().map_or(2, usize::from))
+        .filter_map(|cpu| perf::CpuClock::open(cpu, 20_000))
+        .filter_map(|clock| program.attach_perf_event(clock.into_descriptor()).ok())
+        .collect();
+    if links.is_empty() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED the interrupts of the stress test: this machine gives no CPU clock events"
+        );
+    }
+    std::thread::scope(|scope| {
+        for name in ["hammer", "hammer_packet", "hammer"] {
+            let loaded = &loaded;
+            scope.spawn(move || {
+                while counted(loaded, 0)[0] < OPERATIONS {
+                    loaded.run(name, &RunInput::default()).expect("it runs");
+                }
+            });
+        }
+    });
+    drop(links);
+    loaded.run("finish", &RunInput::default()).expect("it runs");
+
+    let sum = |field| counted(&loaded, field).iter().sum::<u64>();
+    let (operations, allocated, refused, freed, damaged) = (sum(0), sum(1), sum(2), sum(3), sum(4));
+    let interrupts = sum(5);
+    assert!(operations >= OPERATIONS);
+    assert_eq!(damaged, 0, "blocks were used by two at once");
+    assert_eq!(allocated, freed, "blocks were lost");
+    assert_eq!(allocated + refused, operations);
+    let mut totals = walk::Counters::default();
+    for heap in 0..2 {
+        let snapshot = walk::check(&image(&loaded, heap)).expect("the heap is sound");
+        let counters = snapshot.counters;
+        assert_eq!(
+            counters.used_blocks, 0,
+            "heap {heap} has blocks in use: {counters:?}"
+        );
+        assert_eq!(
+            snapshot.blocks.len(),
+            1,
+            "heap {heap} does not come together again: {:?}",
+            snapshot.blocks
+        );
+        assert_eq!((counters.double_frees, counters.invalid_frees), (0, 0));
+        totals.allocations += counters.allocations;
+        totals.handed_over += counters.handed_over;
+        totals.remote_frees += counters.remote_frees;
+        totals.failed_busy += counters.failed_busy;
+        totals.failed_memory += counters.failed_memory;
+    }
+    assert_eq!(totals.allocations, allocated);
+    assert_eq!(totals.failed_busy + totals.failed_memory, refused);
+    assert!(totals.remote_frees > 0, "no block was freed on another CPU");
+    println!("{operations} operations, {interrupts} interrupts: {totals:?}");
+}
