@@ -78,6 +78,9 @@ pub fn role(stream: &Stream, index: usize, place: Place) -> Role {
     if place != Place::Initialiser && place != Place::Enumerators {
         let declares = declares(stream, index, &wrapped, called, place);
         if declares {
+            if is_prototype_in_macro(stream, next) {
+                return Role::Prototype;
+            }
             let function = called && !(wrapped.brackets && wrapped.pointer);
             let in_brackets = matches!(place, Place::FileParen | Place::StatementParen);
             return if function && !in_brackets {
@@ -92,6 +95,17 @@ pub fn role(stream: &Stream, index: usize, place: Place) -> Role {
     } else {
         Role::Value
     }
+}
+
+/// `void free OF((voidpf ptr));`: parameters in a macro that drops them for old compilers.
+fn is_prototype_in_macro(stream: &Stream, next: Option<usize>) -> bool {
+    let Some(name) = next.filter(|&n| stream.is_ident(n)) else {
+        return false;
+    };
+    let open = stream.next(name);
+    !is_annotation(&stream.word(name))
+        && stream.is(open, op("("))
+        && stream.is(open.and_then(|o| stream.next(o)), op("("))
 }
 
 /// The brackets directly around a name, as in `(free)(p)`, `(*free)(p)` or `void (*free)(void *)`.

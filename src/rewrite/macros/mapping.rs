@@ -65,6 +65,8 @@ impl MappingWalk {
             state: [Mapping::None; NAMES],
             macros: HashMap::new(),
             once: HashSet::new(),
+            groups: Vec::new(),
+            base: 0,
             origins: Vec::new(),
             events: Vec::new(),
             budget: 20_000,
@@ -106,6 +108,10 @@ struct Walk<'p> {
     state: State,
     macros: HashMap<Vec<u8>, Known>,
     once: HashSet<PathBuf>,
+    /// The conditional groups around, those of the including files first.
+    groups: Vec<Group>,
+    /// Where the groups of the current file start.
+    base: usize,
     origins: Vec<Origin>,
     events: Vec<(usize, State)>,
     /// How many more headers are read; keeps a pathological tree of includes finite.
@@ -126,6 +132,14 @@ struct Group {
     has_else: bool,
     /// Macros defined in an arm that may not be taken.
     doubtful: Vec<Vec<u8>>,
+    /// What was known before a header was read in an arm that is not taken.
+    aside: Option<Aside>,
+}
+
+/// What is known of macros, put aside while an arm is followed that is not taken.
+struct Aside {
+    macros: HashMap<Vec<u8>, Known>,
+    once: HashSet<PathBuf>,
 }
 
 impl Walk<'_> {
@@ -171,18 +185,31 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, lexed: &Lexed, path: &Path, depth: usize) {
-        let mut groups: Vec<Group> = Vec::new();
+        let base = std::mem::replace(&mut self.base, self.groups.len());
+        self.directives(lexed, path, depth);
+        while self.groups.len() > self.base {
+            self.close();
+        }
+        self.base = base;
+    }
+
+    /// Whether the current arm of this file is not taken.
+    fn skipped(&self) -> bool {
+        self.groups[self.base..].iter().any(|g| g.skipped)
+    }
+
+    fn directives(&mut self, lexed: &Lexed, path: &Path, depth: usize) {
         for (index, directive) in lexed.directives.iter().enumerate() {
             let inner = lexed.inner_of(directive);
             let Some(word) = inner.first() else { continue };
             let before = self.state;
-            let skipped = groups.iter().any(|g| g.skipped);
+            let skipped = self.skipped();
             match step(lexed, inner) {
-                Some(step) => self.conditional(lexed, inner, step, &mut groups),
+                Some(step) => self.conditional(lexed, inner, step),
                 None => match &*lexed.text(word) {
                     b"define" => {
                         if let Some(define) = Define::parse(lexed, index) {
-                            self.define(lexed, path, directive.start, &define, &mut groups);
+                            self.define(lexed, path, directive.start, &define);
                         }
                     }
                     b"undef" => {
@@ -191,14 +218,14 @@ impl Walk<'_> {
                             if let Some(function) = Alloc::named(&name) {
                                 self.state[function as usize] = Mapping::None;
                             }
-                            if !skipped {
-                                self.macros.insert(name, Known::Undefined);
-                            }
+                            self.learn(name, Known::Undefined);
                         }
                     }
                     // Calls in an arm that is not taken are rewritten too, so what the names mean
-                    // inside of it counts; nothing else of it does.
-                    _ if skipped => continue,
+                    // inside of it counts, also through the headers that it includes; nothing
+                    // else of it does.
+                    b"include" | b"include_next" | b"import" if skipped && depth > 0 => continue,
+                    b"pragma" if skipped => continue,
                     b"pragma" if inner.get(1).is_some_and(|t| lexed.is_ident(t, "once")) => {
                         self.once.insert(path.to_path_buf());
                     }
@@ -206,6 +233,7 @@ impl Walk<'_> {
                         if let Some(token) = inner.get(1)
                             && let Some((name, angled)) = header_name(&lexed.text(token))
                         {
+                            self.put_aside();
                             self.include(path, &name, angled, depth);
                         }
                     }
@@ -233,14 +261,19 @@ impl Walk<'_> {
         self.file(&info.lexed(), &header.path, depth + 1);
     }
 
-    fn define(
-        &mut self,
-        lexed: &Lexed,
-        path: &Path,
-        offset: usize,
-        define: &Define,
-        groups: &mut [Group],
-    ) {
+    /// Notes what a directive says about a macro. In an arm that may not be taken that holds until
+    /// its group ends.
+    fn learn(&mut self, name: Vec<u8>, known: Known) {
+        if self.skipped() {
+            return;
+        }
+        if let Some(group) = self.groups.iter_mut().rev().find(|g| !g.certain) {
+            group.doubtful.push(name.clone());
+        }
+        self.macros.insert(name, known);
+    }
+
+    fn define(&mut self, lexed: &Lexed, path: &Path, offset: usize, define: &Define) {
         let body = define.body(lexed);
         let value = match body {
             [number] if number.kind == Kind::Number => integer(&lexed.text(number)),
@@ -250,13 +283,7 @@ impl Walk<'_> {
             },
             _ => None,
         };
-        if !groups.iter().any(|g| g.skipped) {
-            if let Some(group) = groups.iter_mut().rev().find(|g| !g.certain) {
-                group.doubtful.push(define.name.clone());
-            }
-            self.macros
-                .insert(define.name.clone(), Known::Defined(value));
-        }
+        self.learn(define.name.clone(), Known::Defined(value));
         let Some(function) = Alloc::named(&define.name) else {
             return;
         };
@@ -277,17 +304,11 @@ impl Walk<'_> {
         self.state[function as usize] = Mapping::Always(self.origins.len() - 1);
     }
 
-    fn conditional(
-        &mut self,
-        lexed: &Lexed,
-        inner: &[super::super::lexer::Token],
-        step: Step,
-        groups: &mut Vec<Group>,
-    ) {
+    fn conditional(&mut self, lexed: &Lexed, inner: &[super::super::lexer::Token], step: Step) {
         match step {
             Step::Open => {
                 let decided = decide(lexed, inner, &|name| self.known(name));
-                groups.push(Group {
+                self.groups.push(Group {
                     before: self.state,
                     joined: None,
                     taken: decided == Some(true),
@@ -295,10 +316,14 @@ impl Walk<'_> {
                     certain: decided == Some(true),
                     has_else: false,
                     doubtful: Vec::new(),
+                    aside: None,
                 });
             }
             Step::Elif | Step::Else => {
-                let Some(mut group) = groups.pop() else {
+                if self.groups.len() == self.base {
+                    return;
+                }
+                let Some(mut group) = self.groups.pop() else {
                     return;
                 };
                 self.leave_arm(&mut group);
@@ -312,26 +337,46 @@ impl Walk<'_> {
                 // An `#else` is certain only if all arms before it are known not to be taken.
                 group.certain = !group.skipped && decided == Some(true) && group.joined.is_none();
                 group.taken |= decided == Some(true);
-                groups.push(group);
+                self.groups.push(group);
             }
-            Step::Close => {
-                let Some(mut group) = groups.pop() else {
-                    return;
-                };
-                self.leave_arm(&mut group);
-                let mut joined = group.joined.unwrap_or(group.before);
-                if !group.taken {
-                    joined = join(joined, group.before);
-                }
-                self.state = joined;
-                for name in group.doubtful {
-                    self.macros.insert(name, Known::Unknown);
-                }
-            }
+            Step::Close if self.groups.len() > self.base => self.close(),
+            Step::Close => {}
+        }
+    }
+
+    /// Leaves the innermost group.
+    fn close(&mut self) {
+        let Some(mut group) = self.groups.pop() else {
+            return;
+        };
+        self.leave_arm(&mut group);
+        let mut joined = group.joined.unwrap_or(group.before);
+        if !group.taken {
+            joined = join(joined, group.before);
+        }
+        self.state = joined;
+    }
+
+    /// Before a header is read in an arm that is not taken.
+    fn put_aside(&mut self) {
+        let of_file = &mut self.groups[self.base..];
+        if let Some(group) = of_file.iter_mut().find(|g| g.skipped) {
+            group.aside.get_or_insert_with(|| Aside {
+                macros: self.macros.clone(),
+                once: self.once.clone(),
+            });
         }
     }
 
     fn leave_arm(&mut self, group: &mut Group) {
+        if let Some(aside) = group.aside.take() {
+            self.macros = aside.macros;
+            self.once = aside.once;
+            group.doubtful.clear();
+        }
+        for name in group.doubtful.drain(..) {
+            self.macros.insert(name, Known::Unknown);
+        }
         if !group.skipped {
             group.joined = Some(match group.joined {
                 None => self.state,
@@ -396,6 +441,8 @@ mod tests {
         assert_eq!(free_at(source, "C"), "maybe");
         let both = "#ifdef __X\n#define free a\n#else\n#define free b\n#endif\nC\n";
         assert_eq!(free_at(both, "C"), "always");
+        let first = "#ifdef __X\n#define ON\n#else\n#ifdef ON\n#define free a\n#endif\nC\n#endif\n";
+        assert_eq!(free_at(first, "C"), "maybe");
         let unset = "#ifdef DEBUG_HEAP\n#define free a\n#endif\nC\n";
         assert_eq!(free_at(unset, "C"), "none");
         let set = "#define ON 1\n#if ON\n#define free a\n#else\n#undef X\n#endif\nC\n";
