@@ -3,11 +3,12 @@
 #   make demo    rewrite, compile, load and run an XDP program, step by step
 #   make test    every test; what cannot run on this machine is skipped and says why
 #   make check   formatting and lints
+#   make oracle  the rewriter against clang on real C projects; writes fixtures/oracle/results.md
 
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test check install-demo install-test
+.PHONY: demo test check oracle install-demo install-test install-oracle
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -20,8 +21,15 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 
+oracle: install-oracle
+	$(CARGO) build --quiet --release --package bpf-malloc --package bpf-malloc-oracle
+	target/release/bpf-malloc-oracle
+
 install-demo:
 	@tests/setup/install.sh demo
 
 install-test:
 	@tests/setup/install.sh test
+
+install-oracle:
+	@tests/setup/install.sh oracle

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and the machine lacks. Prints what it installs.
 #
-# usage: install.sh [demo|test]...
+# usage: install.sh [demo|test|oracle]...
 #   demo  what `make demo` needs: clang, the headers of libbpf, the build of the bundled libbpf
 #   test  what `make test` needs on top: bpftool, other build systems, other compilers
+#   oracle  what `make oracle` needs: clang, a compiler for its plugin, unpacking source packages
 #
 # Knows Debian and its kin (apt-get). Elsewhere it names the packages and fails if a program that
 # is needed is missing.
@@ -55,13 +56,18 @@ test_packages=(
 	cmake git meson ninja-build pre-commit # the examples for other build systems
 )
 
+oracle_packages=(
+	bzip2 dpkg-dev g++ gcc libc6-dev make patch pkg-config xz-utils
+)
+
 packages=()
 [ $# -gt 0 ] || set -- demo
 for group in "$@"; do
 	case $group in
 	demo) packages+=("${demo_packages[@]}") ;;
 	test) packages+=("${demo_packages[@]}" "${test_packages[@]}") ;;
-	*) die "unknown group $group; usage: install.sh [demo|test]..." ;;
+	oracle) packages+=("${oracle_packages[@]}") ;;
+	*) die "unknown group $group; usage: install.sh [demo|test|oracle]..." ;;
 	esac
 done
 
