@@ -56,6 +56,36 @@
 #endif
 #define DYNMEM_EBUSY 16
 
+#ifdef __clang_analyzer__
+
+/*
+ * clang's static analyzer knows the C library's functions and what can be done wrong with them:
+ * it sees those. Leaks, double frees and uses after free are reported on the program's own lines.
+ */
+void *malloc(size_t size);
+void free(void *pointer);
+void *calloc(size_t count, size_t size);
+void *realloc(void *pointer, size_t size);
+void *reallocarray(void *pointer, size_t count, size_t size);
+void *aligned_alloc(size_t alignment, size_t size);
+int posix_memalign(void **result, size_t alignment, size_t size);
+char *strdup(const char *string);
+char *strndup(const char *string, size_t limit);
+size_t malloc_usable_size(void *pointer);
+int static_reset(void);
+#define static_malloc malloc
+#define static_free free
+#define static_calloc calloc
+#define static_realloc realloc
+#define static_reallocarray reallocarray
+#define static_aligned_alloc aligned_alloc
+#define static_posix_memalign posix_memalign
+#define static_strdup strdup
+#define static_strndup strndup
+#define static_malloc_usable_size malloc_usable_size
+
+#else
+
 /* ---- what can be changed ----------------------------------------------------------------- */
 
 #ifndef POOL_SIZE
@@ -628,6 +658,25 @@ DYNMEM_INLINE dynmem_u64 dynmem_width(dynmem_u64 value)
 	return width + value;
 }
 
+/* The difference of two numbers below 2^63 if it is negative, else 0; without a branch. */
+DYNMEM_INLINE dynmem_u64 dynmem_below(dynmem_u64 a, dynmem_u64 b)
+{
+	dynmem_u64 below = a - b, mask = (dynmem_u64)((long long)below >> 63);
+
+	DYNMEM_HIDE(mask); /* or it becomes a branch again */
+	return below & mask;
+}
+
+DYNMEM_INLINE dynmem_u64 dynmem_least(dynmem_u64 a, dynmem_u64 b)
+{
+	return b + dynmem_below(a, b);
+}
+
+DYNMEM_INLINE dynmem_u64 dynmem_most(dynmem_u64 a, dynmem_u64 b)
+{
+	return a - dynmem_below(a, b);
+}
+
 /* Number of zero bits below the lowest one bit. BPF has no instruction for it. */
 DYNMEM_INLINE dynmem_u64 dynmem_lowest(dynmem_u64 value)
 {
@@ -818,8 +867,8 @@ DYNMEM_INLINE dynmem_u64 dynmem_list_pop(struct dynmem_heap *heap, dynmem_u32 *l
 {
 	dynmem_u64 word = *list, index = word & DYNMEM_INDEX_MASK;
 
-	*list = (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) - 1) << DYNMEM_LIST_SHIFT |
-			     heap->links[index]);
+	DYNMEM_STORE(list, (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) - 1) << DYNMEM_LIST_SHIFT |
+					heap->links[index]));
 	return index;
 }
 
@@ -828,7 +877,8 @@ DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, 
 	dynmem_u64 word = *list;
 
 	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
-	*list = (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) + 1) << DYNMEM_LIST_SHIFT | index);
+	DYNMEM_STORE(list,
+		     (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) + 1) << DYNMEM_LIST_SHIFT | index));
 }
 
 /* What a block of so many granules adds to a heap's `used`. */
@@ -836,14 +886,11 @@ DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, 
 
 DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 granules)
 {
-	dynmem_u64 used = heap->used + DYNMEM_USE(granules), high = heap->high_water;
-	dynmem_u64 below = high - used, mask = (dynmem_u64)((long long)below >> 63);
+	dynmem_u64 used = heap->used + DYNMEM_USE(granules);
 
 	heap->allocations++;
 	heap->used = used;
-	/* The larger of the two; hidden, or it becomes a branch again. */
-	DYNMEM_HIDE(mask);
-	heap->high_water = high - (below & mask);
+	heap->high_water = dynmem_most(heap->high_water, used);
 }
 
 /* ---- hand-over: a free that finds the heap locked ---------------------------------------- */
@@ -974,13 +1021,13 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 	if (!heap || !pool || !DYNMEM_TRY_LOCK(heap))
 		return -EINVAL;
 	if (!heap->version) {
-		heap->pool_address = dynmem_number(pool);
+		DYNMEM_STORE(&heap->pool_address, dynmem_number(pool));
 		heap->granule = DYNAMIC_MEMORY_GRANULE;
 		heap->granules = DYNMEM_GRANULES;
 		heap->entry_bits = DYNMEM_ENTRY_BITS;
 		heap->flags = DYNMEM_FLAGS;
 		dynmem_bin_insert(heap, 1, DYNMEM_GRANULES);
-		heap->version = DYNMEM_VERSION;
+		DYNMEM_STORE(&heap->version, DYNMEM_VERSION);
 	}
 	DYNMEM_UNLOCK(heap);
 	return 0;
@@ -1055,7 +1102,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dy
 	if (!DYNMEM_LOAD(&heap->version))
 		dynmem_prepare(number);
 	if (align > DYNAMIC_MEMORY_GRANULE) {
-		base = heap->pool_address / DYNAMIC_MEMORY_GRANULE;
+		base = DYNMEM_LOAD(&heap->pool_address) / DYNAMIC_MEMORY_GRANULE;
 		index = DYNMEM_LISTS; /* what is parked may not be aligned */
 	}
 	if (DYNMEM_LOAD(&heap->pending))
@@ -1123,7 +1170,8 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 		changed = 1;
 	}
 	for (list = DYNMEM_SMALLEST - 1; list < DYNMEM_LISTS; list++)
-		if (heap->lists[list] >= DYNMEM_LIST_ONE && dynmem_unpark_all(number, list))
+		if (DYNMEM_LOAD(&heap->lists[list]) >= DYNMEM_LIST_ONE &&
+		    dynmem_unpark_all(number, list))
 			changed = 1;
 	return changed;
 }
@@ -1340,7 +1388,7 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 
 	if (!heap || !DYNMEM_TRY_LOCK(heap))
 		return -DYNMEM_EBUSY;
-	heap->version = DYNMEM_RESETTING;
+	DYNMEM_STORE(&heap->version, DYNMEM_RESETTING);
 	heap->used = 0;
 	heap->pending = 0;
 	__builtin_memset(heap->lists, 0, sizeof(heap->lists));
@@ -1361,7 +1409,7 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 	DYNMEM_TRY_LOCK(heap);
 #endif
-	heap->version = 0;
+	DYNMEM_STORE(&heap->version, 0);
 	DYNMEM_UNLOCK(heap);
 	return 0;
 }
@@ -1392,7 +1440,8 @@ DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 	return place;
 }
 
-#if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK)
+#if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+	!defined(DYNAMIC_MEMORY_DEBUG)
 #define DYNMEM_FAST_PATH 1
 #else
 #define DYNMEM_FAST_PATH 0
@@ -1486,8 +1535,8 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 	}
 	heap->used -= DYNMEM_USE(list + 1);
 	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
-	heap->lists[list] =
-		(dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index);
+	DYNMEM_STORE(&heap->lists[list],
+		     (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
 	DYNMEM_STORE(tag, (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));
 	DYNMEM_UNLOCK(heap);
 	return;
@@ -1527,6 +1576,51 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 	}
 	return -EINVAL;
 }
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+/* Fills the block in use at an address, by copying what is filled behind itself. */
+DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
+{
+	dynmem_u64 place = dynmem_place(address), length = dynmem_usable(address);
+	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, offset = (dynmem_u32)place, piece;
+	dynmem_u8 *pool = dynmem_pool(place >> 32);
+	dynmem_u32 i;
+
+	DYNMEM_HIDE(offset);
+	if (!pool || offset >= POOL_SIZE || !length)
+		return -EINVAL;
+	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
+		pool[offset + i] = (dynmem_u8)byte;
+	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
+		piece = dynmem_least(length - filled, filled);
+		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
+		dynmem_copy_piece(place + filled, address, piece);
+		filled += piece;
+	}
+	return 0;
+}
+
+/* Records the line that a block in use comes from, and fills the block if it is to be. */
+DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
+{
+	dynmem_u64 place = dynmem_place(address);
+	struct dynmem_heap *heap = dynmem_heap(place >> 32);
+
+	if (!heap)
+		return -EINVAL;
+	heap->lines[dynmem_index(place)] = line;
+	if (fill)
+		dynmem_fill(address, 0xaa);
+	return 0;
+}
+
+DYNMEM_INLINE void *dynmem_noted(void *pointer, dynmem_u32 line, dynmem_u32 fill)
+{
+	if (pointer)
+		dynmem_note(dynmem_number(pointer), line, fill);
+	return pointer;
+}
+#endif
 
 DYNMEM_GLOBAL dynmem_u64 dynmem_realloc(dynmem_u64 address, dynmem_u64 size)
 {
@@ -1601,8 +1695,12 @@ DYNMEM_INLINE void *static_malloc(size_t size)
  */
 DYNMEM_INLINE void static_free(void *pointer)
 {
-	if (pointer)
-		dynmem_free(dynmem_number(pointer));
+	if (!pointer)
+		return;
+#ifdef DYNAMIC_MEMORY_DEBUG
+	dynmem_fill(dynmem_number(pointer), 0xdd);
+#endif
+	dynmem_free(dynmem_number(pointer));
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
@@ -1722,4 +1820,19 @@ DYNMEM_INLINE int static_reset(void)
 	return result;
 }
 
+#ifdef DYNAMIC_MEMORY_DEBUG
+/* The allocating functions note the line they were called from. */
+#define static_malloc(size) dynmem_noted(static_malloc(size), __LINE__, 1)
+#define static_calloc(count, size) dynmem_noted(static_calloc(count, size), __LINE__, 0)
+#define static_realloc(pointer, size) dynmem_noted(static_realloc(pointer, size), __LINE__, 0)
+#define static_reallocarray(pointer, count, size) \
+	dynmem_noted(static_reallocarray(pointer, count, size), __LINE__, 0)
+#define static_aligned_alloc(alignment, size) \
+	dynmem_noted(static_aligned_alloc(alignment, size), __LINE__, 1)
+#define static_strdup(string) ((char *)dynmem_noted(static_strdup(string), __LINE__, 0))
+#define static_strndup(string, limit) \
+	((char *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
+#endif
+
+#endif /* __clang_analyzer__ */
 #endif /* DYNAMIC_MEMORY_H */

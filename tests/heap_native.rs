@@ -1,6 +1,8 @@
 //! The header built for user space, against the model: same operations, same places, a sound heap
 //! after each.
 
+#[path = "common/cc.rs"]
+mod cc;
 #[path = "common/heap.rs"]
 mod common;
 
@@ -10,38 +12,8 @@ use std::process::{Command, Stdio};
 
 use bpf_malloc::heap::layout::Heap;
 use bpf_malloc::heap::walk;
+use cc::build;
 use common::{Expected, NONE, Operation, parse, random};
-
-/// Compiles a C file of `tests/heap` for user space with the header.
-fn build(source: &str, name: &str, arguments: &[&str]) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
-    let output = Command::new(&compiler)
-        .args([
-            "-std=gnu11",
-            "-O2",
-            "-g",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-Dnative_executable",
-        ])
-        .args(arguments)
-        .arg("-I")
-        .arg(root.join("include"))
-        .arg(root.join("tests/heap").join(source))
-        .args(["-pthread", "-o"])
-        .arg(&program)
-        .output()
-        .unwrap_or_else(|error| panic!("{compiler} does not start: {error}"));
-    assert!(
-        output.status.success(),
-        "{source} does not compile:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    program
-}
 
 /// A heap of one pool.
 #[derive(Clone, Copy)]

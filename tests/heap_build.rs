@@ -1,0 +1,229 @@
+//! The header through other tools than the BPF compiler: compilers, sanitizers, clang's analyzer.
+
+#[path = "common/cc.rs"]
+mod cc;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME, Overrides, header};
+
+/// Tells past libtest's capture that something was not tested, and why.
+fn skip(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
+}
+
+fn starts(compiler: &str) -> bool {
+    Command::new(compiler)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[test]
+fn compilers_and_dialects_take_it_without_a_warning() {
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dialect.c");
+    std::fs::write(
+        &source,
+        "#include \"dynamic_memory.h\"\n\
+         int main(void) { char *p = static_strdup(\"text\"); int bad = !p || p[3] != 't';\n\
+         static_free(p); return bad; }\n",
+    )
+    .expect("the target directory takes files");
+    let mut built = 0;
+    for compiler in ["gcc", "clang-14", "clang-16", "clang-19"] {
+        if !starts(compiler) {
+            skip("the native build", &format!("there is no {compiler}"));
+            continue;
+        }
+        for (dialect, extra) in [
+            ("-std=gnu89", "-DPOOL_SIZE=1048576"),
+            ("-std=c11", "-DDYNAMIC_MEMORY_DEBUG"),
+            ("-std=gnu17", "-O0"),
+        ] {
+            let program = cc::program(&format!("dialect-{compiler}{dialect}"));
+            let output = Command::new(compiler)
+                .args(["-O1", "-Wall", "-Wextra", "-Werror", "-Dnative_executable"])
+                .args([dialect, extra, "-I"])
+                .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+                .arg(&source)
+                .arg("-o")
+                .arg(&program)
+                .output()
+                .expect("it started before");
+            let messages = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{compiler} {dialect} {extra}:\n{messages}"
+            );
+            assert!(
+                Command::new(&program)
+                    .status()
+                    .expect("it was built")
+                    .success()
+            );
+            built += 1;
+        }
+    }
+    assert!(built > 0, "no C compiler");
+}
+
+/// Builds with a sanitizer; `None`, told, where the compiler has none.
+fn sanitized(source: &str, sanitizer: &str, extra: &[&str]) -> Option<std::path::PathBuf> {
+    let program = cc::program(&format!("{source}-{}", &sanitizer[..3]));
+    let flag = format!("-fsanitize={sanitizer}");
+    let mut arguments = vec![flag.as_str(), "-fno-sanitize-recover=all"];
+    arguments.extend(extra);
+    let output = cc::command("cc", source, &program, &arguments)
+        .output()
+        .expect("cc starts");
+    if !output.status.success() {
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            messages.contains("cannot find"),
+            "{source} does not compile:\n{messages}"
+        );
+        skip(
+            &format!("{source} under -fsanitize={sanitizer}"),
+            "the compiler has no library",
+        );
+        return None;
+    }
+    Some(program)
+}
+
+#[test]
+fn sanitizers_find_nothing_in_threads() {
+    let sizes = ["-DDYNAMIC_MEMORY_HEAPS=2", "-DPOOL_SIZE=16384"];
+    for (sanitizer, rounds) in [("address,undefined", "200000"), ("thread", "60000")] {
+        let Some(program) = sanitized("threads.c", sanitizer, &sizes) else {
+            continue;
+        };
+        let output = Command::new(program)
+            .arg(rounds)
+            .output()
+            .expect("it was built");
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sanitizer}:\n{messages}");
+        let counts = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            !counts.contains(" 0 handed over"),
+            "the threads never met: {counts}"
+        );
+    }
+}
+
+#[test]
+fn sanitizers_find_nothing_in_the_debug_build() {
+    let Some(program) = sanitized("debug.c", "address,undefined", &["-DDYNAMIC_MEMORY_DEBUG"])
+    else {
+        return;
+    };
+    let output = Command::new(program).output().expect("it was built");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn clangs_analyzer_finds_what_the_program_does_wrong() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = root.join("tests/heap/analyzed.bpf.c");
+    let text = std::fs::read_to_string(&source).expect("the source is there");
+    let expected: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter_map(|(index, line)| {
+            let (_, expected) = line.split_once("/* expect: ")?;
+            Some((index + 1, expected.trim_end_matches(" */")))
+        })
+        .collect();
+    assert_eq!(expected.len(), 3);
+    let Some(clang) = ["clang-19", "clang", "clang-16", "clang-14"]
+        .into_iter()
+        .find(|c| starts(c))
+    else {
+        skip("clang's analyzer", "there is no clang");
+        return;
+    };
+    let output = Command::new(clang)
+        .args([
+            "--analyze",
+            "--analyzer-output",
+            "text",
+            "-target",
+            "bpf",
+            "-I",
+        ])
+        .arg(root.join("include"))
+        .arg(format!(
+            "-I/usr/include/{}-linux-gnu",
+            std::env::consts::ARCH
+        ))
+        .arg(&source)
+        .output()
+        .expect("it started before");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let found: Vec<&str> = messages
+        .lines()
+        .filter(|line| line.contains("warning: "))
+        .collect();
+    for (line, what) in &expected {
+        assert!(
+            found
+                .iter()
+                .any(|found| found.contains(&format!(":{line}:")) && found.contains(what)),
+            "line {line}, {what}, is not in:\n{messages}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{messages}");
+}
+
+#[test]
+fn a_header_with_overrides_compiles_and_obeys() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("overridden");
+    std::fs::create_dir_all(&directory).expect("the target directory takes files");
+    let overrides = Overrides {
+        pool_size: Some(8_192),
+        heaps: Some(2),
+        granule: Some(64),
+        guard: Some(8_192),
+        debug: true,
+        ..Overrides::default()
+    };
+    let text = header(&overrides).expect("a sound combination");
+    assert_ne!(text, HEADER);
+    std::fs::write(directory.join(HEADER_NAME), text).expect("the directory takes files");
+    let source = directory.join("obeys.c");
+    std::fs::write(
+        &source,
+        "#include \"dynamic_memory.h\"\n\
+         _Static_assert(POOL_SIZE == 8192 && DYNAMIC_MEMORY_HEAPS == 2, \"\");\n\
+         _Static_assert(DYNAMIC_MEMORY_GRANULE == 64 && DYNAMIC_MEMORY_GUARD == 8192, \"\");\n\
+         int main(void) { void *p = static_malloc(8192); return !p || static_malloc_usable_size(p)\n\
+         != 8192 || !dynmem_heap(0)->lines; }\n",
+    )
+    .expect("the directory takes files");
+    let program = cc::program("obeys");
+    let output = Command::new("cc")
+        .args(["-Wall", "-Wextra", "-Dnative_executable", "-I"])
+        .arg(&directory)
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .output()
+        .expect("cc starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        Command::new(program)
+            .status()
+            .expect("it was built")
+            .success()
+    );
+}
