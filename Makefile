@@ -1,14 +1,17 @@
 # The commands of this repository. CI calls only these.
 #
-#   make demo    rewrite, compile, load and run an XDP program, step by step
-#   make test    every test; what cannot run on this machine is skipped and says why
-#   make check   formatting and lints
-#   make oracle  the rewriter against clang on real C projects; writes fixtures/oracle/results.md
+#   make demo           rewrite, compile, load and run an XDP program, step by step
+#   make test           every test; what cannot run on this machine is skipped and says why
+#   make test-kernels   verdicts on every Debian kernel from 5.10 on, in virtual machines
+#   make check          formatting and lints
+#   make oracle         the rewriter against clang on real C projects; writes
+#                       fixtures/oracle/results.md
+#   make bless-kernels  write fixtures/kernel/matrix.md and fixtures/kernel/logs anew
 
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test check oracle install-demo install-test install-oracle
+.PHONY: demo test test-kernels check oracle bless-kernels install-demo install-test install-oracle
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -24,6 +27,12 @@ check:
 oracle: install-oracle
 	$(CARGO) build --quiet --release --package bpf-malloc --package bpf-malloc-oracle
 	target/release/bpf-malloc-oracle
+
+test-kernels: install-test
+	BPF_MALLOC_KERNELS=all $(CARGO) test --all-features --test kernels -- --nocapture
+
+bless-kernels: install-test
+	BPF_MALLOC_KERNELS=all BPF_MALLOC_BLESS=1 $(CARGO) test --all-features --test kernels -- --nocapture
 
 install-demo:
 	@tests/setup/install.sh demo

@@ -759,6 +759,8 @@ DYNMEM_INLINE dynmem_entry *dynmem_previous(struct dynmem_heap *heap, dynmem_u64
 
 DYNMEM_INLINE dynmem_u32 *dynmem_bin_head(struct dynmem_heap *heap, dynmem_u64 bin)
 {
+	/* Linux 6.1 cannot derive the bound that clang can, and clang would drop the mask for it. */
+	DYNMEM_HIDE(bin);
 	return &heap->bins[bin & (DYNMEM_BINS - 1)];
 }
 

@@ -51,7 +51,7 @@ fn project(body: &str) -> tempfile::TempDir {
     directory
 }
 
-const GOOD: &str = "\tstruct box *box = box_new(ctx->data_end - ctx->data);\n\
+const GOOD: &str = "\tstruct box *box = box_new((void *)(long)ctx->data_end - (void *)(long)ctx->data);\n\
     \tif (!box)\n\t\treturn XDP_ABORTED;\n\
     \tint small = box->value < 65;\n\tfree(box);\n\treturn small ? XDP_DROP : XDP_PASS;";
 

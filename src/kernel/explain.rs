@@ -13,6 +13,8 @@ pub enum Kind {
     UnboundedOffset,
     /// A pointer that was stored in memory comes back as a number.
     ReloadedPointer,
+    /// A pointer is kept in 32 bits.
+    NarrowPointer,
     /// A function calls itself.
     Recursion,
     /// More than five arguments.
@@ -41,15 +43,13 @@ pub enum Kind {
     StructReturn,
     /// A function with `...`.
     Varargs,
+    /// An instruction that this kernel does not know yet.
+    OldKernel,
     /// Anything else; the words of the kernel have to do.
     Other,
 }
 
-use Kind::{
-    FloatingPoint, HelperNotAllowed, IndirectCall, License, Lock, MissingNullCheck, Other,
-    OutOfBounds, Recursion, ReloadedPointer, SignedDivision, Stack, StructReturn, TooManyArguments,
-    TooManyInstructions, UnboundedLoop, UnboundedOffset, UnresolvedExtern, Varargs,
-};
+use Kind::*;
 
 /// What the words of a kind contain. The first line that matches decides, so what is more special
 /// stands first. Wordings are those of Linux 5.10 to 7.3, libbpf 1.1 to 1.7 and clang 14 to 21.
@@ -58,11 +58,16 @@ const WORDS: &[(&str, Kind)] = &[
     ("_or_null'", MissingNullCheck),
     ("null-check it first", MissingNullCheck),
     ("Possibly NULL pointer passed", MissingNullCheck),
+    ("may be NULL here", MissingNullCheck),
     ("type=map_value_or_null", MissingNullCheck),
     ("mem access 'inv'", ReloadedPointer),
     ("mem access 'scalar'", ReloadedPointer),
     ("type=inv expected=", ReloadedPointer),
     ("type=scalar expected=", ReloadedPointer),
+    ("invalid size of register spill", NarrowPointer),
+    ("invalid size of register fill", NarrowPointer),
+    ("partial copy of pointer", NarrowPointer),
+    ("corrupted spill memory", NarrowPointer),
     ("cannot use helper", HelperNotAllowed),
     ("unknown func bpf_", HelperNotAllowed),
     ("helper call is not allowed", HelperNotAllowed),
@@ -71,10 +76,14 @@ const WORDS: &[(&str, Kind)] = &[
     ("GPL compatible", License),
     ("the call stack of", Recursion),
     ("recursive call", Recursion),
+    // For a privileged loader loops are fine, so what goes back is a call.
+    ("back-edge from insn", Recursion),
     ("call itself recursively", Recursion),
     ("unknown opcode 8d", IndirectCall),
+    ("unknown opcode", OldKernel),
+    ("BPF_STX uses reserved fields", OldKernel),
+    ("func_info doesn't match", OldKernel),
     ("infinite loop detected", UnboundedLoop),
-    ("back-edge from insn", UnboundedLoop),
     ("loop detected", UnboundedLoop),
     ("program is too large. Processed", TooManyInstructions),
     ("jumps is too complex", TooManyInstructions),
@@ -93,7 +102,10 @@ const WORDS: &[(&str, Kind)] = &[
     ("invalid variable-offset", UnboundedOffset),
     ("variable offset", UnboundedOffset),
     ("pointer arithmetic with it prohibited", UnboundedOffset),
+    // A length that may be 0, in the words of older kernels.
+    (" size=0", UnboundedOffset),
     ("invalid access to", OutOfBounds),
+    ("Access outside bounds", OutOfBounds),
     ("invalid write to stack", OutOfBounds),
     ("invalid read from stack", OutOfBounds),
     ("outside of the allowed memory range", OutOfBounds),
@@ -140,11 +152,12 @@ pub fn classify(text: &str) -> (Kind, Option<&str>) {
 
 impl Kind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         MissingNullCheck,
         OutOfBounds,
         UnboundedOffset,
         ReloadedPointer,
+        NarrowPointer,
         Recursion,
         TooManyArguments,
         IndirectCall,
@@ -159,6 +172,7 @@ impl Kind {
         FloatingPoint,
         StructReturn,
         Varargs,
+        OldKernel,
         Other,
     ];
 
@@ -206,6 +220,13 @@ impl Kind {
                  followed: linked data does not work in map memory",
                 "keep the pointer in a local variable, or store an index or offset and look the \
                  memory up again; linked lists and trees need a BPF arena (Linux 6.9 or later)",
+            ),
+            NarrowPointer => (
+                "narrow-pointer",
+                "a pointer, such as ctx->data, is kept or computed with in 32 bits, and only a \
+                 whole one stays a pointer",
+                "make it a pointer before anything else: void *data = (void *)(long)ctx->data; \
+                 and subtract pointers, not ctx->data_end - ctx->data",
             ),
             Recursion => (
                 "recursion",
@@ -292,6 +313,12 @@ impl Kind {
                 "varargs",
                 "BPF has no functions with a variable number of arguments",
                 "pass an array and its length",
+            ),
+            OldKernel => (
+                "old-kernel",
+                "the program holds an instruction that this kernel is too old for",
+                "the heap's default lock needs -mcpu=v3 and Linux 5.12: on older kernels define \
+                 DYNAMIC_MEMORY_SPIN_LOCK before the include; -mcpu=v4 needs Linux 6.6",
             ),
             Other => (
                 "refused",

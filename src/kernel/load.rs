@@ -130,10 +130,21 @@ pub struct Judgement {
     pub load_time: Duration,
 }
 
+/// `EPERM` of linux/errno-base.h, the same on every machine.
+const EPERM: i32 = 1;
+
 impl Judgement {
     /// Whether the kernel took the program.
     pub fn accepted(&self) -> bool {
         self.errno.is_none()
+    }
+
+    /// Whether the kernel did not look at the program: this process, or a security policy of this
+    /// system, may not load programs of its type. That says nothing about the program.
+    ///
+    /// The verifier itself answers `EPERM` too (before Linux 6.12), but never without a word.
+    pub fn denied(&self) -> bool {
+        self.errno == Some(EPERM) && self.log.trim().is_empty()
     }
 }
 

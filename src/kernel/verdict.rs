@@ -66,15 +66,26 @@ impl Refusal {
     /// Reads the log of a refused program, and what libbpf said about it.
     pub fn parse(log: &str, messages: &str) -> Self {
         let lines: Vec<&str> = log.lines().collect();
+        let mut path: Vec<u32> = lines.iter().rev().filter_map(|l| instruction(l)).collect();
         let last = lines.iter().rposition(|line| instruction(line).is_some());
-        let words: Vec<&str> = lines[last.map_or(0, |last| last + 1)..]
+        let tail = &lines[last.map_or(0, |last| last + 1)..];
+        let (tail, report) = tail.split_at(
+            tail.iter()
+                .position(|line| line.starts_with(REPORT))
+                .unwrap_or(tail.len()),
+        );
+        let words: Vec<&str> = tail
             .iter()
             .copied()
             .filter(|line| !is_accompaniment(line))
             .collect();
-        let mut path: Vec<u32> = lines.iter().rev().filter_map(|l| instruction(l)).collect();
-
-        let said = words.join("\n");
+        let mut said = words.join("\n");
+        if said.is_empty() && !report.is_empty() {
+            said = reason(report);
+        }
+        if path.is_empty() {
+            path.extend(marked_instruction(report));
+        }
         let text = if said.is_empty() { messages } else { &said };
         let (mut kind, line) = classify(text);
         // "infinite loop detected at insn 7", "back-edge from insn 9 to 3": the walk may have
@@ -101,18 +112,57 @@ impl Refusal {
     /// The line to blame: that of the last instruction on the path whose file `is_own` takes.
     ///
     /// What the refused instruction was compiled from may be a line of a header; the line of the
-    /// program that led there says more to its author.
+    /// program that led there says more to its author. A missing NULL check is different: clang
+    /// concludes from the use of the pointer that the heap never fails, removes the heap's own
+    /// checks, and the verifier stops within the heap. The use is what comes next then.
     pub fn line<'a>(
         &self,
         lines: &'a [SourceLine],
         is_own: impl Fn(&str) -> bool,
     ) -> Option<&'a SourceLine> {
-        self.path.iter().find_map(|&instruction| {
-            let after = lines.partition_point(|line| line.instruction <= instruction);
-            let line = lines[..after].last()?;
-            is_own(&line.file).then_some(line)
-        })
+        let index = |instruction: &u32| {
+            let after = lines.partition_point(|line| line.instruction <= *instruction);
+            after.checked_sub(1)
+        };
+        if self.kind == Kind::MissingNullCheck {
+            let from = self.path.first().and_then(index)?;
+            let next = lines[from..].iter().find(|line| is_own(&line.file));
+            if next.is_some() {
+                return next;
+            }
+        }
+        self.path
+            .iter()
+            .filter_map(index)
+            .map(|index| &lines[index])
+            .find(|line| is_own(&line.file))
     }
+}
+
+/// Since Linux 7.3 the verifier's last words are followed by a report in sections, which says the
+/// same at more length. It is read where the words are missing.
+const REPORT: &str = "Verification failed: ";
+
+/// The title of a report and its section `Reason:`, without line breaks.
+fn reason(report: &[&str]) -> String {
+    let title = report.first().map_or("", |line| &line[REPORT.len()..]);
+    let section = report.iter().skip_while(|line| **line != "Reason:").skip(1);
+    let words: Vec<&str> = section
+        .take_while(|line| !line.trim().is_empty())
+        .map(|line| line.trim())
+        .collect();
+    format!("{title}\n{}", words.join(" "))
+        .trim_end()
+        .to_owned()
+}
+
+/// The instruction a report points at: `  >>> 1 | (71) r1 = *(u8 *)(r1 +12)`.
+fn marked_instruction(report: &[&str]) -> Option<u32> {
+    report.iter().find_map(|line| {
+        let (index, rest) = line.trim().strip_prefix(">>>")?.split_once('|')?;
+        let index = index.trim().parse().ok()?;
+        rest.trim_start().starts_with('(').then_some(index)
+    })
 }
 
 /// The index in a line of the walk: `23: (61) r1 = *(u32 *)(r6 +0)  ; R1=...`.
@@ -147,21 +197,17 @@ fn is_accompaniment(line: &str) -> bool {
         "insn_processed",
         "verifier log",
     ];
-    let state = |line: &str| {
-        let after =
-            line.split_once(": ")
-                .map_or("", |(number, rest)| match number.parse::<u32>() {
-                    Ok(_) => rest,
-                    Err(_) => "",
-                });
-        after.starts_with('R') || after.starts_with("frame")
+    // `23: R1=ctx()`, `14: return depth(n - 1);`: a state, or the line of an instruction.
+    let numbered = |line: &str| {
+        let number = line.split_once(": ").map(|(number, _)| number);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
     };
     let line = line.trim_start();
     line.is_empty()
         || STARTS.iter().any(|start| line.starts_with(start))
         || line.starts_with("frame")
         || (line.starts_with('R') && line.contains('=') && !line.contains(' '))
-        || state(line)
+        || numbered(line)
 }
 
 fn number_after(line: &str, words: &str) -> Option<u32> {
@@ -209,6 +255,43 @@ mod tests {
                 verification_time: Some(Duration::from_micros(1312)),
             }
         );
+    }
+
+    #[test]
+    fn a_report_in_sections_is_read_where_the_words_are_missing() {
+        let log = "Verification failed: Memory Safety: Access outside bounds\n\nReason:\n  The \
+                   verifier cannot prove that\n  this is safe.\n\nAt:\n  f @ a.c:3:9\n  Source \
+                   context:\n  >>> 13 |   return data[12];\n  Instruction context:\n      0 | \
+                   (61) r1 = *(u32 *)(r1 +0)\n  >>> 1 | (71) r1 = *(u8 *)(r1 +12)\n";
+        let refusal = Refusal::parse(log, "");
+        assert_eq!(refusal.kind, Kind::OutOfBounds);
+        assert_eq!(
+            refusal.message,
+            "Memory Safety: Access outside bounds\nThe verifier cannot prove that this is safe."
+        );
+        assert_eq!(refusal.path, [1]);
+    }
+
+    #[test]
+    fn a_null_that_the_heap_returned_is_a_missing_check() {
+        let scalar = |state: &str| {
+            format!(
+                "19: (15) if r0 == 0x0 goto pc+3 23: R0=0 {state} R10=fp0\n26: (7b) *(u64 *)(r8 \
+                 +0) = r3\nR8 invalid mem access 'scalar'\nprocessed 38 insns (limit 1000000)\n"
+            )
+        };
+        for (state, kind) in [
+            ("R8=0", Kind::MissingNullCheck),
+            ("R8_w=inv0", Kind::MissingNullCheck),
+            ("R8_rw=0", Kind::MissingNullCheck),
+            ("R8=scalar()", Kind::ReloadedPointer),
+            ("R8=0xff", Kind::ReloadedPointer),
+        ] {
+            let refusal = Refusal::parse(&scalar(state), "");
+            assert_eq!(refusal.kind, kind, "{state}");
+            assert_eq!(refusal.path, [26, 19]);
+            assert_eq!(refusal.message, "R8 invalid mem access 'scalar'");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! What tests that load programs share.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::Write;
 use std::path::Path;
@@ -15,21 +16,30 @@ pub fn can_load(test: &str) -> bool {
         (Err(unable), _) => unable.to_string(),
         (_, Err(error)) => error.to_string(),
     };
+    skip_or_fail(test, &reason);
+    false
+}
+
+/// Skips a test, unless the environment says that this machine is one where it must run.
+pub fn skip_or_fail(test: &str, reason: &str) {
     assert!(
         std::env::var_os("BPF_MALLOC_REQUIRE_KERNEL").is_none(),
         "{test}: {reason}"
     );
-    skip(test, &reason);
-    false
+    skip(test, reason);
 }
 
 /// Says that a test did nothing, past libtest's capture.
 pub fn skip(test: &str, reason: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+    say(&format!("SKIPPED {test}: {reason}\n"));
+}
+
+/// Writes past libtest's capture.
+pub fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Compiles C text with the newest clang and opens the object.
-#[allow(dead_code, reason = "not every test file compiles text of its own")]
 pub fn object(name: &str, text: &str) -> ObjectFile {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
     std::fs::write(&path, text).expect("the target directory takes files");

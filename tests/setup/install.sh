@@ -52,7 +52,8 @@ demo_packages=(
 	autoconf automake autopoint bison flex gawk gettext libtool m4 # the bundled libelf
 )
 test_packages=(
-	bpftool libelf-dev zlib1g-dev # programs with a skeleton
+	bpftool libelf-dev zlib1g-dev   # programs with a skeleton
+	busybox-static qemu-system-x86  # other kernels in virtual machines
 	cmake git meson ninja-build pre-commit # the examples for other build systems
 )
 

@@ -76,7 +76,9 @@ pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
         }
     }
     let unable = files.iter().any(|file| match &file.programs {
-        Ok(programs) => programs.iter().any(|p| matches!(p.output, Some(Err(_)))),
+        Ok(programs) => programs
+            .iter()
+            .any(|p| p.judgement.denied() || matches!(p.output, Some(Err(_)))),
         Err(problem) => matches!(problem, Problem::Unable(_)),
     });
     let refused = files.iter().any(|file| match &file.programs {

@@ -62,7 +62,7 @@ impl Place {
 impl Explained {
     /// What the kernel says about a program, if it refuses it.
     pub fn by_kernel(judgement: &Judgement, sources: &Sources) -> Option<Self> {
-        if judgement.accepted() {
+        if judgement.accepted() || judgement.denied() {
             return None;
         }
         let refusal = Refusal::parse(&judgement.log, &judgement.messages);

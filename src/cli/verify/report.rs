@@ -21,7 +21,7 @@ const HEAD: [&str; 8] = [
 pub fn render(arguments: &Verify, files: &[FileReport], color: bool) -> Vec<u8> {
     match arguments.message_format {
         Format::Human => human(files, arguments.log, color).into_bytes(),
-        Format::Json => document(&json(files)),
+        Format::Json => document(&json(files, arguments.log)),
         Format::Sarif => document(&sarif(files)),
         Format::Github => github(files).into_bytes(),
     }
@@ -62,6 +62,14 @@ fn human(files: &[FileReport], log: bool, color: bool) -> String {
         if let Some(Err(message)) = &program.output {
             text += &format!("\n{message}\n");
         }
+        if let (true, Some(info)) = (program.judgement.denied(), &program.judgement.program) {
+            text += &format!(
+                "\n{} was not judged: the kernel lets this process load no programs for {}. A \
+                 security policy of this system forbids them; see \
+                 /sys/kernel/security/lockdown and dmesg\n",
+                info.name, info.section
+            );
+        }
     }
     text
 }
@@ -89,6 +97,15 @@ fn refusals(files: &[FileReport]) -> Vec<(String, &Explained, Option<&Judgement>
     found
 }
 
+/// The kernel's word, if it gave one.
+fn verdict(judgement: &Judgement) -> Option<&'static str> {
+    match (judgement.accepted(), judgement.denied()) {
+        (true, _) => Some("accepted"),
+        (false, false) => Some("refused"),
+        (false, true) => None,
+    }
+}
+
 fn row(path: &str, program: &ProgramReport) -> [String; 8] {
     let judgement = &program.judgement;
     let info = judgement.program.as_ref();
@@ -98,21 +115,11 @@ fn row(path: &str, program: &ProgramReport) -> [String; 8] {
         path.to_owned(),
         info.map_or_else(none, |info| info.name.clone()),
         info.map_or_else(none, |info| info.section.clone()),
-        if judgement.accepted() {
-            "accepted"
-        } else {
-            "refused"
-        }
-        .to_owned(),
+        verdict(judgement).unwrap_or("not judged").to_owned(),
         stats
             .verified_instructions
             .map_or_else(none, |count| count.to_string()),
-        if stats.stack_bytes.is_empty() {
-            none()
-        } else {
-            let parts: Vec<_> = stats.stack_bytes.iter().map(u32::to_string).collect();
-            parts.join("+")
-        },
+        stats.stack_bytes.first().map_or_else(none, u32::to_string),
         duration(judgement.load_time),
         match (&program.output, info) {
             (Some(Ok(output)), Some(info)) => {
@@ -165,14 +172,17 @@ fn duration(time: Duration) -> String {
 /// One JSON object: `files`, each with `path` and either `programs` or what is wrong with it.
 ///
 /// Times are in nanoseconds, the stack in bytes.
-fn json(files: &[FileReport]) -> Value {
+fn json(files: &[FileReport], log: bool) -> Value {
     let files: Vec<Value> = files
         .iter()
         .map(|file| {
             let path = file.path.display().to_string();
             match &file.programs {
                 Ok(programs) => {
-                    let programs: Vec<_> = programs.iter().map(program_json).collect();
+                    let programs: Vec<_> = programs
+                        .iter()
+                        .map(|program| program_json(program, log))
+                        .collect();
                     json!({ "path": path, "programs": programs })
                 }
                 Err(Problem::Refused(refusal)) => {
@@ -287,7 +297,7 @@ fn github(files: &[FileReport]) -> String {
     text
 }
 
-fn program_json(program: &ProgramReport) -> Value {
+fn program_json(program: &ProgramReport, log: bool) -> Value {
     let judgement = &program.judgement;
     let info = judgement.program.as_ref();
     let stats = &judgement.stats;
@@ -304,7 +314,7 @@ fn program_json(program: &ProgramReport) -> Value {
     json!({
         "name": info.map(|info| &info.name),
         "section": info.map(|info| &info.section),
-        "verdict": if judgement.accepted() { "accepted" } else { "refused" },
+        "verdict": verdict(judgement),
         "verified_instructions": stats.verified_instructions,
         "total_states": stats.total_states,
         "peak_states": stats.peak_states,
@@ -312,7 +322,7 @@ fn program_json(program: &ProgramReport) -> Value {
         "instructions": judgement.instructions,
         "load_ns": judgement.load_time.as_nanos() as u64,
         "refusal": program.refusal.as_ref().map(refusal_json),
-        "log": (!judgement.accepted()).then_some(&judgement.log),
+        "log": (log && !judgement.accepted()).then_some(&judgement.log),
         "run": run,
     })
 }

@@ -1,0 +1,201 @@
+//! Finds the heaps of programs that are loaded, and reads them.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use libbpf_rs::query::MapInfoIter;
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
+
+use crate::heap::walk::{self, Damage, Snapshot};
+
+/// Name of the map whose values are the heaps of an object, number by number.
+pub const MAP_NAME: &str = "dynmem_heaps";
+
+/// How often a heap is read again that a program was changing meanwhile.
+const TRIES: usize = 10;
+
+/// Which heaps to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Those of every object that is loaded.
+    All,
+    /// Those a process holds open, directly or through a program.
+    Process(u32),
+    /// The map with this id, as `bpftool map list` shows it.
+    Map(u32),
+    /// The map pinned at this path.
+    Pinned(PathBuf),
+}
+
+/// Why no heap can be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such map.
+    Absent {
+        /// What was looked for.
+        what: String,
+        /// What the system said, if it did.
+        reason: String,
+    },
+    /// The map is none of the heap's.
+    NotAHeap {
+        /// The map.
+        what: String,
+        /// Its name.
+        name: String,
+    },
+    /// A value of the map cannot be read.
+    Read {
+        /// Id of the map.
+        map: u32,
+        /// What the kernel said.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Absent { what, reason } if reason.is_empty() => write!(f, "no heap in {what}"),
+            Error::Absent { what, reason } => write!(f, "{what} cannot be opened: {reason}"),
+            Error::NotAHeap { what, name } => {
+                write!(f, "{what} is named {name}, and heaps are in {MAP_NAME}")
+            }
+            Error::Read { map, reason } => write!(f, "map {map} cannot be read: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A heap map of a loaded object.
+#[derive(Debug)]
+pub struct HeapMap {
+    /// Its id.
+    pub id: u32,
+    handle: MapHandle,
+}
+
+/// Finds heap maps, by id.
+///
+/// # Errors
+///
+/// [`Error::Absent`] if there is none, [`Error::NotAHeap`] if the one named is another map.
+pub fn find(selection: &Selection) -> Result<Vec<HeapMap>, Error> {
+    let absent = |what: String, reason: String| Error::Absent { what, reason };
+    let mut maps = match selection {
+        Selection::All => MapInfoIter::default()
+            .filter(|info| info.name == MAP_NAME)
+            .filter_map(|info| by_id(info.id).ok())
+            .collect(),
+        Selection::Process(pid) => of_process(*pid)?,
+        Selection::Map(id) => {
+            let what = format!("map {id}");
+            let map = by_id(*id).map_err(|error| absent(what.clone(), error.to_string()))?;
+            vec![checked(map, what)?]
+        }
+        Selection::Pinned(path) => {
+            let what = path.display().to_string();
+            let map = MapHandle::from_pinned_path(path)
+                .and_then(|handle| {
+                    let id = handle.info()?.info.id;
+                    Ok(HeapMap { id, handle })
+                })
+                .map_err(|error| absent(what.clone(), error.to_string()))?;
+            vec![checked(map, what)?]
+        }
+    };
+    if maps.is_empty() {
+        let what = match selection {
+            Selection::Process(pid) => format!("process {pid}"),
+            _ => "any object that is loaded".to_owned(),
+        };
+        return Err(absent(what, String::new()));
+    }
+    maps.sort_by_key(|map| map.id);
+    maps.dedup_by_key(|map| map.id);
+    Ok(maps)
+}
+
+fn by_id(id: u32) -> libbpf_rs::Result<HeapMap> {
+    let handle = MapHandle::from_map_id(id)?;
+    Ok(HeapMap { id, handle })
+}
+
+fn checked(map: HeapMap, what: String) -> Result<HeapMap, Error> {
+    match map.handle.name() == MAP_NAME {
+        true => Ok(map),
+        false => Err(Error::NotAHeap {
+            what,
+            name: map.handle.name().to_string_lossy().into_owned(),
+        }),
+    }
+}
+
+/// The heap maps among the descriptors of a process. The kernel tells about each in `fdinfo`; a
+/// process that keeps only programs open is found through the maps these use.
+fn of_process(pid: u32) -> Result<Vec<HeapMap>, Error> {
+    let directory = format!("/proc/{pid}/fdinfo");
+    let entries = fs::read_dir(&directory).map_err(|error| Error::Absent {
+        what: format!("process {pid}"),
+        reason: error.to_string(),
+    })?;
+    let (mut maps, mut programs) = (Vec::new(), Vec::new());
+    for entry in entries.filter_map(Result::ok) {
+        // A descriptor may be closed by now.
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        for line in text.lines() {
+            let Some((name, value)) = line.split_once(':') else {
+                continue;
+            };
+            match (name, value.trim().parse::<u32>()) {
+                ("map_id", Ok(id)) => maps.push(id),
+                ("prog_id", Ok(id)) => programs.push(id),
+                _ => {}
+            }
+        }
+    }
+    let options = libbpf_rs::query::ProgInfoQueryOptions::default().include_map_ids(true);
+    for program in libbpf_rs::query::ProgInfoIter::with_query_opts(options) {
+        if programs.contains(&program.id) {
+            maps.extend(program.map_ids);
+        }
+    }
+    let opened = maps.into_iter().filter_map(|id| by_id(id).ok());
+    Ok(opened.filter(|map| map.handle.name() == MAP_NAME).collect())
+}
+
+impl HeapMap {
+    /// Reads the heaps, by number.
+    ///
+    /// Programs go on meanwhile. A heap that was caught between two steps is read again; one that
+    /// stays wrong, or has another layout, is the inner error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`].
+    pub fn read(&self) -> Result<Vec<Result<Snapshot, Damage>>, Error> {
+        let failed = |reason: String| Error::Read {
+            map: self.id,
+            reason,
+        };
+        (0..self.handle.max_entries())
+            .map(|number| {
+                let mut tries = 1;
+                loop {
+                    let bytes = self
+                        .handle
+                        .lookup(&number.to_ne_bytes(), MapFlags::ANY)
+                        .map_err(|error| failed(error.to_string()))?
+                        .ok_or_else(|| failed(format!("it has no value {number}")))?;
+                    match walk::read(&bytes) {
+                        Err(_) if tries < TRIES => tries += 1,
+                        snapshot => return Ok(snapshot),
+                    }
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Virtual machines: an initramfs with our binary and the objects to judge, QEMU around it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longest time a machine may take, on a host that has much else to do.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// A kernel to boot.
+pub struct Kernel {
+    pub version: String,
+    pub image: PathBuf,
+}
+
+/// Downloads the newest kernel of each series.
+pub fn fetch(directory: &Path, series: &[&str]) -> Result<Vec<Kernel>, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/fetch.sh");
+    let output = Command::new(script)
+        .arg(directory)
+        .args(series)
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let kernel = |line: &str| {
+        let mut words = line.splitn(3, ' ').skip(1).map(str::to_owned);
+        Kernel {
+            version: words.next().expect("a version"),
+            image: words.next().expect("an image").into(),
+        }
+    };
+    Ok(lines.lines().map(kernel).collect())
+}
+
+/// What the programs on the host must be; names those that are missing.
+pub fn missing_tools() -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |tool: &&str| std::env::split_paths(&path).any(|dir| dir.join(tool).is_file());
+    ["qemu-system-x86_64", "busybox", "apt-get", "dpkg-deb"]
+        .into_iter()
+        .filter(|tool| !has(tool))
+        .collect()
+}
+
+/// Builds the initramfs. `options` go to `bpf-malloc verify`.
+pub fn initramfs(directory: &Path, objects: &[(String, Vec<u8>)], options: &str) -> PathBuf {
+    let root = directory.join("root");
+    for part in ["bin", "dev", "proc", "sys", "objects"] {
+        fs::create_dir_all(root.join(part)).expect("a directory");
+    }
+    let init = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/init");
+    fs::copy(init, root.join("init")).expect("the init script");
+    fs::write(root.join("options"), options).expect("the options");
+    for (name, bytes) in objects {
+        fs::write(root.join("objects").join(format!("{name}.o")), bytes).expect("an object");
+    }
+    let busybox = tool("busybox");
+    fs::copy(&busybox, root.join("bin/busybox")).expect("busybox");
+    let binary = root.join("bin/bpf-malloc");
+    fs::copy(env!("CARGO_BIN_EXE_bpf-malloc"), &binary).expect("our binary");
+    // Debug information is most of the file, and the machine has little memory. If there is no
+    // strip, it starts more slowly.
+    let _ = Command::new("strip").arg(&binary).status();
+    for program in [&busybox, &binary] {
+        copy_libraries(program, &root);
+    }
+    let archive = directory.join("initramfs");
+    let status = Command::new(&busybox)
+        .args(["sh", "-c", "find . | \"$0\" cpio -o -H newc"])
+        .arg(&busybox)
+        .current_dir(&root)
+        .stdout(fs::File::create(&archive).expect("a file"))
+        .stderr(Stdio::null())
+        .status()
+        .expect("busybox cpio");
+    assert!(status.success(), "busybox cpio: {status}");
+    archive
+}
+
+fn tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// Copies the shared libraries and the loader a program needs, as `ldd` lists them.
+fn copy_libraries(program: &Path, root: &Path) {
+    let output = Command::new("ldd").arg(program).output().expect("ldd");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for file in text.split_whitespace().filter(|word| word.starts_with('/')) {
+        let target = root.join(&file[1..]);
+        fs::create_dir_all(target.parent().expect("below the root")).expect("a directory");
+        fs::copy(file, target).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+/// Boots a kernel and returns its release and what our binary reported. A machine that hangs is
+/// started a second time: about one boot in a hundred does under emulation.
+pub fn boot(
+    kernel: &Kernel,
+    initramfs: &Path,
+    directory: &Path,
+) -> Result<(String, Value), String> {
+    match run(kernel, initramfs, directory) {
+        Err(first) => {
+            let _ = writeln!(
+                io::stderr(),
+                "Linux {}: {first}; starting it again",
+                kernel.version
+            );
+            run(kernel, initramfs, directory)
+        }
+        done => done,
+    }
+}
+
+fn run(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<(String, Value), String> {
+    let console = directory.join(format!("{}.console", kernel.version));
+    let result = directory.join(format!("{}.result", kernel.version));
+    let serial = |path: &Path| format!("file:{}", path.display());
+    let mut machine = Command::new("qemu-system-x86_64")
+        .args("-M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024".split(' '))
+        .args("-nodefaults -no-user-config -display none -no-reboot".split(' '))
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        // Before 5.11 the BPF security module has to be asked for.
+        .args([
+            "-append",
+            "console=ttyS0 panic=-1 quiet rdinit=/init mitigations=off lsm=bpf",
+        ])
+        .args(["-serial", &serial(&console), "-serial", &serial(&result)])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("qemu-system-x86_64: {error}"))?;
+    let start = Instant::now();
+    let ended = loop {
+        match machine.try_wait() {
+            Ok(Some(_)) => break true,
+            Ok(None) if start.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(100)),
+            _ => break false,
+        }
+    };
+    if !ended {
+        let _ = machine.kill();
+        let _ = machine.wait();
+    }
+    let text = fs::read_to_string(&result)
+        .unwrap_or_default()
+        .replace('\r', "");
+    let told = || {
+        let log = fs::read(&console).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        let tail: Vec<&str> = log.lines().rev().take(15).collect();
+        tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+    };
+    let report = text
+        .split_once('\n')
+        .zip(text.rfind("\ndone "))
+        .filter(|((release, _), _)| release.starts_with("release "));
+    let Some(((release, _), end)) = report else {
+        let what = if ended { "stopped" } else { "hung" };
+        return Err(format!("the machine {what} before it was done\n{}", told()));
+    };
+    let release = release.trim_start_matches("release ").to_owned();
+    let body = &text[text.find('\n').unwrap_or(0)..end];
+    let value = serde_json::from_str(body)
+        .map_err(|error| format!("what it reported is no JSON ({error}):\n{body}\n{}", told()))?;
+    Ok((release, value))
+}
