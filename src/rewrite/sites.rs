@@ -321,8 +321,10 @@ impl Finder<'_, '_> {
 
     /// What the macro around an argument does with it, if it is one of the unit.
     fn argument_use(&self, stream: &Stream, index: usize) -> Option<ParameterUse> {
+        /// Macros within macros within macros: more nobody reads.
+        const DEEP: usize = 16;
         let mut at = index;
-        loop {
+        for _ in 0..DEEP {
             let open = stream.opener(at)?;
             if !stream.token(open).is(op("(")) {
                 return None;
@@ -340,6 +342,7 @@ impl Finder<'_, '_> {
             }
             at = open;
         }
+        None
     }
 
     fn macro_bodies(&mut self) {
