@@ -2,7 +2,7 @@
 
 use super::super::ast::{Expr, ExprKind};
 use super::flow::Flow;
-use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO, merge};
+use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
 
 /// Paths where a condition holds, and where it does not.
 pub type Split = (Vec<State>, Vec<State>);
@@ -10,7 +10,7 @@ pub type Split = (Vec<State>, Vec<State>);
 impl Flow<'_> {
     /// Splits a path by a condition.
     pub fn cond(&mut self, e: &Expr, st: State) -> Split {
-        if !self.burn() {
+        if !self.burn(&st) {
             return Default::default();
         }
         match &e.kind {
@@ -26,7 +26,7 @@ impl Flow<'_> {
                     both.extend(t);
                     no.extend(f);
                 }
-                (merge(both), merge(no))
+                (self.merge(both), self.merge(no))
             }
             ExprKind::Binary("||", left, right) => {
                 let (mut yes, no) = self.cond(left, st);
@@ -36,7 +36,7 @@ impl Flow<'_> {
                     yes.extend(t);
                     neither.extend(f);
                 }
-                (merge(yes), merge(neither))
+                (self.merge(yes), self.merge(neither))
             }
             ExprKind::Binary(op @ ("==" | "!=" | "<" | ">" | "<=" | ">="), left, right) => {
                 self.comparison(op, left, right, st)

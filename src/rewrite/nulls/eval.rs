@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::super::ast::{Expr, ExprKind, StmtKind};
 use super::flow::{Flow, Frame};
-use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO, merge};
+use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
 
 /// How deep macros are followed into macros.
 const MACRO_DEPTH: usize = 10;
@@ -12,7 +12,7 @@ const MACRO_DEPTH: usize = 10;
 impl Flow<'_> {
     /// Evaluates an expression on one path; each result is a path of its own.
     pub fn eval(&mut self, e: &Expr, st: State) -> Vec<(State, Value)> {
-        if !self.burn() {
+        if !self.burn(&st) {
             return Vec::new();
         }
         match &e.kind {
@@ -125,7 +125,7 @@ impl Flow<'_> {
     /// Evaluates for the effects alone.
     pub fn effects(&mut self, e: &Expr, states: Vec<State>) -> Vec<State> {
         let results = self.each(e, states);
-        merge(results.into_iter().map(|(st, _)| st).collect())
+        self.merge(results.into_iter().map(|(st, _)| st).collect())
     }
 
     fn name(&mut self, name: &str, st: State) -> Vec<(State, Value)> {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::super::Span;
 use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
 use super::flow::{Check, Flow, ROUNDS};
-use super::value::{Fate, State, Value, join, merge};
+use super::value::{Fate, State, Value, join};
 
 impl Flow<'_> {
     /// Follows a statement.
     pub fn exec(&mut self, stmt: &Stmt, states: Vec<State>) -> Vec<State> {
-        let states = merge(states);
+        let states = self.merge(states);
         if stmt.broken && matches!(stmt.kind, StmtKind::Empty) {
             // Whatever it was, it may have checked and kept everything.
             return states.into_iter().map(|st| forget_all(&st)).collect();
@@ -60,7 +60,7 @@ impl Flow<'_> {
                     Some(stmt) => self.exec(stmt, no),
                     None => no,
                 });
-                merge(rest)
+                self.merge(rest)
             }
             StmtKind::While { cond, body } => self.repeat(states, Some(cond), None, body, here),
             StmtKind::DoWhile { body, cond } => {
@@ -70,12 +70,12 @@ impl Flow<'_> {
                 once.extend(self.continues.pop().unwrap_or_default());
                 let broken = self.breaks.pop().unwrap_or_default();
                 self.here = here;
-                let (again, mut rest) = self.split(cond, merge(once));
+                let (again, mut rest) = self.split(cond, self.merge(once));
                 rest.extend(broken);
                 if !again.is_empty() && !matches!(cond.kind, ExprKind::Number(Some(0))) {
                     rest.extend(self.repeat(again, Some(cond), None, body, here));
                 }
-                merge(rest)
+                self.merge(rest)
             }
             StmtKind::For {
                 init,
@@ -100,7 +100,7 @@ impl Flow<'_> {
                     *has_default |= value.is_none();
                     states.extend(entries.iter().cloned());
                 }
-                self.list(body, merge(states))
+                self.list(body, self.merge(states))
             }
             StmtKind::Label { name, body } => {
                 let mut states = states;
@@ -109,7 +109,7 @@ impl Flow<'_> {
                 }
                 self.labels.entry(name.clone()).or_default();
                 match body {
-                    Some(body) => self.exec(body, merge(states)),
+                    Some(body) => self.exec(body, self.merge(states)),
                     None => states,
                 }
             }
@@ -163,7 +163,7 @@ impl Flow<'_> {
             split.0.extend(yes);
             split.1.extend(no);
         }
-        (merge(split.0), merge(split.1))
+        (self.merge(split.0), self.merge(split.1))
     }
 
     /// A loop whose condition stands before its body.
@@ -201,15 +201,15 @@ impl Flow<'_> {
             rest.extend(self.breaks.pop().unwrap_or_default());
             self.here = here;
             fresh = match step {
-                Some(step) => self.effects(step, merge(next)),
-                None => merge(next),
+                Some(step) => self.effects(step, self.merge(next)),
+                None => self.merge(next),
             };
         }
         // The last round may have left by its condition too.
         if let Some(cond) = cond {
             rest.extend(self.split(cond, fresh).1);
         }
-        merge(rest)
+        self.merge(rest)
     }
 
     fn switch(&mut self, value: &Expr, body: &Stmt, states: Vec<State>) -> Vec<State> {
@@ -221,7 +221,7 @@ impl Flow<'_> {
         if let Some((_, false)) = self.cases.pop() {
             rest.extend(entries);
         }
-        merge(rest)
+        self.merge(rest)
     }
 
     fn declare(
@@ -260,7 +260,7 @@ impl Flow<'_> {
                     }
                 }
             }
-            states = merge(next);
+            states = self.merge(next);
         }
         states
     }
@@ -309,7 +309,7 @@ impl Flow<'_> {
                 }
             }
         }
-        merge(states)
+        self.merge(states)
     }
 
     /// Where a check counts as inserted behind this statement, the paths on which it fires leave.

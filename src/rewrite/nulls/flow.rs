@@ -14,8 +14,28 @@ use super::super::family::Alloc;
 use super::Context;
 use super::value::{Fate, SiteId, State, Value, ZERO, merge, origin};
 
-/// How many evaluations one function may take. Ordinary functions need a few thousand.
-const FUEL: usize = 150_000;
+/// How a function is followed: how many paths one by one, and how much work it may take. A unit of
+/// work is an evaluation with a handful of known variables; ordinary functions need a few thousand.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Paths beyond this number are taken together.
+    pub paths: usize,
+    /// Units of work, over all passes.
+    pub fuel: usize,
+}
+
+impl Effort {
+    /// What nearly all functions are done with.
+    pub const PRECISE: Self = Self {
+        paths: 48,
+        fuel: 30_000,
+    };
+    /// For the rest: less is told apart, which can only lead to more checks.
+    pub const COARSE: Self = Self {
+        paths: 2,
+        fuel: 60_000,
+    };
+}
 
 /// How often a loop is followed one path at a time before its paths are taken together.
 pub const ROUNDS: usize = 3;
@@ -126,12 +146,13 @@ pub struct Flow<'c> {
     pub continues: Vec<Vec<State>>,
     pub cases: Vec<(Vec<State>, bool)>,
     pub labels: HashMap<String, Vec<State>>,
-    fuel: usize,
+    /// How much work is left, and how precise it is.
+    pub effort: Effort,
 }
 
 impl<'c> Flow<'c> {
     /// Prepares to follow a function of `file`.
-    pub fn new(ctx: &'c Context<'c>, file: usize) -> Self {
+    pub fn new(ctx: &'c Context<'c>, file: usize, effort: Effort) -> Self {
         Self {
             ctx,
             file,
@@ -153,7 +174,7 @@ impl<'c> Flow<'c> {
             continues: Vec::new(),
             cases: Vec::new(),
             labels: HashMap::new(),
-            fuel: FUEL,
+            effort,
         }
     }
 
@@ -165,25 +186,30 @@ impl<'c> Flow<'c> {
             self.missing.clear();
             self.leaving.clear();
             self.exits.clear();
-            self.fuel = FUEL;
             let known: usize = self.labels.values().map(Vec::len).sum();
             let rest = self.exec(body, start.to_vec());
             self.exits
                 .extend(rest.into_iter().map(|st| (st, Value::unknown())));
             for states in self.labels.values_mut() {
-                *states = merge(std::mem::take(states));
+                *states = merge(std::mem::take(states), self.effort.paths);
             }
-            if self.labels.values().map(Vec::len).sum::<usize>() == known || self.fuel == 0 {
+            if self.labels.values().map(Vec::len).sum::<usize>() == known || self.effort.fuel == 0 {
                 break;
             }
         }
-        self.fuel > 0
+        self.effort.fuel > 0
     }
 
-    /// Counts a step; false once there were too many.
-    pub fn burn(&mut self) -> bool {
-        self.fuel = self.fuel.saturating_sub(1);
-        self.fuel > 0
+    /// Counts a step on a path; false once there were too many.
+    pub fn burn(&mut self, st: &State) -> bool {
+        let cost = 1 + st.env.len() / 4;
+        self.effort.fuel = self.effort.fuel.saturating_sub(cost);
+        self.effort.fuel > 0
+    }
+
+    /// Takes together paths that say the same; where there are too many, also those that differ.
+    pub fn merge(&self, states: Vec<State>) -> Vec<State> {
+        merge(states, self.effort.paths)
     }
 
     /// The file that the text being followed stands in.

@@ -32,7 +32,7 @@ impl<'c> Flow<'c> {
 
     /// A second view with another frame, for reading alone.
     fn view(&self, frame: Option<Rc<Frame>>) -> Flow<'c> {
-        let mut view = Flow::new(self.ctx, self.file);
+        let mut view = Flow::new(self.ctx, self.file, self.effort);
         view.frame = frame;
         view
     }

@@ -7,7 +7,7 @@ use super::super::ast::{ExprKind, Stmt, StmtKind};
 use super::super::family::Alloc;
 use super::super::lexer::Kind;
 use super::cleanup::{Held, expression};
-use super::flow::{Check, Flow, Source, Use};
+use super::flow::{Check, Effort, Flow, Source, Use};
 use super::insert::{Finding, How, write};
 use super::style::Style;
 use super::summary::Summary;
@@ -28,8 +28,20 @@ fn follow<'c>(
     tree: &Stmt,
     params: bool,
 ) -> Option<(Flow<'c>, Decided)> {
+    [Effort::PRECISE, Effort::COARSE]
+        .into_iter()
+        .find_map(|effort| follow_with(ctx, function, tree, params, effort))
+}
+
+fn follow_with<'c>(
+    ctx: &'c Context<'c>,
+    function: usize,
+    tree: &Stmt,
+    params: bool,
+    effort: Effort,
+) -> Option<(Flow<'c>, Decided)> {
     let info = &ctx.functions[function];
-    let mut flow = Flow::new(ctx, info.file);
+    let mut flow = Flow::new(ctx, info.file, effort);
     let start = flow.start(&info.head, params);
     let mut decided = Decided::new();
     for _ in 0..PASSES {

@@ -293,11 +293,9 @@ pub fn mentions(path: &str, part: &str) -> bool {
     })
 }
 
-/// How many paths are followed one by one.
-const MANY: usize = 48;
-
-/// Takes together paths that say the same; where there are too many, also those that differ.
-pub fn merge(mut states: Vec<State>) -> Vec<State> {
+/// Takes together paths that say the same; where there are more than `many`, also those that
+/// differ.
+pub fn merge(mut states: Vec<State>, many: usize) -> Vec<State> {
     if states.len() < 2 {
         return states;
     }
@@ -316,7 +314,7 @@ pub fn merge(mut states: Vec<State>) -> Vec<State> {
         }
         states = groups;
     }
-    if states.len() > MANY {
+    if states.len() > many {
         return join(states).into_iter().collect();
     }
     states
