@@ -8,6 +8,7 @@ use bpf_malloc::rewrite::OnNull;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::stats::{self, Stats};
 use super::verify::{self, Verify};
 
 const EXIT_CODES: &str = "\
@@ -65,6 +66,9 @@ pub enum Command {
     /// Ask the running kernel's verifier for its verdict on sources and objects.
     #[command(after_help = verify::EXAMPLES)]
     Verify(Box<Verify>),
+    /// Show what the heaps of loaded programs hold.
+    #[command(after_help = stats::EXAMPLES)]
+    Stats(Stats),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

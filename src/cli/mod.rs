@@ -13,6 +13,7 @@ mod replace;
 mod rewrite;
 mod scan;
 mod settings;
+mod stats;
 mod verify;
 mod walk;
 mod workspace;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Rewrite(args) => rewrite::run(args, &mut console),
         Command::Header(args) => header::run(args, &mut console),
         Command::Verify(args) => verify::run(args, &mut console),
+        Command::Stats(args) => stats::run(args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);

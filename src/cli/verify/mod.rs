@@ -77,9 +77,15 @@ pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
 /// Says how to get a build that can do it.
 #[cfg(not(feature = "kernel"))]
 pub fn run(_: &Verify, console: &mut Console) -> ExitCode {
+    without_kernel(console)
+}
+
+/// Says how to get a build with the kernel part.
+#[cfg(not(feature = "kernel"))]
+pub fn without_kernel(console: &mut Console) -> ExitCode {
     console.fault(&Fault::new(
         "kernel",
-        "this bpf-malloc was built without the part that loads programs",
+        "this bpf-malloc was built without the part that talks to the kernel",
         "install one that has it: cargo install bpf-malloc --features kernel",
     ));
     super::exit::code(true, false)

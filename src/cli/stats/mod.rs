@@ -1,0 +1,67 @@
+//! `bpf-malloc stats`: what the heaps of loaded programs hold.
+
+#[cfg(feature = "kernel")]
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::console::Console;
+
+/// The help text behind the options.
+pub const EXAMPLES: &str = "\
+Examples:
+  bpf-malloc stats                         every heap of every loaded object
+  bpf-malloc stats --pid $(pidof loader) --watch
+  bpf-malloc stats --map-id 42 --svg heap.svg
+
+Blocks by source line (what leaks) are known for programs built with -DDYNAMIC_MEMORY_DEBUG.
+
+Exit codes:
+  0  read
+  2  there is no such heap, it has another layout, or this process may not read it";
+
+/// Arguments of `stats`.
+#[derive(Args, Debug)]
+pub struct Stats {
+    /// Only heaps that this process holds open.
+    #[arg(long, value_name = "PID", conflicts_with_all = ["map_id", "pin"])]
+    pub pid: Option<u32>,
+    /// The heap map with this id, as `bpftool map list` shows it.
+    #[arg(long, value_name = "ID", conflicts_with = "pin")]
+    pub map_id: Option<u32>,
+    /// The heap map pinned at this path.
+    #[arg(long, value_name = "PATH")]
+    pub pin: Option<PathBuf>,
+    /// Read again every SECONDS until interrupted.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1",
+          value_parser = seconds)]
+    pub watch: Option<f64>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Also draw the occupancy of every heap into FILE.
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub svg: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("give seconds, from 0.1 to 86400".to_owned()),
+    }
+}
+
+/// Does what `arguments` say.
+#[cfg(feature = "kernel")]
+pub fn run(arguments: &Stats, console: &mut Console) -> ExitCode {
+    show::run(arguments, console)
+}
+
+/// Says how to get a build that can do it.
+#[cfg(not(feature = "kernel"))]
+pub fn run(_: &Stats, console: &mut Console) -> ExitCode {
+    super::verify::without_kernel(console)
+}

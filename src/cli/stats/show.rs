@@ -1,0 +1,308 @@
+//! Reads heaps and shows them: a table, JSON, a drawing.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use bpf_malloc::heap::walk::{Damage, Snapshot};
+use bpf_malloc::kernel::heaps::{self, Selection};
+use bpf_malloc::kernel::privilege;
+use bpf_malloc::kernel::stats::{Figures, by_line, occupancy};
+use serde_json::{Value, json};
+
+use super::Stats;
+use crate::cli::console::Console;
+use crate::cli::{exit, replace};
+use crate::report::Fault;
+
+/// Characters of an occupancy bar.
+const BAR: usize = 64;
+/// Source lines named per heap.
+const LINES: usize = 10;
+
+/// A heap as read: the map it is in, its number there, what it holds.
+struct Heap {
+    map: u32,
+    number: usize,
+    found: Result<Snapshot, Damage>,
+}
+
+/// The command.
+pub fn run(arguments: &Stats, console: &mut Console) -> ExitCode {
+    let done = show(arguments, console);
+    if let Err(fault) = &done {
+        console.fault(fault);
+    }
+    exit::code(!matches!(done, Ok(true)), false)
+}
+
+/// Shows the heaps once or again and again. `false` if one of them could not be understood.
+fn show(arguments: &Stats, console: &mut Console) -> Result<bool, Fault> {
+    privilege::check()
+        .map_err(|unable| Fault::new("privilege", "heaps cannot be read", unable.to_string()))?;
+    loop {
+        let heaps = read(arguments)?;
+        let text = match arguments.json {
+            true => format!("{:#}\n", json(&heaps)),
+            false => table(&heaps),
+        };
+        if arguments.watch.is_some() && console.out_color {
+            // Clears the terminal.
+            console.out(b"\x1b[H\x1b[2J")?;
+        }
+        console.out(text.as_bytes())?;
+        console.flush()?;
+        if let Some(path) = &arguments.svg {
+            write_svg(path, &heaps)?;
+        }
+        match arguments.watch {
+            Some(seconds) if !console.closed() => thread::sleep(Duration::from_secs_f64(seconds)),
+            _ => return Ok(heaps.iter().all(|heap| heap.found.is_ok())),
+        }
+    }
+}
+
+fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
+    let selection = match (arguments.pid, arguments.map_id, &arguments.pin) {
+        (Some(pid), ..) => Selection::Process(pid),
+        (_, Some(id), _) => Selection::Map(id),
+        (.., Some(path)) => Selection::Pinned(path.clone()),
+        _ => Selection::All,
+    };
+    let fault = |error: heaps::Error| {
+        let help = match &error {
+            heaps::Error::NotAHeap { .. } => {
+                "name the map of the heaps: `bpftool map list name dynmem_heaps` shows its id"
+            }
+            _ => {
+                "the program has to be loaded and include dynamic_memory.h; `bpftool map list` \
+                 shows all maps"
+            }
+        };
+        Fault::new("heap", error.to_string(), help)
+    };
+    let mut found = Vec::new();
+    for map in heaps::find(&selection).map_err(fault)? {
+        for (number, snapshot) in map.read().map_err(fault)?.into_iter().enumerate() {
+            found.push(Heap {
+                map: map.id,
+                number,
+                found: snapshot,
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn table(heaps: &[Heap]) -> String {
+    let mut text = String::new();
+    for heap in heaps {
+        let name = format!("map {} heap {}", heap.map, heap.number);
+        match &heap.found {
+            Ok(snapshot) if snapshot.granules == 0 => {
+                let _ = writeln!(text, "{name}: not used yet");
+            }
+            Ok(snapshot) => one(&mut text, &name, snapshot),
+            Err(damage) => {
+                let _ = writeln!(
+                    text,
+                    "{name}: cannot be read: {damage}; use the bpf-malloc that its header came \
+                     from"
+                );
+            }
+        }
+    }
+    text
+}
+
+fn one(text: &mut String, name: &str, snapshot: &Snapshot) {
+    let (figures, counters) = (Figures::of(snapshot), &snapshot.counters);
+    let bar: String = occupancy(snapshot, BAR).into_iter().map(shade).collect();
+    let percent = |part: u64| 100.0 * part as f64 / figures.pool_bytes as f64;
+    let rows = [
+        format!(
+            "{name}: {} in {} ({:.1} % of {}), at most {}",
+            bytes(figures.used_bytes),
+            blocks(figures.used_blocks),
+            percent(figures.used_bytes),
+            bytes(figures.pool_bytes),
+            bytes(counters.high_water_bytes),
+        ),
+        format!("  |{bar}|"),
+        format!(
+            "  free {}, largest {} (fragmentation {:.0} %), waiting {}",
+            bytes(figures.free_bytes),
+            bytes(figures.largest_free_bytes),
+            100.0 * figures.fragmentation(),
+            bytes(figures.waiting_bytes),
+        ),
+        format!(
+            "  allocations {}, frees {} (from other CPUs {}, handed over {}), resized in place {}",
+            counters.allocations,
+            counters.allocations.saturating_sub(counters.used_blocks),
+            counters.remote_frees,
+            counters.handed_over,
+            counters.resizes,
+        ),
+        format!(
+            "  failed: size {}, memory {}, busy {}; refused frees: double {}, invalid {}",
+            counters.failed_size,
+            counters.failed_memory,
+            counters.failed_busy,
+            counters.double_frees,
+            counters.invalid_frees,
+        ),
+    ];
+    for row in rows {
+        text.push_str(&row);
+        text.push('\n');
+    }
+    for (line, count, size) in by_line(snapshot).into_iter().take(LINES) {
+        let _ = writeln!(text, "  line {line}: {}, {}", blocks(count), bytes(size));
+    }
+}
+
+/// A character as dark as a part of the pool is full.
+fn shade(filled: f64) -> char {
+    match filled {
+        f if f <= 0.0 => ' ',
+        f if f < 0.25 => '░',
+        f if f < 0.5 => '▒',
+        f if f < 1.0 => '▓',
+        _ => '█',
+    }
+}
+
+fn blocks(count: u64) -> String {
+    format!("{count} block{}", if count == 1 { "" } else { "s" })
+}
+
+/// A size in the largest binary unit that keeps it above 1.
+fn bytes(size: u64) -> String {
+    match size {
+        0..0x400 => format!("{size} B"),
+        0x400..0x10_0000 => format!("{:.1} KiB", size as f64 / 1024.0),
+        _ => format!("{:.1} MiB", size as f64 / (1024.0 * 1024.0)),
+    }
+}
+
+/// One JSON object: `heaps`, each with the map's id, its number there and its figures. Sizes are
+/// in bytes.
+fn json(heaps: &[Heap]) -> Value {
+    let heaps: Vec<Value> = heaps
+        .iter()
+        .map(|heap| match &heap.found {
+            Err(damage) => json!({
+                "map_id": heap.map,
+                "heap": heap.number,
+                "error": damage.to_string(),
+            }),
+            Ok(snapshot) => {
+                let (figures, counters) = (Figures::of(snapshot), &snapshot.counters);
+                let lines: Vec<Value> = by_line(snapshot)
+                    .into_iter()
+                    .map(|(line, blocks, bytes)| {
+                        json!({ "line": line, "blocks": blocks, "bytes": bytes })
+                    })
+                    .collect();
+                json!({
+                    "map_id": heap.map,
+                    "heap": heap.number,
+                    "pool_bytes": figures.pool_bytes,
+                    "used_bytes": figures.used_bytes,
+                    "used_blocks": figures.used_blocks,
+                    "high_water_bytes": counters.high_water_bytes,
+                    "waiting_bytes": figures.waiting_bytes,
+                    "free_bytes": figures.free_bytes,
+                    "largest_free_bytes": figures.largest_free_bytes,
+                    "fragmentation": figures.fragmentation(),
+                    "allocations": counters.allocations,
+                    "remote_frees": counters.remote_frees,
+                    "handed_over": counters.handed_over,
+                    "resizes": counters.resizes,
+                    "failed_size": counters.failed_size,
+                    "failed_memory": counters.failed_memory,
+                    "failed_busy": counters.failed_busy,
+                    "double_frees": counters.double_frees,
+                    "invalid_frees": counters.invalid_frees,
+                    "lines": lines,
+                })
+            }
+        })
+        .collect();
+    json!({ "heaps": heaps })
+}
+
+/// Cells of a drawn heap in a row, and the side of a cell in pixels.
+const COLUMNS: usize = 64;
+const ROWS: usize = 8;
+const SIDE: usize = 10;
+
+fn write_svg(path: &Path, heaps: &[Heap]) -> Result<(), Fault> {
+    replace::create(path, path, svg(heaps).as_bytes(), None)
+}
+
+/// A rectangle of cells per heap, each as dark as its part of the pool is full.
+fn svg(heaps: &[Heap]) -> String {
+    let readable: Vec<_> = heaps
+        .iter()
+        .filter_map(|heap| Some((heap, heap.found.as_ref().ok()?)))
+        .filter(|(_, snapshot)| snapshot.granules > 0)
+        .collect();
+    let step = ROWS * SIDE + 30;
+    let (width, height) = (COLUMNS * SIDE + 20, readable.len() * step + 10);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    for (index, (heap, snapshot)) in readable.iter().enumerate() {
+        let top = index * step + 20;
+        let figures = Figures::of(snapshot);
+        let _ = writeln!(
+            text,
+            "<text x=\"10\" y=\"{top}\">map {} heap {}: {} of {} in {}</text>",
+            heap.map,
+            heap.number,
+            bytes(figures.used_bytes),
+            bytes(figures.pool_bytes),
+            blocks(figures.used_blocks),
+        );
+        for (cell, filled) in occupancy(snapshot, COLUMNS * ROWS).into_iter().enumerate() {
+            let (x, y) = (10 + cell % COLUMNS * SIDE, top + 6 + cell / COLUMNS * SIDE);
+            let light = 240.0 - 190.0 * filled;
+            let _ = writeln!(
+                text,
+                "<rect x=\"{x}\" y=\"{y}\" width=\"{SIDE}\" height=\"{SIDE}\" \
+                 fill=\"rgb({light:.0},{light:.0},{:.0})\"/>",
+                light.max(120.0)
+            );
+        }
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_counts_are_readable() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(3 << 20), "3.0 MiB");
+        assert_eq!(
+            (blocks(1), blocks(2)),
+            ("1 block".into(), "2 blocks".into())
+        );
+    }
+
+    #[test]
+    fn shades_go_from_empty_to_full() {
+        let shades: String = [0.0, 0.1, 0.3, 0.7, 1.0].map(shade).iter().collect();
+        assert_eq!(shades, " ░▒▓█");
+    }
+}

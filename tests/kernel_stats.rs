@@ -1,0 +1,190 @@
+//! `bpf-malloc stats` on heaps of programs that this test keeps loaded.
+#![cfg(all(feature = "kernel", feature = "cli"))]
+
+#[path = "common/kernel.rs"]
+mod kernel;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::kernel::load::{Loaded, ObjectFile};
+use bpf_malloc::kernel::run::RunInput;
+use kernel::can_load;
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use serde_json::Value;
+
+/// Keeps every block of the 40 bytes it allocates in line 7; frees the other.
+const LEAKS: &str = r#"#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "dynamic_memory.h"
+SEC("xdp") int leak(struct xdp_md *ctx)
+{
+    char *kept, *other;
+    kept = static_malloc(40);
+    other = static_malloc(500);
+    if (kept)
+        kept[0] = 1;
+    static_free(other);
+    return kept ? XDP_PASS : XDP_ABORTED;
+}
+char LICENSE[] SEC("license") = "GPL";
+"#;
+
+fn load(name: &str) -> Loaded {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
+    fs::write(&path, LEAKS).unwrap();
+    let bytes = Clang::newest()
+        .unwrap()
+        .compile(
+            &path,
+            &[],
+            &[(HEADER_NAME, HEADER)],
+            &[OsString::from("-DDYNAMIC_MEMORY_DEBUG")],
+        )
+        .unwrap_or_else(|error| panic!("{error}"));
+    ObjectFile::from_bytes(name, bytes)
+        .load()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn map_id(loaded: &Loaded) -> u32 {
+    loaded.map("dynmem_heaps").unwrap().info().unwrap().info.id
+}
+
+fn stats(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .arg("stats")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(arguments: &[&str]) -> Vec<Value> {
+    let output = stats(arguments);
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["heaps"].as_array().unwrap().clone()
+}
+
+fn sum(heaps: &[Value], figure: &str) -> u64 {
+    heaps
+        .iter()
+        .map(|heap| heap[figure].as_u64().unwrap_or(0))
+        .sum()
+}
+
+#[test]
+fn a_leak_is_shown_with_its_line() {
+    if !can_load("a_leak_is_shown_with_its_line") {
+        return;
+    }
+    let loaded = load("leaks");
+    let id = map_id(&loaded).to_string();
+    assert_eq!(sum(&json(&["--map-id", &id, "--json"]), "allocations"), 0);
+    let input = RunInput {
+        repeat: 10,
+        ..RunInput::default()
+    };
+    assert_eq!(loaded.run("leak", &input).unwrap().return_value, 2);
+
+    let heaps = json(&["--map-id", &id, "--json"]);
+    assert_eq!(sum(&heaps, "allocations"), 20);
+    assert_eq!(sum(&heaps, "used_blocks"), 10);
+    let used = sum(&heaps, "used_bytes");
+    assert!(
+        (400..1000).contains(&used),
+        "{used} bytes for 10 blocks of 40"
+    );
+    assert!(sum(&heaps, "high_water_bytes") >= used + 500);
+    for heap in heaps.iter().filter(|heap| heap["pool_bytes"] != 0) {
+        let parts = ["used_bytes", "waiting_bytes", "free_bytes"];
+        let parts: u64 = parts.iter().map(|part| heap[part].as_u64().unwrap()).sum();
+        assert_eq!(Some(parts), heap["pool_bytes"].as_u64(), "{heap}");
+    }
+    let lines: Vec<&Value> = heaps
+        .iter()
+        .flat_map(|h| h["lines"].as_array().unwrap())
+        .collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line["line"] == 7),
+        "{lines:?}"
+    );
+
+    let output = stats(&["--map-id", &id]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("line 7: "), "{text}");
+    assert!(text.contains('▒') || text.contains('░'), "a bar: {text}");
+}
+
+#[test]
+fn heaps_are_found_by_process_and_by_pin_and_drawn() {
+    if !can_load("heaps_are_found_by_process_and_by_pin_and_drawn") {
+        return;
+    }
+    let loaded = load("found");
+    loaded.run("leak", &RunInput::default()).unwrap();
+    let id = map_id(&loaded);
+    let mine = |heaps: &[Value]| heaps.iter().any(|heap| heap["map_id"] == id);
+
+    let pid = std::process::id().to_string();
+    assert!(mine(&json(&["--pid", &pid, "--json"])));
+    assert!(mine(&json(&["--json"])), "among all heaps");
+
+    let pin = format!("/sys/fs/bpf/bpf-malloc-test-{pid}");
+    let mut handle = MapHandle::from_map_id(id).unwrap();
+    if handle.pin(&pin).is_ok() {
+        let found = json(&["--pin", &pin, "--json"]);
+        handle.unpin(&pin).unwrap();
+        assert!(mine(&found) && found.iter().all(|heap| heap["map_id"] == id));
+    } else {
+        kernel::skip("stats --pin", "no BPF file system at /sys/fs/bpf");
+    }
+
+    let directory = tempfile::tempdir().unwrap();
+    let svg = directory.path().join("heap.svg");
+    let output = stats(&["--map-id", &id.to_string(), "--svg", svg.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    let drawing = fs::read_to_string(svg).unwrap();
+    assert!(drawing.starts_with("<svg ") && drawing.trim_end().ends_with("</svg>"));
+    assert!(
+        drawing.matches("<rect ").count() > 500,
+        "a cell per part of the pool"
+    );
+}
+
+#[test]
+fn what_is_no_heap_or_of_another_layout_is_refused() {
+    if !can_load("what_is_no_heap_or_of_another_layout_is_refused") {
+        return;
+    }
+    let loaded = load("layout");
+    loaded.run("leak", &RunInput::default()).unwrap();
+    let pools = loaded.map("dynmem_pools").unwrap().info().unwrap().info.id;
+    let output = stats(&["--map-id", &pools.to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("dynmem_pools"), "{errors}");
+
+    // The layout's version is the second number of a heap.
+    let heaps = loaded.map("dynmem_heaps").unwrap();
+    let key = 0_u32.to_ne_bytes();
+    let mut heap = heaps.lookup(&key, MapFlags::ANY).unwrap().unwrap();
+    heap[4..8].copy_from_slice(&0x4444_4444_u32.to_ne_bytes());
+    heaps.update(&key, &heap, MapFlags::ANY).unwrap();
+    let output = stats(&["--map-id", &map_id(&loaded).to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("layout version 0x44444444"), "{text}");
+
+    for arguments in [
+        &["--map-id", "4294967295"][..],
+        &["--pid", "4294967295"],
+        &["--pin", "/nowhere"],
+    ] {
+        assert_eq!(stats(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
