@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::stats::{self, Stats};
-use super::verify::{self, Verify};
+use super::verify::{self, Check, Verify};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -66,6 +66,9 @@ pub enum Command {
     /// Ask the running kernel's verifier for its verdict on sources and objects.
     #[command(after_help = verify::EXAMPLES)]
     Verify(Box<Verify>),
+    /// Find what no kernel takes in sources and objects, without asking one.
+    #[command(after_help = verify::CHECK_EXAMPLES)]
+    Check(Check),
     /// Show what the heaps of loaded programs hold.
     #[command(after_help = stats::EXAMPLES)]
     Stats(Stats),

@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Rewrite(args) => rewrite::run(args, &mut console),
         Command::Header(args) => header::run(args, &mut console),
         Command::Verify(args) => verify::run(args, &mut console),
+        Command::Check(args) => verify::check(args, &mut console),
         Command::Stats(args) => stats::run(args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();

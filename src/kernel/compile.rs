@@ -1,5 +1,6 @@
 //! Finds clang and compiles C to BPF objects, with some files replaced in memory.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -106,18 +107,24 @@ impl Clang {
     /// [`Error::NoClang`] if there is none.
     pub fn newest() -> Result<Self, Error> {
         let path = env::var_os("PATH").unwrap_or_default();
-        let mut found: Vec<Self> = env::split_paths(&path)
+        // Links are followed: /bin is /usr/bin on many systems, and `clang` one of the `clang-N`.
+        let mut known = HashSet::new();
+        let mut found: Vec<(Option<u32>, PathBuf)> = env::split_paths(&path)
             .filter_map(|directory| fs::read_dir(directory).ok())
             .flatten()
             .filter_map(Result::ok)
             .filter(|entry| is_clang_name(&entry.file_name()))
-            .filter_map(|entry| Self::at(&entry.path()).ok())
+            .filter(|entry| fs::canonicalize(entry.path()).is_ok_and(|real| known.insert(real)))
+            .map(|entry| (version_in_name(&entry.file_name()), entry.path()))
             .collect();
-        // Stable: of two of one version the earlier in PATH comes first.
-        found.sort_by_key(|clang| std::cmp::Reverse(clang.version));
+        // Only `clang` has to be started to learn its version.
+        for (version_known, program) in &mut found {
+            *version_known = version_known.or_else(|| version(program));
+        }
+        found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
         found
             .into_iter()
-            .next()
+            .find_map(|(_, program)| Self::at(&program).ok())
             .ok_or(Error::NoClang { asked: None })
     }
 
@@ -278,14 +285,12 @@ fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
 
 /// `clang`, `clang-19`, not `clang-format` nor `clang-cpp-19`.
 fn is_clang_name(name: &OsStr) -> bool {
-    name.to_str()
-        .and_then(|name| name.strip_prefix("clang"))
-        .is_some_and(|rest| {
-            rest.is_empty()
-                || rest
-                    .strip_prefix('-')
-                    .is_some_and(|version| version.parse::<u32>().is_ok())
-        })
+    name == "clang" || version_in_name(name).is_some()
+}
+
+/// The 19 of `clang-19`.
+fn version_in_name(name: &OsStr) -> Option<u32> {
+    name.to_str()?.strip_prefix("clang-")?.parse().ok()
 }
 
 fn version(program: &Path) -> Option<u32> {

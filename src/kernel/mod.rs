@@ -6,6 +6,7 @@
 //! * [`verdict`] reads verifier logs: figures of accepted programs, reasons of refused ones. Pure.
 //! * [`compile`] finds clang and compiles sources, some of them replaced in memory.
 //! * [`explain`] says what a refusal means and what to do about it. Pure.
+//! * [`inspect`] finds in an object what every kernel refuses. Pure.
 //! * [`heaps`] finds the heaps of loaded programs, [`stats`] counts what they hold.
 //! * [`privilege`] says what is missing when the kernel lets this process load nothing.
 //!
@@ -15,6 +16,7 @@
 pub mod compile;
 pub mod explain;
 pub mod heaps;
+pub mod inspect;
 pub mod load;
 pub mod privilege;
 mod raw;

@@ -22,7 +22,10 @@ pub enum Cell {
 impl Cell {
     /// From what `bpf-malloc verify` reports about a program, or an object it cannot open.
     pub fn of(report: &Value) -> Self {
-        let refusal = &report["refusal"];
+        let refusal = match report.get("refusals") {
+            Some(refusals) => &refusals[0],
+            None => &report["refusal"],
+        };
         if report["verdict"] == "accepted" {
             return Cell::Accepted {
                 verified: report["verified_instructions"].as_u64(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
+use bpf_malloc::kernel::inspect::inspect;
 use bpf_malloc::kernel::load::{Error as LoadError, Judgement, ObjectFile};
 use bpf_malloc::kernel::privilege;
 use bpf_malloc::kernel::run::{self, RunInput, RunOutput, Support};
@@ -37,7 +38,7 @@ pub struct ProgramReport {
 /// Why a file has no verdict by program.
 pub enum Problem {
     /// It is refused as a whole: it calls what is nowhere defined, or does what BPF cannot.
-    Refused(Explained),
+    Refused(Vec<Explained>),
     /// It could not be judged.
     Unable(Fault),
 }
@@ -48,9 +49,18 @@ impl From<Fault> for Problem {
     }
 }
 
+/// Whether the kernel is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Every program is loaded.
+    Kernel,
+    /// Only what no kernel takes is looked for.
+    Nobody,
+}
+
 /// The command.
-pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
-    let done = prepare(arguments).and_then(|mut judge| {
+pub fn run(arguments: &Verify, ask: Ask, console: &mut Console) -> ExitCode {
+    let done = prepare(arguments, ask).and_then(|mut judge| {
         let files: Vec<_> = arguments
             .files
             .iter()
@@ -59,7 +69,7 @@ pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
                 programs: judge.file(path),
             })
             .collect();
-        console.out(&report::render(arguments, &files, console.out_color))?;
+        console.out(&report::render(arguments, ask, &files, console.out_color))?;
         console.flush()?;
         Ok(files)
     });
@@ -88,16 +98,19 @@ pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
     exit::code(unable, refused)
 }
 
-fn prepare(arguments: &Verify) -> Result<Judge<'_>, Fault> {
-    privilege::check().map_err(|unable| {
-        Fault::new(
-            "privilege",
-            "the kernel cannot be asked for its verdict",
-            unable.to_string(),
-        )
-    })?;
+fn prepare(arguments: &Verify, ask: Ask) -> Result<Judge<'_>, Fault> {
+    if ask == Ask::Kernel {
+        privilege::check().map_err(|unable| {
+            Fault::new(
+                "privilege",
+                "the kernel cannot be asked for its verdict",
+                unable.to_string(),
+            )
+        })?;
+    }
     Ok(Judge {
         arguments,
+        ask,
         input: run_input(arguments)?,
         clang: None,
     })
@@ -128,6 +141,7 @@ fn run_input(arguments: &Verify) -> Result<Option<RunInput>, Fault> {
 
 struct Judge<'a> {
     arguments: &'a Verify,
+    ask: Ask,
     input: Option<RunInput>,
     clang: Option<Clang>,
 }
@@ -136,20 +150,35 @@ impl Judge<'_> {
     fn file(&mut self, path: &Path) -> Result<Vec<ProgramReport>, Problem> {
         let real = fs::canonicalize(path).map_err(|error| load::unreadable(path, &error))?;
         let bytes = fs::read(&real).map_err(|error| load::unreadable(path, &error))?;
-        let (object, sources) = if bytes.starts_with(b"\x7fELF") {
-            let object = ObjectFile::from_path(&real).map_err(|error| unable(path, &error))?;
-            (object, Sources::unchanged())
+        let (bytes, sources) = if bytes.starts_with(b"\x7fELF") {
+            (bytes, Sources::unchanged())
         } else {
             self.compile(path, &real)?
         };
+        let blockers = match self.ask {
+            Ask::Kernel => Vec::new(),
+            Ask::Nobody => inspect(&bytes).map_err(|error| unable(path, &error))?,
+        };
+        let mut blockers: Vec<Explained> = blockers
+            .into_iter()
+            .map(|finding| Explained::by_inspection(finding, &sources))
+            .collect();
+        let object = ObjectFile::named_after(&real, bytes);
         let programs = match object.programs() {
             Ok(programs) => programs,
             // What libbpf cannot even open has something missing, and libbpf says what.
             Err(LoadError::Open { message, .. }) => {
-                return Err(Problem::Refused(Explained::by_libbpf(&message)));
+                blockers.push(Explained::by_libbpf(&message));
+                return Err(Problem::Refused(blockers));
             }
             Err(error) => return Err(unable(path, &error).into()),
         };
+        if self.ask == Ask::Nobody {
+            return match blockers.is_empty() {
+                true => Ok(Vec::new()),
+                false => Err(Problem::Refused(blockers)),
+            };
+        }
         let mut reports = Vec::new();
         for program in programs {
             let judgement = object
@@ -167,16 +196,16 @@ impl Judge<'_> {
         Ok(reports)
     }
 
-    fn compile(&mut self, path: &Path, real: &Path) -> Result<(ObjectFile, Sources), Problem> {
+    fn compile(&mut self, path: &Path, real: &Path) -> Result<(Vec<u8>, Sources), Problem> {
         let clang = self.clang()?;
         let arguments = &self.arguments.clang_arguments;
         let sources = Sources::rewrite(real, &clang, arguments)?;
         let compiled = clang.compile(real, &sources.replaced(), &sources.headers(), arguments);
         match compiled {
-            Ok(bytes) => Ok((ObjectFile::named_after(real, bytes), sources)),
+            Ok(bytes) => Ok((bytes, sources)),
             Err(CompileError::Clang { message, .. }) => {
                 Err(match Explained::by_clang(&message, &sources) {
-                    Some(explained) => Problem::Refused(explained),
+                    Some(explained) => Problem::Refused(vec![explained]),
                     None => Problem::Unable(Fault::of(
                         path,
                         "compile",

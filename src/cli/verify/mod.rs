@@ -68,10 +68,61 @@ pub struct Verify {
     pub clang_arguments: Vec<OsString>,
 }
 
+/// The help text behind the options of `check`.
+pub const CHECK_EXAMPLES: &str = "\
+Compiles the sources as `verify` does and looks for what no kernel takes, without asking one: calls
+of functions that are nowhere defined, indirect calls, recursion, too much stack, floating point,
+signed division, structures returned, too many arguments. That nothing is found does not mean that
+the verifier accepts a program; `verify` asks it.
+
+Exit codes:
+  0  nothing was found
+  1  something stands in the way
+  2  something could not be checked: no clang, an unreadable file, a source that does not compile";
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// C sources, or BPF objects (told apart by their first bytes).
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The clang to compile sources with [default: the newest in PATH].
+    #[arg(long, value_name = "PATH")]
+    pub clang: Option<PathBuf>,
+    /// How to report.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub message_format: Format,
+    /// Arguments for clang.
+    #[arg(last = true, value_name = "CLANG ARGS")]
+    pub clang_arguments: Vec<OsString>,
+}
+
 /// Does what `arguments` say.
 #[cfg(feature = "kernel")]
 pub fn run(arguments: &Verify, console: &mut Console) -> ExitCode {
-    judge::run(arguments, console)
+    judge::run(arguments, judge::Ask::Kernel, console)
+}
+
+/// Looks for what every kernel refuses, without asking one.
+#[cfg(feature = "kernel")]
+pub fn check(arguments: &Check, console: &mut Console) -> ExitCode {
+    let arguments = Verify {
+        files: arguments.files.clone(),
+        run: false,
+        packet: None,
+        repeat: NonZeroU32::MIN,
+        clang: arguments.clang.clone(),
+        message_format: arguments.message_format,
+        log: false,
+        clang_arguments: arguments.clang_arguments.clone(),
+    };
+    judge::run(&arguments, judge::Ask::Nobody, console)
+}
+
+/// Says how to get a build that can do it.
+#[cfg(not(feature = "kernel"))]
+pub fn check(_: &Check, console: &mut Console) -> ExitCode {
+    without_kernel(console)
 }
 
 /// Says how to get a build that can do it.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bpf_malloc::heap::HEADER_NAME;
 use bpf_malloc::kernel::explain::{Kind, classify};
+use bpf_malloc::kernel::inspect::Finding;
 use bpf_malloc::kernel::load::Judgement;
 use bpf_malloc::kernel::verdict::Refusal;
 
@@ -73,6 +74,17 @@ impl Explained {
             place: line.map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
             message: refusal.message,
         })
+    }
+
+    /// What was found in an object without asking anybody.
+    pub fn by_inspection(finding: Finding, sources: &Sources) -> Self {
+        Self {
+            kind: finding.kind,
+            message: finding.message,
+            place: finding
+                .line
+                .map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
+        }
     }
 
     /// What libbpf says about an object that it does not open.

@@ -8,7 +8,7 @@ use bpf_malloc::kernel::run::return_name;
 use serde_json::{Value, json};
 
 use super::Verify;
-use super::judge::{FileReport, Problem, ProgramReport};
+use super::judge::{Ask, FileReport, Problem, ProgramReport};
 use super::refusal::Explained;
 use crate::cli::args::Format;
 use crate::report::{self, Reporter};
@@ -18,9 +18,16 @@ const HEAD: [&str; 8] = [
 ];
 
 /// Renders the report in the format that was asked for.
-pub fn render(arguments: &Verify, files: &[FileReport], color: bool) -> Vec<u8> {
+pub fn render(arguments: &Verify, ask: Ask, files: &[FileReport], color: bool) -> Vec<u8> {
     match arguments.message_format {
-        Format::Human => human(files, arguments.log, color).into_bytes(),
+        Format::Human => {
+            let mut text = match ask {
+                Ask::Kernel => verdicts(files),
+                Ask::Nobody => blockers(files),
+            };
+            text += &details(files, arguments.log, color);
+            text.into_bytes()
+        }
         Format::Json => document(&json(files, arguments.log)),
         Format::Sarif => document(&sarif(files)),
         Format::Github => github(files).into_bytes(),
@@ -31,8 +38,23 @@ fn document(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
-/// The table, then a diagnostic for each refusal.
-fn human(files: &[FileReport], log: bool, color: bool) -> String {
+/// A line for each file that was only checked.
+fn blockers(files: &[FileReport]) -> String {
+    let mut text = String::new();
+    for file in files {
+        let what = match &file.programs {
+            Ok(_) => "nothing found that every kernel refuses".to_owned(),
+            Err(Problem::Refused(refusals)) if refusals.len() == 1 => "1 obstacle".to_owned(),
+            Err(Problem::Refused(refusals)) => format!("{} obstacles", refusals.len()),
+            Err(Problem::Unable(_)) => "not checked".to_owned(),
+        };
+        text += &format!("{}: {what}\n", file.path.display());
+    }
+    text
+}
+
+/// The table of verdicts.
+fn verdicts(files: &[FileReport]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     for file in files {
         let path = file.path.display().to_string();
@@ -50,7 +72,12 @@ fn human(files: &[FileReport], log: bool, color: bool) -> String {
             }
         }
     }
-    let mut text = table(&rows);
+    table(&rows)
+}
+
+/// A diagnostic for each refusal, and what else is to be said.
+fn details(files: &[FileReport], log: bool, color: bool) -> String {
+    let mut text = String::new();
     for (subject, refusal, judgement) in refusals(files) {
         text.push('\n');
         text += &Reporter::fault(&refusal.fault(&subject), color);
@@ -88,8 +115,9 @@ fn refusals(files: &[FileReport]) -> Vec<(String, &Explained, Option<&Judgement>
                     }
                 }
             }
-            Err(Problem::Refused(refusal)) => {
-                found.push((file.path.display().to_string(), refusal, None));
+            Err(Problem::Refused(refusals)) => {
+                let path = file.path.display().to_string();
+                found.extend(refusals.iter().map(|refusal| (path.clone(), refusal, None)));
             }
             Err(Problem::Unable(_)) => {}
         }
@@ -185,9 +213,11 @@ fn json(files: &[FileReport], log: bool) -> Value {
                         .collect();
                     json!({ "path": path, "programs": programs })
                 }
-                Err(Problem::Refused(refusal)) => {
-                    json!({ "path": path, "verdict": "refused", "refusal": refusal_json(refusal) })
-                }
+                Err(Problem::Refused(refusals)) => json!({
+                    "path": path,
+                    "verdict": "refused",
+                    "refusals": refusals.iter().map(refusal_json).collect::<Vec<_>>(),
+                }),
                 Err(Problem::Unable(fault)) => json!({
                     "path": path,
                     "verdict": null,
