@@ -1289,8 +1289,12 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	heap = dynmem_heap(number);
 	if (!heap)
 		return -EINVAL;
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	(void)DYNMEM_TRY_LOCK(heap); /* waits, so there is nothing to hand over */
+#else
 	if (!DYNMEM_TRY_LOCK(heap))
 		return dynmem_hand_over(number, index);
+#endif
 	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
 	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
 	    heap->version != DYNMEM_VERSION) {
