@@ -6,12 +6,13 @@
 #   make check          formatting and lints
 #   make oracle         the rewriter against clang on real C projects; writes
 #                       fixtures/oracle/results.md
+#   make bless          write the header's generated block and the expected files anew
 #   make bless-kernels  write fixtures/kernel/matrix.md and fixtures/kernel/logs anew
 
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check oracle bless-kernels install-demo install-test install-oracle
+.PHONY: demo test test-kernels check oracle bless bless-kernels install-demo install-test install-oracle
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -31,8 +32,12 @@ oracle: install-oracle
 test-kernels: install-test
 	BPF_MALLOC_KERNELS=all $(CARGO) test --all-features --test kernels -- --nocapture
 
+bless:
+	$(CARGO) test --quiet --test bless -- --write
+	BLESS=1 $(CARGO) test --quiet --test rewrite --test nulls
+
 bless-kernels: install-test
-	BPF_MALLOC_KERNELS=all BPF_MALLOC_BLESS=1 $(CARGO) test --all-features --test kernels -- --nocapture
+	BPF_MALLOC_KERNELS=all BLESS=1 $(CARGO) test --all-features --test kernels -- --nocapture
 
 install-demo:
 	@tests/setup/install.sh demo

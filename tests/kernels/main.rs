@@ -42,7 +42,7 @@ fn wanted() -> Vec<String> {
 
 /// Whether the committed table and logs are to be written anew.
 fn blessing() -> bool {
-    std::env::var_os("BPF_MALLOC_BLESS").is_some()
+    std::env::var_os("BLESS").is_some()
 }
 
 /// The last lines of a log are enough to tell the reason, and where it holds.

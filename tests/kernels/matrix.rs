@@ -108,7 +108,7 @@ fn committed() -> PathBuf {
 /// Compares with the committed table: whatever was accepted then must be accepted now, and what was
 /// refused must be refused for the same kind. Figures and exact versions may differ.
 ///
-/// With `BPF_MALLOC_BLESS` a complete table replaces it, and an incomplete one is not looked at.
+/// With `BLESS` a complete table replaces it, and an incomplete one is not looked at.
 pub fn check(table: &str, complete: bool) {
     if super::blessing() {
         if complete {
