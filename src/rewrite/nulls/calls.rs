@@ -49,6 +49,11 @@ impl Flow<'_> {
         if let Some(results) = self.macro_call(e, name, args, &st) {
             return results;
         }
+        if !self.locals.contains(name)
+            && let Some(summary) = self.ctx.summary(name)
+        {
+            return self.program_call(e, name, &summary.outcomes, &summary.uses, args, st);
+        }
         if let Some(known) = known::find(name) {
             return self.known_call(e, known, args, st);
         }
@@ -57,20 +62,42 @@ impl Flow<'_> {
             results.extend(with(split.1, &Value::number(0)));
             return results;
         }
-        if !self.locals.contains(name) {
-            if let Some(summary) = self.ctx.summary(name) {
-                return self.program_call(e, name, &summary.outcomes, &summary.uses, args, st);
-            }
-            if let Some(facts) = self.ctx.facts.functions.get(name.as_bytes()) {
-                let (outcomes, uses) = super::summary::from_facts(facts);
-                return self.program_call(e, name, &outcomes, &uses, args, st);
-            }
+        if !self.locals.contains(name)
+            && let Some(facts) = self.ctx.facts.functions.get(name.as_bytes())
+        {
+            let (outcomes, uses) = super::summary::from_facts(facts);
+            return self.program_call(e, name, &outcomes, &uses, args, st);
+        }
+        if let Some(condition) = known::assertion(name) {
+            return with(self.assertion(condition, args, st), &Value::unknown());
         }
         if parenthesised && args.len() == 1 {
             // `(T)(e)`: only a compiler that knows all types can tell it from a call.
             return self.eval(&args[0], st);
         }
         self.unknown_call(name, args, st)
+    }
+
+    /// An assertion that is only known by its name: its first argument holds, or does not; the
+    /// others are not followed.
+    fn assertion(
+        &mut self,
+        condition: known::Condition,
+        args: &[Expr],
+        st: State,
+    ) -> Vec<State> {
+        let Some((first, rest)) = args.split_first() else {
+            return vec![st];
+        };
+        let split = self.cond(first, st);
+        let mut states = match condition {
+            known::Condition::Fails => split.1,
+            _ => split.0,
+        };
+        for arg in rest {
+            states = self.effects(arg, states);
+        }
+        states
     }
 
     fn arguments(&mut self, args: &[Expr], st: State) -> Args {

@@ -27,7 +27,9 @@
 //! A name stands for the number only where the file can see it; else the number is written, with
 //! the name in a comment.
 
+use super::super::ast::{Stmt, StmtKind};
 use super::head::{Head, Returns};
+use super::place;
 use super::unit::Files;
 
 /// A verdict: its name, its number, and the headers that define the name.
@@ -120,8 +122,9 @@ fn by_section(section: &str) -> Option<Verdict> {
 }
 
 /// The statement that leaves the function, semicolon included.
-pub fn leave(files: &Files, head: &Head, wanted: Option<&str>) -> String {
-    if head.returns == Returns::Void {
+pub fn leave(files: &Files, head: &Head, body: &Stmt, wanted: Option<&str>) -> String {
+    let nothing = head.returns == Returns::Hidden && !returns_value(body);
+    if head.returns == Returns::Void || nothing {
         return "return;".into();
     }
     if let Some(wanted) = wanted {
@@ -129,7 +132,7 @@ pub fn leave(files: &Files, head: &Head, wanted: Option<&str>) -> String {
     }
     let number = matches!(
         head.returns,
-        Returns::Signed | Returns::Unsigned | Returns::Value(_)
+        Returns::Signed | Returns::Unsigned | Returns::Value(_) | Returns::Hidden
     );
     if let Some(verdict) = head.section.as_deref().and_then(by_section)
         && number
@@ -147,10 +150,16 @@ pub fn leave(files: &Files, head: &Head, wanted: Option<&str>) -> String {
         Returns::Pointer => "return NULL;".into(),
         Returns::Bool if knows_false(files) => "return false;".into(),
         Returns::Bool => "return 0;".into(),
-        Returns::Signed => "return -ENOMEM;".into(),
+        Returns::Signed | Returns::Hidden => "return -ENOMEM;".into(),
         Returns::Unsigned | Returns::Float => "return 0;".into(),
         Returns::Value(name) => format!("return ({name}){{0}};"),
     }
+}
+
+/// Whether some statement returns a value.
+fn returns_value(stmt: &Stmt) -> bool {
+    matches!(stmt.kind, StmtKind::Return(Some(_)))
+        || place::children(stmt).into_iter().any(returns_value)
 }
 
 /// Whether `false` is a name in this file.

@@ -22,6 +22,8 @@ pub enum Returns {
     Float,
     /// A value of a type that has to be named.
     Value(String),
+    /// Its type is hidden in a macro: what it returns decides.
+    Hidden,
 }
 
 /// A parameter.
@@ -212,7 +214,10 @@ fn is_number(word: &str) -> bool {
 
 /// What a type says about a returned value.
 fn class(files: &Files, words: &[String]) -> Returns {
-    let last = words.last().map_or("int", String::as_str);
+    let Some(last) = words.last() else {
+        return Returns::Hidden;
+    };
+    let last = last.as_str();
     let has = |word: &str| words.iter().any(|w| w == word);
     if let Some(tag) = words.iter().position(|w| is_tag_word(w.as_bytes())) {
         if words[tag] == "enum" {
@@ -238,7 +243,14 @@ fn class(files: &Files, words: &[String]) -> Returns {
                 Returns::Unsigned
             }
         }
-        _ => typedef(files, last).unwrap_or_else(|| Returns::Value(last.to_owned())),
+        _ => typedef(files, last).unwrap_or_else(|| {
+            // Types of the system's headers are not read; macros are mostly in capitals.
+            if last.bytes().any(|b| b.is_ascii_lowercase()) && !last.contains('(') {
+                Returns::Value(last.to_owned())
+            } else {
+                Returns::Hidden
+            }
+        }),
     }
 }
 

@@ -101,6 +101,29 @@ pub fn condition(name: &str) -> Option<Condition> {
     })
 }
 
+/// What a function or macro that the project does not define says, by its name: test frameworks
+/// and libraries have many such, and no other check behind them.
+pub fn assertion(name: &str) -> Option<Condition> {
+    let name = name.to_ascii_lowercase();
+    let asserts = ["assert", "expect", "require", "ensure", "bail_if_null", "return_if_null"];
+    let denied = ["not_null", "notnull", "nonnull", "non_null", "ptr_ok"];
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if has(&denied) {
+        Some(Condition::Holds)
+    } else if !has(&asserts) {
+        None
+    } else if name.contains("null") && !name.contains("if_null") || name.contains("false") {
+        Some(Condition::Fails)
+    } else {
+        Some(Condition::Holds)
+    }
+}
+
+/// Whether anything is known of a function or macro by its name.
+pub fn is_known(name: &str) -> bool {
+    find(name).is_some() || condition(name).is_some() || borrows(name)
+}
+
 /// Whether the function gives back the pointers it gets: nobody holds them behind the call.
 pub fn borrows(name: &str) -> bool {
     let keeps = [
@@ -172,4 +195,19 @@ pub fn tolerates_null(name: &str, index: usize) -> bool {
             | "UNUSED"
             | "unused"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_assertions() {
+        assert_eq!(assertion("assert_ptr_not_null"), Some(Condition::Holds));
+        assert_eq!(assertion("ASSERT_TRUE"), Some(Condition::Holds));
+        assert_eq!(assertion("CHECK_NOTNULL"), Some(Condition::Holds));
+        assert_eq!(assertion("assert_null"), Some(Condition::Fails));
+        assert_eq!(assertion("expect_false"), Some(Condition::Fails));
+        assert_eq!(assertion("memcpy"), None);
+    }
 }

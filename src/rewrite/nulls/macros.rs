@@ -1,7 +1,7 @@
 //! The macros a function can use, read as small functions whose arguments are expressions.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -81,27 +81,14 @@ impl Macros {
         self.get(name).map(|m| (m.shape, m.params.is_some()))
     }
 
-    /// The names of the macros through which a call of the allocator or of one of `functions`
-    /// can come about.
-    pub fn allocating(&self, files: &Files, functions: &dyn Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
-        let mut found: Vec<Vec<u8>> = Vec::new();
-        loop {
-            let more: Vec<_> = self
-                .by_name
-                .iter()
-                .filter(|(name, m)| {
-                    !found.contains(name)
-                        && (m.calls_site(files)
-                            || m.words(files)
-                                .any(|word| functions(&word) || found.contains(&word)))
-                })
-                .map(|(name, _)| name.clone())
-                .collect();
-            if more.is_empty() {
-                return found;
-            }
-            found.extend(more);
-        }
+    /// Each macro with the identifiers of its body, and whether it calls the allocator itself.
+    pub fn mentions<'f>(
+        &'f self,
+        files: &'f Files,
+    ) -> impl Iterator<Item = (&'f [u8], HashSet<Vec<u8>>, bool)> {
+        self.by_name
+            .iter()
+            .map(|(name, m)| (&**name, m.words(files).collect(), m.calls_site(files)))
     }
 
     /// The body of a macro as a tree; `None` if it cannot be read.

@@ -22,6 +22,7 @@ mod paths;
 mod place;
 mod plan;
 mod reuse;
+mod search;
 mod style;
 mod summary;
 mod unit;
@@ -34,7 +35,7 @@ use std::rc::Rc;
 use super::ast::Stmt;
 use super::conditionals::Conditionals;
 use super::family::Alloc;
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Lexed, Token, lex, op};
 use super::outline::Outline;
 use super::plan::{Edit, Notice, Rule, Severity, Span};
 use super::project::Facts;
@@ -120,19 +121,14 @@ impl<'c> Context<'c> {
     }
 
     /// Everything that may allocate: functions and macros that call the allocator, and those that
-    /// call them.
+    /// call them. Linear in the length of the files.
     fn find_allocating(&self) -> HashSet<Vec<u8>> {
-        let mut found: HashSet<Vec<u8>> = HashSet::new();
-        for (name, facts) in &self.facts.functions {
-            if facts.allocates && !self.by_name.contains_key(&*String::from_utf8_lossy(name)) {
-                found.insert(name.clone());
-            }
-        }
-        // Of each function the names it mentions; looked at until nothing is added.
-        let mut rest: Vec<(usize, HashSet<Vec<u8>>)> = Vec::new();
-        for index in 0..self.functions.len() {
-            let function = &self.functions[index];
+        let mut open: Vec<Vec<u8>> = Vec::new();
+        // By name, who mentions it.
+        let mut callers: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
+        for (index, function) in self.functions.iter().enumerate() {
             let lexed = self.files.get(function.file).lexed;
+            let name = function.head.name.as_bytes();
             let mut names = HashSet::new();
             let mut direct = false;
             for token in self.tokens(index) {
@@ -143,23 +139,63 @@ impl<'c> Context<'c> {
                 }
             }
             if direct {
-                found.insert(function.head.name.clone().into_bytes());
+                open.push(name.to_vec());
             }
-            rest.push((index, names));
+            for mentioned in names {
+                callers.entry(mentioned).or_default().push(name.to_vec());
+            }
         }
-        loop {
-            let before = found.len();
-            let known = |name: &[u8]| found.contains(name);
-            found.extend(self.macros.allocating(self.files, &known));
-            for (index, names) in &rest {
-                if names.iter().any(|name| found.contains(name)) {
-                    found.insert(self.functions[*index].head.name.clone().into_bytes());
+        for (name, names, direct) in self.macros.mentions(self.files) {
+            if direct {
+                open.push(name.to_vec());
+            }
+            for mentioned in names {
+                callers.entry(mentioned).or_default().push(name.to_vec());
+            }
+        }
+        for name in callers.keys() {
+            let facts = self.facts.functions.get(name);
+            let local = self.by_name.contains_key(&*String::from_utf8_lossy(name));
+            if !local && facts.is_some_and(|facts| facts.allocates) {
+                open.push(name.clone());
+            }
+        }
+        let mut found: HashSet<Vec<u8>> = HashSet::new();
+        while let Some(name) = open.pop() {
+            if found.insert(name.clone()) {
+                open.extend(callers.get(&name).into_iter().flatten().cloned());
+            }
+        }
+        found
+    }
+
+    /// What functions that allocate call, and nothing is known of.
+    fn unknown_calls(&self) -> HashSet<Vec<u8>> {
+        let mut unknown = HashSet::new();
+        for index in 0..self.functions.len() {
+            let function = &self.functions[index];
+            if function.file != 0 || !self.allocating.contains(function.head.name.as_bytes()) {
+                continue;
+            }
+            let lexed = self.files.get(0).lexed;
+            for pair in self.tokens(index).windows(2) {
+                if pair[0].kind != Kind::Ident || !pair[1].is(op("(")) {
+                    continue;
+                }
+                let word = lexed.text(&pair[0]);
+                let name = String::from_utf8_lossy(&word);
+                let known = super::stream::is_statement_word(&word)
+                    || Alloc::named(&word).is_some()
+                    || Alloc::replaced_by(&word).is_some()
+                    || self.by_name.contains_key(&*name)
+                    || self.macros.get(&word).is_some()
+                    || known::is_known(&name);
+                if !known {
+                    unknown.insert(word.into_owned());
                 }
             }
-            if found.len() == before {
-                return found;
-            }
         }
+        unknown
     }
 
     fn tokens(&self, function: usize) -> &'c [Token] {
@@ -281,42 +317,78 @@ fn dropped(
     dropped
 }
 
+/// The tokens of a header with what is found out from them.
+struct Read<'a> {
+    lexed: &'a Lexed<'a>,
+    conditionals: Conditionals,
+    outline: Outline,
+    calls: HashSet<usize>,
+}
+
+impl<'a> Read<'a> {
+    fn new(unit: &Unit, lexed: &'a Lexed<'a>) -> Self {
+        let conditionals = Conditionals::new(lexed);
+        Self {
+            lexed,
+            outline: Outline::new(lexed, &conditionals),
+            conditionals,
+            calls: calls_of_header(unit, lexed),
+        }
+    }
+}
+
 /// Prepares the files around a unit and hands the context to `work`.
 fn with_context<T>(unit: &Unit, sites: &[Site], work: impl FnOnce(&Context) -> T) -> T {
-    let headers: Vec<_> = unit
+    let mut headers: Vec<Read> = unit
         .headers
         .iter()
         .filter(|header| {
             let name = header.info.path.to_string_lossy();
             !super::include::is_allocator_header(&name)
         })
-        .map(|header| {
-            let conditionals = Conditionals::new(&header.lexed);
-            let outline = Outline::new(&header.lexed, &conditionals);
-            (header, conditionals, outline)
-        })
+        .map(|header| Read::new(unit, &header.lexed))
         .collect();
+    let unknown = in_context(unit, sites, &headers, Context::unknown_calls);
+    // Headers that do not allocate may still check what they are given.
+    let known: HashSet<_> = unit.headers.iter().map(|h| &h.info.path).collect();
+    let more = match unknown.is_empty() {
+        true => Vec::new(),
+        false => search::headers_with(unit.path, &unit.lexed, unit.project, &unknown),
+    };
+    let more: Vec<Lexed> = more
+        .iter()
+        .filter(|header| !known.contains(&header.path))
+        .map(|header| lex(&header.bytes))
+        .collect();
+    headers.extend(more.iter().map(|lexed| Read::new(unit, lexed)));
+    in_context(unit, sites, &headers, work)
+}
+
+fn in_context<T>(
+    unit: &Unit,
+    sites: &[Site],
+    headers: &[Read],
+    work: impl FnOnce(&Context) -> T,
+) -> T {
     let mut files = vec![File {
         lexed: &unit.lexed,
         conditionals: &unit.conditionals,
         outline: &unit.outline,
         calls: sites.iter().map(|site| site.span.start).collect(),
     }];
-    for (header, conditionals, outline) in &headers {
-        files.push(File {
-            lexed: &header.lexed,
-            conditionals,
-            outline,
-            calls: calls_of_header(unit, &header.lexed),
-        });
-    }
+    files.extend(headers.iter().map(|header| File {
+        lexed: header.lexed,
+        conditionals: &header.conditionals,
+        outline: &header.outline,
+        calls: header.calls.clone(),
+    }));
     let files = Files::new(files);
     let macros = Macros::new(&files);
     work(&Context::new(&files, &macros, unit.project.facts()))
 }
 
 /// The calls of the allocator in a header: it is rewritten by itself, so its names decide.
-fn calls_of_header(unit: &Unit, lexed: &super::lexer::Lexed) -> HashSet<usize> {
+fn calls_of_header(unit: &Unit, lexed: &Lexed) -> HashSet<usize> {
     lexed
         .tokens
         .iter()

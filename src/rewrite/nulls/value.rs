@@ -1,6 +1,8 @@
 //! What is known of variables at one point of one path through a function.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// An allocation, by its index in the analysis' table of sites.
 pub type SiteId = u32;
@@ -275,10 +277,14 @@ impl State {
         both
     }
 
-    /// The part that is about blocks: paths that agree in it can be taken together.
-    fn pointers(&self) -> (Vec<(&String, &Value)>, &BTreeMap<SiteId, Fate>) {
-        let tracked = self.env.iter().filter(|(_, v)| v.is_tracked()).collect();
-        (tracked, &self.fates)
+    /// A number for the part that is about blocks: paths that agree in it are taken together.
+    fn pointers(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for tracked in self.env.iter().filter(|(_, value)| value.is_tracked()) {
+            tracked.hash(&mut hasher);
+        }
+        self.fates.hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -293,27 +299,27 @@ pub fn mentions(path: &str, part: &str) -> bool {
     })
 }
 
-/// Takes together paths that say the same; where there are more than `many`, also those that
-/// differ.
-pub fn merge(mut states: Vec<State>, many: usize) -> Vec<State> {
+/// Takes together paths that know the same of blocks; where there are more than `many`, all of
+/// them.
+pub fn merge(states: Vec<State>, many: usize) -> Vec<State> {
     if states.len() < 2 {
         return states;
     }
-    states.sort();
-    states.dedup();
-    if states.len() > 8 {
-        let mut groups: Vec<State> = Vec::new();
-        for state in states {
-            match groups
-                .iter_mut()
-                .find(|group| group.pointers() == state.pointers())
-            {
-                Some(group) => *group = group.or(&state),
-                None => groups.push(state),
+    let mut groups: BTreeMap<u64, State> = BTreeMap::new();
+    for state in states {
+        match groups.entry(state.pointers()) {
+            Entry::Vacant(empty) => {
+                empty.insert(state);
+            }
+            Entry::Occupied(mut group) => {
+                if *group.get() != state {
+                    let both = group.get().or(&state);
+                    group.insert(both);
+                }
             }
         }
-        states = groups;
     }
+    let states: Vec<State> = groups.into_values().collect();
     if states.len() > many {
         return join(states).into_iter().collect();
     }
