@@ -80,12 +80,7 @@ impl Flow<'_> {
 
     /// An assertion that is only known by its name: its first argument holds, or does not; the
     /// others are not followed.
-    fn assertion(
-        &mut self,
-        condition: known::Condition,
-        args: &[Expr],
-        st: State,
-    ) -> Vec<State> {
+    fn assertion(&mut self, condition: known::Condition, args: &[Expr], st: State) -> Vec<State> {
         let Some((first, rest)) = args.split_first() else {
             return vec![st];
         };

@@ -78,10 +78,19 @@ impl Flow<'_> {
         }
     }
 
+    /// The access path of a condition, if it tells something that stays: a pointer that is
+    /// followed here, or a variable of the function. Anything else may be different the next time,
+    /// as `can_loop` or the `_` of a loop that stands in for a macro.
+    fn learnable(&self, e: &Expr, value: &Value, st: &State) -> Option<String> {
+        let path = self.path(e, st)?;
+        let root = path.split(['[', '.']).next().unwrap_or(&path);
+        (value.is_tracked() || self.locals.contains(root)).then_some(path)
+    }
+
     fn by_value(&mut self, e: &Expr, st: State) -> Split {
         let mut split = Split::default();
         for (st, value) in self.eval(e, st) {
-            let path = self.path(e, &st);
+            let path = self.learnable(e, &value, &st);
             if value.may_be_true() {
                 split
                     .0
@@ -103,7 +112,7 @@ impl Flow<'_> {
                 } else {
                     (left, &a, &b, op)
                 };
-                let path = self.path(e, &st);
+                let path = self.learnable(e, value, &st);
                 let (yes, no) = signs_for(op, value, other);
                 if value.signs & yes != 0 {
                     let mut narrowed = assume(st.clone(), path.as_deref(), value, yes);

@@ -7,6 +7,7 @@ use super::super::lexer::{Lexed, line_ending};
 use super::super::plan::EditKind;
 use super::head::Head;
 use super::style::Style;
+use super::value::SiteId;
 use super::{Checks, Context, Edit, Notice, Rule, Severity, Span, place};
 
 /// What is done about a missing check.
@@ -34,6 +35,8 @@ pub enum How {
 pub struct Finding {
     /// The call, or the use of the macro that calls.
     pub span: Span,
+    /// The site: in the order in which they are evaluated.
+    pub site: SiteId,
     /// What is called.
     pub called: String,
     /// What is done about it.
@@ -119,8 +122,8 @@ pub fn write(
         }
     }
     for (place, mut list) in statements {
-        // Inner calls before those that they are arguments of, and from left to right.
-        list.sort_by_key(|finding| finding.span.end);
+        // What is held at a check is what was allocated before it.
+        list.sort_by_key(|finding| finding.site);
         let mut statement = Statement {
             ctx,
             lexed,

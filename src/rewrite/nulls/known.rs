@@ -105,7 +105,14 @@ pub fn condition(name: &str) -> Option<Condition> {
 /// and libraries have many such, and no other check behind them.
 pub fn assertion(name: &str) -> Option<Condition> {
     let name = name.to_ascii_lowercase();
-    let asserts = ["assert", "expect", "require", "ensure", "bail_if_null", "return_if_null"];
+    let asserts = [
+        "assert",
+        "expect",
+        "require",
+        "ensure",
+        "bail_if_null",
+        "return_if_null",
+    ];
     let denied = ["not_null", "notnull", "nonnull", "non_null", "ptr_ok"];
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     if has(&denied) {

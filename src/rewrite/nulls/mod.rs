@@ -348,7 +348,7 @@ fn with_context<T>(unit: &Unit, sites: &[Site], work: impl FnOnce(&Context) -> T
         })
         .map(|header| Read::new(unit, &header.lexed))
         .collect();
-    let unknown = in_context(unit, sites, &headers, Context::unknown_calls);
+    let unknown = in_context(unit, sites, &headers, |ctx| ctx.unknown_calls());
     // Headers that do not allocate may still check what they are given.
     let known: HashSet<_> = unit.headers.iter().map(|h| &h.info.path).collect();
     let more = match unknown.is_empty() {

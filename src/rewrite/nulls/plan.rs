@@ -330,6 +330,7 @@ fn finding(
         body.push(exits::leave(
             ctx.files,
             &ctx.functions[function].head,
+            tree,
             wanted,
         ));
         body
@@ -341,6 +342,7 @@ fn finding(
     };
     Finding {
         span: info.span,
+        site,
         called: info.in_macro.clone().unwrap_or(called),
         how,
         body,
