@@ -114,7 +114,12 @@ impl Flow<'_> {
                 }
             }
             StmtKind::Goto(Some(name)) => {
-                self.labels.entry(name.clone()).or_default().extend(states);
+                let mut jumps = self.labels.remove(name).unwrap_or_default();
+                jumps.extend(states);
+                if jumps.len() > 2 * self.effort.paths {
+                    jumps = self.merge(jumps);
+                }
+                self.labels.insert(name.clone(), jumps);
                 Vec::new()
             }
             StmtKind::Goto(None) => Vec::new(),

@@ -202,7 +202,7 @@ impl<'c> Flow<'c> {
 
     /// Counts a step on a path; false once there were too many.
     pub fn burn(&mut self, st: &State) -> bool {
-        let cost = 1 + st.env.len() / 4;
+        let cost = 1 + (st.env.len() + st.fates.len()) / 4;
         self.effort.fuel = self.effort.fuel.saturating_sub(cost);
         self.effort.fuel > 0
     }

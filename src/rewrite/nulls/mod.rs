@@ -28,7 +28,7 @@ mod summary;
 mod unit;
 mod value;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -88,6 +88,7 @@ pub(crate) struct Context<'c> {
     trees: RefCell<HashMap<(usize, usize), Tree>>,
     summaries: RefCell<HashMap<usize, Rc<Summary>>>,
     open: RefCell<Vec<usize>>,
+    words: OnceCell<HashSet<Vec<u8>>>,
 }
 
 /// How deep calls of functions of the program are followed into each other.
@@ -115,9 +116,21 @@ impl<'c> Context<'c> {
             trees: RefCell::default(),
             summaries: RefCell::default(),
             open: RefCell::default(),
+            words: OnceCell::new(),
         };
         context.allocating = context.find_allocating();
         context
+    }
+
+    /// The identifiers of a file. Only the planned file is ever asked for.
+    fn words(&self, file: usize) -> &HashSet<Vec<u8>> {
+        self.words.get_or_init(|| {
+            let lexed = self.files.get(file).lexed;
+            let all = lexed.tokens.iter().chain(&lexed.inner);
+            all.filter(|t| t.kind == Kind::Ident)
+                .map(|t| lexed.text(t).into_owned())
+                .collect()
+        })
     }
 
     /// Everything that may allocate: functions and macros that call the allocator, and those that

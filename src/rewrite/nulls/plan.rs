@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::super::ast::{ExprKind, Stmt, StmtKind};
 use super::super::family::Alloc;
-use super::super::lexer::Kind;
 use super::cleanup::{Held, expression};
 use super::flow::{Check, Effort, Flow, Source, Use};
 use super::insert::{Finding, How, write};
@@ -226,22 +225,22 @@ fn before(flow: &Flow, tree: &Stmt, site: SiteId) -> How {
 
 /// A name that the file does not use.
 fn unused_name(flow: &Flow, base: &str) -> String {
-    let lexed = flow.ctx.files.get(flow.file).lexed;
+    let words = flow.ctx.words(flow.file);
     let used = |name: &str| {
-        flow.temporaries.values().any(|known| known == name)
-            || lexed
-                .tokens
-                .iter()
-                .chain(&lexed.inner)
-                .any(|t| t.kind == Kind::Ident && *lexed.text(t) == *name.as_bytes())
+        words.contains(name.as_bytes()) || flow.temporaries.values().any(|known| known == name)
     };
-    let mut name = base.to_owned();
-    let mut number = 2;
-    while used(&name) {
-        name = format!("{base}{number}");
+    if !used(base) {
+        return base.to_owned();
+    }
+    // Numbers below are taken by the temporaries before, or nearly all of them.
+    let mut number = flow.temporaries.len().max(1) + 1;
+    loop {
+        let name = format!("{base}{number}");
+        if !used(&name) {
+            return name;
+        }
         number += 1;
     }
-    name
 }
 
 /// Plans all functions of the file.
