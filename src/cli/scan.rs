@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::rewrite::{self, Facts};
+use bpf_malloc::rewrite::{self, Facts, Mentions};
 
 use super::load::{self, Demand};
 use super::walk::{self, Found, Start};
@@ -57,8 +57,56 @@ pub struct Look<'a> {
     pub jobs: usize,
 }
 
+/// In larger runs only files that name the allocator themselves are looked at. In a whole source
+/// tree nearly any name of a function comes up somewhere, and files have little to do with each
+/// other.
+const LINKED_FILES: usize = 4096;
+/// How far blocks are followed from file to file.
+const LINKS: usize = 4;
+
 /// Looks at all inputs.
 pub fn scan(look: &Look) -> Scan {
+    let mut scan = first_look(look);
+    if scan.seen <= LINKED_FILES {
+        follow_links(look, &mut scan);
+    }
+    scan.candidates.retain(|c| c.matters || look.all);
+    scan
+}
+
+/// Finds the files that get blocks only through functions and macros of the others.
+fn follow_links(look: &Look, scan: &mut Scan) {
+    let mut buffer = Vec::new();
+    for _ in 0..LINKS {
+        let mentions = Mentions::new(&scan.facts);
+        let view = View {
+            workspace: look.workspace,
+            rewritten: HashSet::new(),
+            facts: mem::take(&mut scan.facts),
+        };
+        let mut more = Facts::default();
+        for candidate in scan.candidates.iter_mut().filter(|c| !c.matters) {
+            let found = &candidate.found;
+            // What cannot be read was reported at the first look.
+            if let Ok(bytes) = read(&look.starts[found.start], found, &mut buffer)
+                && !is_header(&found.real)
+                && mentions.found_in(bytes)
+            {
+                candidate.matters = true;
+                more.merge(rewrite::facts(&found.real, bytes, &view));
+            }
+        }
+        scan.facts = view.facts;
+        let known = scan.facts.names.len();
+        scan.facts.merge(more);
+        if scan.facts.names.len() == known {
+            return;
+        }
+    }
+}
+
+/// Reads all inputs once.
+fn first_look(look: &Look) -> Scan {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
     let receiver = Mutex::new(receiver);
     let mut scan = thread::scope(|scope| {
@@ -131,13 +179,11 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Scan {
                     continue;
                 }
             };
-            if matters || look.all {
-                scan.candidates.push(Candidate {
-                    shown: found.shown(start),
-                    found,
-                    matters,
-                });
-            }
+            scan.candidates.push(Candidate {
+                shown: found.shown(start),
+                found,
+                matters,
+            });
         }
     }
 }

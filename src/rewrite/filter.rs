@@ -6,6 +6,7 @@ use aho_corasick::{AhoCorasick, Input, Span, packed};
 
 use super::family::Alloc;
 use super::lexer::{is_ident_byte, line_ending, splice};
+use super::project::Facts;
 
 /// Parts of words of which every name of the allocator holds one.
 const PARTS: [&str; 8] = [
@@ -54,6 +55,27 @@ pub fn mentions_family(source: &[u8]) -> bool {
         from = end;
     }
     spliced_word(source)
+}
+
+/// A search for the names through which other files may get a block (see [`Facts::names`]).
+#[derive(Debug)]
+pub struct Mentions(Option<AhoCorasick>);
+
+impl Mentions {
+    /// Prepares the search.
+    pub fn new(facts: &Facts) -> Self {
+        let names = (!facts.names.is_empty()).then_some(&facts.names);
+        Self(names.and_then(|names| AhoCorasick::new(names).ok()))
+    }
+
+    /// Whether the bytes hold one of the names as a word. Comments are not told from code.
+    pub fn found_in(&self, source: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|names| {
+            names
+                .find_overlapping_iter(source)
+                .any(|hit| word_around(source, hit.start(), hit.end()) == (hit.start(), hit.end()))
+        })
+    }
 }
 
 /// Whether a word names a function of the allocator, its replacement or its builtin.
@@ -163,6 +185,19 @@ mod tests {
         ] {
             assert!(mentions_family(yes.as_bytes()), "{yes}");
         }
+    }
+
+    #[test]
+    fn finds_names_as_words() {
+        let mut facts = Facts::default();
+        assert!(!Mentions::new(&facts).found_in(b"NEW(x)"));
+        facts
+            .names
+            .extend([b"NEW".to_vec(), b"NEW_ITEM".to_vec(), b"mk".to_vec()]);
+        let mentions = Mentions::new(&facts);
+        assert!(mentions.found_in(b"p = NEW_ITEM(3)"));
+        assert!(mentions.found_in(b"p = mk()"));
+        assert!(!mentions.found_in(b"p = NEWER(3) + amk() + mks"));
     }
 
     #[test]

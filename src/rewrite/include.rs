@@ -24,6 +24,15 @@ pub struct Need {
     pub leftover: bool,
 }
 
+/// Whether an edit brings in something that the header declares.
+pub fn is_needed_by(edit: &Edit) -> bool {
+    let brings = |name: &str| memchr::memmem::find(&edit.text, name.as_bytes()).is_some();
+    edit.kind == EditKind::Call
+        || brings(super::family::PREFIX)
+        || brings("ENOMEM")
+        || brings("NULL")
+}
+
 /// Plans the includes of a file.
 pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
     let includes = Include::all(unit);

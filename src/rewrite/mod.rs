@@ -20,6 +20,7 @@ pub mod unit;
 
 use std::path::Path;
 
+pub use filter::Mentions;
 pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity, Span};
 pub use project::{Alone, CommandLineMacro, Facts, FunctionFacts, Header, ParameterFacts, Project};
@@ -52,12 +53,11 @@ pub fn may_matter(source: &[u8]) -> bool {
 }
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other
-/// files of the same run.
+/// files of the same run. `project` may know of other files already.
 pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
-    if !may_matter(source) {
+    let Some(lexed) = read(source, project) else {
         return Facts::default();
-    }
-    let lexed = lexer::lex(source);
+    };
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
@@ -66,37 +66,71 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    if !may_matter(source) {
+    let Some(lexed) = read(source, project) else {
         return Plan::default();
-    }
-    let lexed = lexer::lex(source);
-    if !uses_family(&lexed) {
-        return Plan::default();
-    }
+    };
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    // Checks come first: what they put in front of a call stands before its new prefix.
     let checks = nulls::plan(&unit, &found.sites, options);
+    assemble(&unit, &found, checks).unwrap_or_else(|overlap| {
+        // Calls and includes alone never overlap, so the file is still rewritten.
+        let mut checks = nulls::Checks::default();
+        checks.notices.push(Notice {
+            span: overlap.second,
+            rule: Rule::Unparsed,
+            severity: Severity::Warning,
+            message: "the NULL checks of this file get into each other's way; none is inserted"
+                .into(),
+            help: Some("insert them by hand, or report this file".into()),
+        });
+        assemble(&unit, &found, checks).unwrap_or_default()
+    })
+}
+
+/// Puts the parts of a plan together.
+fn assemble(
+    unit: &unit::Unit,
+    found: &sites::Sites,
+    checks: nulls::Checks,
+) -> Result<Plan, Overlap> {
+    // Checks come first: what they put in front of a call stands before its new prefix.
     let moved = |site: &&sites::Site| !checks.consumed.contains(&site.span);
     let mut edits = checks.edits;
     edits.extend(found.sites.iter().filter(moved).map(call_edit));
-    let mut notices = found.notices;
+    let mut notices = found.notices.clone();
     notices.extend(checks.notices);
+    let first_call = found.sites.iter().find(|s| s.directive.is_none());
     let need = include::Need {
-        first_use: found
-            .sites
+        first_use: first_call.map(|s| s.span.start),
+        used: edits.iter().any(include::is_needed_by),
+        provided: unit
+            .headers
             .iter()
-            .find(|s| s.directive.is_none())
-            .map(|s| s.span.start),
-        used: !edits.is_empty(),
-        provided: headers.iter().any(|header| provides(header, project)),
+            .any(|header| provides(header.info, unit.project)),
         leftover: found.leftover,
     };
-    let (includes, kept) = include::plan(&unit, need);
+    let (includes, kept) = include::plan(unit, need);
     edits.extend(includes);
     notices.extend(kept);
-    Plan::new(edits, notices).unwrap_or_default()
+    Plan::new(edits, notices)
+}
+
+/// The tokens of a file, if it can hold anything to rewrite.
+fn read<'s>(source: &'s [u8], project: &dyn Project) -> Option<lexer::Lexed<'s>> {
+    let names = &project.facts().names;
+    if names.is_empty() && !may_matter(source) {
+        return None;
+    }
+    let lexed = lexer::lex(source);
+    let mentioned = |tokens: &[lexer::Token]| {
+        !names.is_empty()
+            && tokens
+                .iter()
+                .any(|t| t.kind == lexer::Kind::Ident && names.contains(&*lexed.text(t)))
+    };
+    let matters = uses_family(&lexed) || mentioned(&lexed.tokens) || mentioned(&lexed.inner);
+    matters.then_some(lexed)
 }
 
 /// Whether a name of the allocator stands outside of comments and literals, other than as a member.

@@ -1,6 +1,6 @@
 //! What a rewrite may know of the rest of the project, without doing any input itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ pub struct Header {
 pub struct Facts {
     /// By function name.
     pub functions: BTreeMap<Vec<u8>, FunctionFacts>,
+    /// Functions and macros that other files may get a block from. A file that mentions one of
+    /// them matters even if it names no function of the allocator.
+    pub names: BTreeSet<Vec<u8>>,
 }
 
 /// What a function does with allocated blocks.
@@ -47,6 +50,7 @@ impl Facts {
     /// Adds the facts of another file. Where two files disagree on a function, what is true in
     /// either counts.
     pub fn merge(&mut self, other: Facts) {
+        self.names.extend(other.names);
         for (name, facts) in other.functions {
             match self.functions.get_mut(&name) {
                 None => {

@@ -4,6 +4,7 @@ mod common;
 mod diffs;
 mod example;
 mod files;
+mod links;
 mod output;
 mod project;
 mod reports;

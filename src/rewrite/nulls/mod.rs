@@ -445,10 +445,16 @@ pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
                 continue;
             }
             if let Some(summary) = ctx.summary(&function.head.name) {
-                facts
-                    .functions
-                    .insert(function.head.name.clone().into_bytes(), summary.facts());
+                let name = function.head.name.clone().into_bytes();
+                if summary.allocates {
+                    facts.names.insert(name.clone());
+                }
+                facts.functions.insert(name, summary.facts());
             }
+        }
+        // What a header defines, macros and inline functions, its includers can use.
+        if unit.path.extension().is_none_or(|ending| ending != "c") {
+            facts.names.extend(ctx.allocating.iter().cloned());
         }
     });
     facts
