@@ -1,6 +1,7 @@
 //! Fixtures of the rewriter: a directory per case, with inputs (`*.c`, `*.h`), what becomes of
 //! each under `expected/`, and `report.txt` with the notices.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -171,6 +172,11 @@ pub fn rerun_all(cases: &[Case], options: &dyn Fn(&Case) -> Options) {
     }
 }
 
+/// Says past libtest's capture that something did not run, and why.
+pub fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {what}");
+}
+
 /// The newest clang, or none and a word about it.
 pub fn clang() -> Option<&'static str> {
     let found = ["clang-20", "clang-19", "clang-18", "clang-16", "clang"]
@@ -182,7 +188,7 @@ pub fn clang() -> Option<&'static str> {
                 .is_ok_and(|o| o.status.success())
         });
     if found.is_none() {
-        eprintln!("skipped: no clang; `make test` installs it");
+        skipped("what compiles the outputs: no clang; `make test` installs it");
     }
     found
 }

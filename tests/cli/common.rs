@@ -185,6 +185,11 @@ pub fn tool(dir: &Path, name: &str, args: &[impl AsRef<OsStr>]) -> String {
     run.out
 }
 
+/// Says past libtest's capture that a test did not run, and why.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {why}");
+}
+
 /// Whether the tests run as root.
 pub fn is_root() -> bool {
     tool(Path::new("/"), "id", &["-u"]).trim() == "0"

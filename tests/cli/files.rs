@@ -1,6 +1,6 @@
 //! What happens to files: links, permissions, interruptions, and files that are none.
 
-use crate::common::{BIN, Dir, PLAIN, RESULT, SOURCE, finish, is_root, result, tool};
+use crate::common::{BIN, Dir, PLAIN, RESULT, SOURCE, finish, is_root, result, skipped, tool};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -32,7 +32,7 @@ fn mode_is_kept() {
 #[test]
 fn owner_is_kept() {
     if !is_root() {
-        eprintln!("skipped: only root can give files away");
+        skipped("only root can give files away");
         return;
     }
     let dir = Dir::with(&[("a.c", SOURCE)]);
@@ -218,7 +218,7 @@ fn missing_permissions_are_explained() {
 #[test]
 fn the_owner_of_anothers_file_is_not_lost() {
     if !is_root() {
-        eprintln!("skipped: takes files of two users, which only root can make");
+        skipped("takes files of two users, which only root can make");
         return;
     }
     let dir = Dir::with(&[("d/a.c", SOURCE)]);
