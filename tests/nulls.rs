@@ -2,6 +2,9 @@
 //! writes the expectations anew; read the diff.
 
 mod cases;
+#[cfg(feature = "kernel")]
+#[path = "common/kernel.rs"]
+mod kernel;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -97,4 +100,43 @@ fn outputs_compile() {
             assert!(output.status.success(), "{}:\n{errors}", file.display());
         }
     }
+}
+
+/// The verifier refuses every program of the cases `load-*` as it is, and accepts it with the
+/// inserted checks.
+#[cfg(feature = "kernel")]
+#[test]
+fn the_verifier_wants_the_checks() {
+    use bpf_malloc::heap::{HEADER, HEADER_NAME};
+    use bpf_malloc::kernel::compile::Clang;
+    use bpf_malloc::kernel::load::ObjectFile;
+
+    if !kernel::can_load("the_verifier_wants_the_checks") {
+        return;
+    }
+    let clang = Clang::newest().expect("a clang");
+    let object = |path: &Path| {
+        let bytes = clang
+            .compile(path, &[], &[(HEADER_NAME, HEADER)], &[])
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        ObjectFile::from_bytes("nulls", bytes)
+    };
+    let mut programs = 0;
+    for case in all().iter().filter(|c| c.name().starts_with("load-")) {
+        let before = object(&case.root.join("input.c"));
+        let after = object(&case.root.join("expected/input.c"));
+        for program in before.programs().expect("programs") {
+            let name = &program.name;
+            let refused = before.judge(name).expect("a verdict");
+            assert!(!refused.accepted(), "{name} needs no check");
+            let accepted = after.judge(name).expect("a verdict");
+            if accepted.denied() {
+                eprintln!("skipped {name}: {accepted}");
+                continue;
+            }
+            assert!(accepted.accepted(), "{accepted}");
+            programs += 1;
+        }
+    }
+    assert!(programs > 20, "only {programs} programs");
 }

@@ -296,7 +296,7 @@ impl Flow<'_> {
             Known::Acquire(release) => {
                 let mut results = Vec::new();
                 for (st, _) in self.arguments(args, st) {
-                    let site = self.site(e.span, usize::MAX, Source::Kernel(release));
+                    let site = self.site(e.span, "", Source::Kernel(release));
                     let (done, failed) = self.allocate(st, site);
                     results.push((done, Value::block(site)));
                     let failed = failed.into_iter().map(|st| (st, Value::number(0)));
@@ -307,7 +307,7 @@ impl Flow<'_> {
             Known::Enter(release) => {
                 let mut results = Vec::new();
                 for (mut st, _) in self.arguments(args, st) {
-                    let site = self.site(e.span, usize::MAX, Source::Kernel(release));
+                    let site = self.site(e.span, "", Source::Kernel(release));
                     st.retire(site);
                     st.fates.insert(site, Fate::Owned);
                     st.put(release, Value::block(site));
@@ -426,12 +426,13 @@ impl Flow<'_> {
                 _ => {}
             }
         }
-        for (part, (param, suffix, returned)) in outcome.outs.iter().enumerate() {
+        for (param, suffix, returned) in &outcome.outs {
             let path = args
                 .get(*param)
                 .and_then(|arg| self.target(arg, &st))
                 .map(|target| format!("{target}{suffix}"));
-            let (next, value) = self.returned(e, name, part + 1, returned, &values, st)?;
+            let part = format!("{param}{suffix}");
+            let (next, value) = self.returned(e, name, &part, returned, &values, st)?;
             st = next;
             let Some(path) = path else { continue };
             for &site in value.blocks.iter().chain(&value.failed) {
@@ -439,7 +440,7 @@ impl Flow<'_> {
             }
             st.assign(&path, value);
         }
-        self.returned(e, name, 0, &outcome.returned, &values, st)
+        self.returned(e, name, "", &outcome.returned, &values, st)
     }
 
     /// What a function of the program returns, or stores through a parameter.
@@ -447,7 +448,7 @@ impl Flow<'_> {
         &mut self,
         e: &Expr,
         name: &str,
-        part: usize,
+        part: &str,
         returned: &Returned,
         values: &[Value],
         st: State,

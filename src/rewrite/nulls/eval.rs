@@ -151,7 +151,7 @@ impl Flow<'_> {
     }
 
     /// The body of an object-like macro that is an expression.
-    fn object_macro(&mut self, name: &str) -> Option<(Rc<Frame>, Rc<Expr>)> {
+    pub fn object_macro(&self, name: &str) -> Option<(Rc<Frame>, Rc<Expr>)> {
         let found = self.ctx.macros.get(name.as_bytes())?;
         if found.params.is_some() {
             return None;

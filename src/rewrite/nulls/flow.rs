@@ -74,6 +74,8 @@ pub enum Source {
 pub struct Site {
     /// The call, or the use of the macro that calls.
     pub span: Span,
+    /// Tells several of one call apart.
+    pub part: String,
     /// What is called.
     pub source: Source,
     /// The macro whose use this is.
@@ -119,7 +121,7 @@ pub struct Flow<'c> {
     pub frame: Option<Rc<Frame>>,
     /// Places that make blocks.
     pub sites: Vec<Site>,
-    index: HashMap<(Span, usize), SiteId>,
+    index: HashMap<(Span, String), SiteId>,
     /// Checks that count as inserted.
     pub checked: BTreeMap<SiteId, Check>,
     /// Uses without a check.
@@ -218,7 +220,7 @@ impl<'c> Flow<'c> {
     }
 
     /// The site of a call at `span`; `part` tells several of one call apart.
-    pub fn site(&mut self, span: Span, part: usize, source: Source) -> SiteId {
+    pub fn site(&mut self, span: Span, part: impl ToString, source: Source) -> SiteId {
         let (span, in_macro) = match &self.frame {
             Some(frame) => {
                 let mut outer = frame;
@@ -230,9 +232,12 @@ impl<'c> Flow<'c> {
             None => (span, None),
         };
         let sites = &mut self.sites;
-        let site = *self.index.entry((span, part)).or_insert_with(|| {
+        let part = part.to_string();
+        let key = (span, part.clone());
+        let site = *self.index.entry(key).or_insert_with(|| {
             sites.push(Site {
                 span,
+                part,
                 source,
                 in_macro,
                 through: None,

@@ -35,6 +35,8 @@ pub enum How {
 pub struct Finding {
     /// The call, or the use of the macro that calls.
     pub span: Span,
+    /// Tells several of one call apart.
+    pub part: String,
     /// The site: in the order in which they are evaluated.
     pub site: SiteId,
     /// What is called.

@@ -56,7 +56,10 @@ impl<'c> Flow<'c> {
         match &e.kind {
             ExprKind::Name(name) => match self.argument(name) {
                 Some((frame, arg)) => self.view(frame).path(&arg, st),
-                None => Some(name.clone()),
+                None => match self.object_macro(name) {
+                    Some((frame, body)) => self.view(Some(frame)).path(&body, st),
+                    None => Some(name.clone()),
+                },
             },
             ExprKind::Cast(inner) => self.path(inner, st),
             ExprKind::Assign(_, left, _) => self.path(left, st),
@@ -116,6 +119,10 @@ impl<'c> Flow<'c> {
             ExprKind::Cast(inner) => self.text(inner),
             ExprKind::Member(base, false, field) => Some(format!("{}.{field}", self.text(base)?)),
             ExprKind::Member(base, true, field) => Some(format!("{}->{field}", self.text(base)?)),
+            ExprKind::Index(base, index) => {
+                Some(format!("{}[{}]", self.text(base)?, self.text(index)?))
+            }
+            ExprKind::Deref(base) => Some(format!("*{}", self.text(base)?)),
             ExprKind::Binary(op @ ("+" | "-"), left, right) => {
                 Some(format!("{}{op}{}", self.text(left)?, self.text(right)?))
             }

@@ -282,7 +282,10 @@ fn one_function(
             }
             let leaving = flow.leaving.remove(&site).unwrap_or_default();
             let finding = finding(&flow, &tree, function, options, site, how, &leaving);
-            match findings.iter_mut().find(|f| f.span == finding.span) {
+            match findings
+                .iter_mut()
+                .find(|f| f.span == finding.span && f.part == finding.part)
+            {
                 // What only some configurations hold cannot be given back in all of them.
                 Some(known) => {
                     let leave = known.body.pop();
@@ -341,6 +344,7 @@ fn finding(
     };
     Finding {
         span: info.span,
+        part: info.part.clone(),
         site,
         called: info.in_macro.clone().unwrap_or(called),
         how,
