@@ -4,6 +4,9 @@
 #   make test           every test; what cannot run on this machine is skipped and says why
 #   make test-kernels   verdicts on every Debian kernel from 5.10 on, in virtual machines
 #   make check          formatting and lints
+#   make example        one C source as a BPF object and as a native executable
+#   make bench          what malloc and free cost in this kernel; keeps figures and chart
+#   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
 #                       fixtures/oracle/results.md
 #   make bless          write the header's generated block and the expected files anew
@@ -12,7 +15,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check oracle bless bless-kernels install-demo install-test install-oracle
+.PHONY: demo test test-kernels check example bench soak oracle bless bless-kernels install-demo install-test install-oracle
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -47,3 +50,23 @@ install-test:
 
 install-oracle:
 	@tests/setup/install.sh oracle
+
+# The two command lines of a program that uses the allocator. ARCH tells the compiler where Debian
+# keeps asm/types.h; it comes last, so that nothing else there gets in the way.
+ARCH := $(shell uname -m)
+LETTERS := fixtures/heap/example/letters.c
+
+example: install-demo
+	$(CARGO) build --quiet --features kernel
+	mkdir -p build/example
+	$$(tests/setup/clang.sh) -target bpf -mcpu=v3 -O2 -g -fno-builtin -Iinclude \
+		-idirafter /usr/include/$(ARCH)-linux-gnu -c $(LETTERS) -o build/example/letters.bpf.o
+	$(CC) -O2 -g -Dnative_executable -Iinclude $(LETTERS) -o build/example/letters
+	build/example/letters
+	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
+
+bench: install-demo
+	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write
+
+soak:
+	HEAP_SOAK=20 $(CARGO) test --release --test heap_native
