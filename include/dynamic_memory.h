@@ -35,7 +35,7 @@
  *   native_executable           build for user space, from the same source, safe with threads
  *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
- * of blocks, but for these: an allocation that finds no memory first merges up to 2048 parked
+ * of blocks, but for these: an allocation that finds no memory first merges up to 4032 parked
  * blocks per heap; calloc, realloc and strdup copy.
  */
 #ifndef DYNAMIC_MEMORY_H
@@ -235,15 +235,19 @@ typedef dynmem_u32 dynmem_lock;
  */
 #define DYNMEM_BIN_DEPTH 4U
 /*
- * Lists of parked blocks: freed blocks of 1 to 32 granules wait here for the next
- * allocation of their size, without being merged with their neighbours.
+ * Lists of parked blocks, which wait here for the next allocation of their size without
+ * being merged with their neighbours: one for each number of granules up to half of
+ * these, the other half for larger blocks by a hash of theirs.
  */
-#define DYNMEM_LISTS 32U
+#define DYNMEM_LISTS 64U
+/* Granules of the largest block that has a list of its own; half of the lists. */
+#define DYNMEM_LISTED 32U
 /*
- * Blocks that wait in one list at most. More serve larger bursts, and hold memory back
- * from larger blocks until an allocation finds none and empties the lists.
+ * Logarithm of the length up to which a list grows, 64. Longer lists serve larger
+ * bursts, and hold memory back from other sizes until an allocation finds none and
+ * empties the lists.
  */
-#define DYNMEM_LIST_DEPTH 64U
+#define DYNMEM_LIST_DEPTH_LOG 6U
 /* Where a list's word keeps its length, above the granule its first block starts at. */
 #define DYNMEM_LIST_SHIFT 24U
 /*
@@ -300,8 +304,8 @@ struct dynmem_heap {
 	dynmem_u64 remote_frees;
 	/* Atomic: blocks handed over by a free that found the lock held. */
 	dynmem_u64 handed_over;
-	/* Lists of parked blocks by granules less one: length and first granule less one. */
-	dynmem_u32 lists[32];
+	/* Lists of parked blocks: length and first granule less one. */
+	dynmem_u32 lists[64];
 	/* Bit set: the bin has a block. */
 	dynmem_u64 bin_map[4];
 	/* Size changes of blocks where they stand, by realloc. */
@@ -370,58 +374,58 @@ _Static_assert(sizeof(((struct dynmem_heap *)0)->handed_over) == 8,
 	       "sizeof(((dynmem_heap *)0)->handed_over) == 8");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, lists) == 64,
 	       "__builtin_offsetof(dynmem_heap, lists) == 64");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 128,
-	       "sizeof(((dynmem_heap *)0)->lists) == 128");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 192,
-	       "__builtin_offsetof(dynmem_heap, bin_map) == 192");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 256,
+	       "sizeof(((dynmem_heap *)0)->lists) == 256");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 320,
+	       "__builtin_offsetof(dynmem_heap, bin_map) == 320");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bin_map) == 32,
 	       "sizeof(((dynmem_heap *)0)->bin_map) == 32");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 224,
-	       "__builtin_offsetof(dynmem_heap, resizes) == 224");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 352,
+	       "__builtin_offsetof(dynmem_heap, resizes) == 352");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
 	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 232,
-	       "__builtin_offsetof(dynmem_heap, double_frees) == 232");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 360,
+	       "__builtin_offsetof(dynmem_heap, double_frees) == 360");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->double_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->double_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 240,
-	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 240");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 368,
+	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 368");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->invalid_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->invalid_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 248,
-	       "__builtin_offsetof(dynmem_heap, failed_size) == 248");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 376,
+	       "__builtin_offsetof(dynmem_heap, failed_size) == 376");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_size) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_size) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 256,
-	       "__builtin_offsetof(dynmem_heap, failed_memory) == 256");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 384,
+	       "__builtin_offsetof(dynmem_heap, failed_memory) == 384");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_memory) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_memory) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 264,
-	       "__builtin_offsetof(dynmem_heap, failed_busy) == 264");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 392,
+	       "__builtin_offsetof(dynmem_heap, failed_busy) == 392");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_busy) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_busy) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 272,
-	       "__builtin_offsetof(dynmem_heap, granule) == 272");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 400,
+	       "__builtin_offsetof(dynmem_heap, granule) == 400");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granule) == 4,
 	       "sizeof(((dynmem_heap *)0)->granule) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 276,
-	       "__builtin_offsetof(dynmem_heap, granules) == 276");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 404,
+	       "__builtin_offsetof(dynmem_heap, granules) == 404");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granules) == 4,
 	       "sizeof(((dynmem_heap *)0)->granules) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 280,
-	       "__builtin_offsetof(dynmem_heap, entry_bits) == 280");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 408,
+	       "__builtin_offsetof(dynmem_heap, entry_bits) == 408");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->entry_bits) == 4,
 	       "sizeof(((dynmem_heap *)0)->entry_bits) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 284,
-	       "__builtin_offsetof(dynmem_heap, flags) == 284");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 412,
+	       "__builtin_offsetof(dynmem_heap, flags) == 412");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->flags) == 4,
 	       "sizeof(((dynmem_heap *)0)->flags) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 288,
-	       "__builtin_offsetof(dynmem_heap, bins) == 288");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 416,
+	       "__builtin_offsetof(dynmem_heap, bins) == 416");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
 	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1312,
-	       "__builtin_offsetof(dynmem_heap, pending_words) == 1312");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1440,
+	       "__builtin_offsetof(dynmem_heap, pending_words) == 1440");
 /* END layout */
 
 /* Every pool begins on a page of its own. */
@@ -638,24 +642,36 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-/* Number of bits it takes to write `value`; without a branch, so that the verifier sees one path. */
+/* Bits it takes to write a number: BPF has no instruction for it, and a load is fast. */
+#define DYNMEM_2(bits) bits, bits
+#define DYNMEM_4(bits) DYNMEM_2(bits), DYNMEM_2(bits)
+#define DYNMEM_16(bits) DYNMEM_4(bits), DYNMEM_4(bits), DYNMEM_4(bits), DYNMEM_4(bits)
+#define DYNMEM_64(bits) DYNMEM_16(bits), DYNMEM_16(bits), DYNMEM_16(bits), DYNMEM_16(bits)
+static const dynmem_u8 dynmem_widths[256] = {
+	0,	       1,	      DYNMEM_2(2),   DYNMEM_4(3),  DYNMEM_4(4),  DYNMEM_4(4),
+	DYNMEM_16(5),  DYNMEM_16(6),  DYNMEM_16(6),  DYNMEM_64(7), DYNMEM_64(8), DYNMEM_64(8),
+};
+
+/* Number of bits it takes to write `value`, below 2^24; without a branch but for the constant. */
 DYNMEM_INLINE dynmem_u64 dynmem_width(dynmem_u64 value)
 {
 	dynmem_u64 width = 0, step;
 
-#define DYNMEM_LADDER(bits, log)                                       \
-	step = (1ULL << bits) - 1 - value;                             \
-	DYNMEM_HIDE(step); /* or the sign becomes a branch */          \
-	step = step >> 63 << log;                                      \
-	value >>= step;                                                \
+#define DYNMEM_LADDER(bits, log)                              \
+	step = (1ULL << bits) - 1 - value;                    \
+	DYNMEM_HIDE(step); /* or the sign becomes a branch */ \
+	step = step >> 63 << log;                             \
+	value >>= step;                                       \
 	width += step
-	DYNMEM_LADDER(16, 4);
-	DYNMEM_LADDER(8, 3);
-	DYNMEM_LADDER(4, 2);
-	DYNMEM_LADDER(2, 1);
-	DYNMEM_LADDER(1, 0);
+	if (DYNMEM_GRANULES >> 4 >= 1 << 16) {
+		DYNMEM_LADDER(16, 4);
+	}
+	if (DYNMEM_GRANULES >> 4 >= 1 << 8) {
+		DYNMEM_LADDER(8, 3);
+	}
 #undef DYNMEM_LADDER
-	return width + value;
+	DYNMEM_HIDE(value);
+	return width + dynmem_widths[value & 255];
 }
 
 /* The difference of two numbers below 2^63 if it is negative, else 0; without a branch. */
@@ -790,7 +806,7 @@ DYNMEM_INLINE void dynmem_bin_insert(struct dynmem_heap *heap, dynmem_u64 block,
 	DYNMEM_STORE(dynmem_tag(heap, block + granules - 1), (dynmem_entry)(DYNMEM_TAG(DYNMEM_FREE) | granules));
 }
 
-DYNMEM_INLINE void dynmem_bin_remove(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
+DYNMEM_INLINE void dynmem_bin_take(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 bin)
 {
 	dynmem_u64 next = *dynmem_next(heap, block);
 	dynmem_u64 previous = *dynmem_previous(heap, block);
@@ -800,12 +816,15 @@ DYNMEM_INLINE void dynmem_bin_remove(struct dynmem_heap *heap, dynmem_u64 block,
 	if (previous) {
 		*dynmem_next(heap, previous) = (dynmem_entry)next;
 	} else {
-		dynmem_u64 bin = dynmem_bin(granules);
-
 		*dynmem_bin_head(heap, bin) = (dynmem_u32)next;
 		if (!next)
 			heap->bin_map[dynmem_bin_word(bin)] &= ~(1ULL << (bin & 63));
 	}
+}
+
+DYNMEM_INLINE void dynmem_bin_remove(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
+{
+	dynmem_bin_take(heap, block, dynmem_bin(granules));
 }
 
 /* Makes granules free that belong to no block, as one block with its free neighbours. */
@@ -863,6 +882,20 @@ DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granul
 /* ---- the lists of parked blocks ---------------------------------------------------------- */
 
 #define DYNMEM_LIST_ONE (1ULL << DYNMEM_LIST_SHIFT)
+
+/* The list for blocks of so many granules. Sizes that are powers of two get different ones. */
+DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)
+{
+	dynmem_u64 less = granules - 1;
+	dynmem_u64 half = less + DYNMEM_TAG_GRANULES + 1 - DYNMEM_LISTED;
+
+	/* The sum has the bit above the largest number of granules set from DYNMEM_LISTED on. */
+	half = half / ((DYNMEM_TAG_GRANULES + 1) / DYNMEM_LISTED) & DYNMEM_LISTED;
+	return ((less + less / DYNMEM_LISTED) & (DYNMEM_LISTED - 1)) | half;
+}
+
+/* Not 0 if a list's word says that the list is full. */
+#define DYNMEM_LIST_FULL(word) ((word) >> (DYNMEM_LIST_SHIFT + DYNMEM_LIST_DEPTH_LOG))
 
 /* Index of the first block of a list, which is taken off; the list must have one. */
 DYNMEM_INLINE dynmem_u64 dynmem_list_pop(struct dynmem_heap *heap, dynmem_u32 *list)
@@ -1097,24 +1130,28 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 align)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE, index = granules - 1, base = 0;
+	dynmem_u64 place = DYNMEM_NOWHERE, list = dynmem_list(granules), base = 0, word = 0, index;
 
 	if (!heap || granules > DYNMEM_GRANULES)
 		return DYNMEM_NOWHERE;
 	if (!DYNMEM_LOAD(&heap->version))
 		dynmem_prepare(number);
-	if (align > DYNAMIC_MEMORY_GRANULE) {
+	if (align > DYNAMIC_MEMORY_GRANULE)
 		base = DYNMEM_LOAD(&heap->pool_address) / DYNAMIC_MEMORY_GRANULE;
-		index = DYNMEM_LISTS; /* what is parked may not be aligned */
-	}
 	if (DYNMEM_LOAD(&heap->pending))
 		dynmem_collect(number);
 	if (!DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_NOWHERE;
+	DYNMEM_HIDE(list);
+	list &= DYNMEM_LISTS - 1;
+	if (align <= DYNAMIC_MEMORY_GRANULE) /* what is parked may not be aligned further */
+		word = heap->lists[list];
+	index = word & DYNMEM_INDEX_MASK;
 	if (heap->version != DYNMEM_VERSION) {
 		/* It is being reset. */
-	} else if (index < DYNMEM_LISTS && heap->lists[index] >= DYNMEM_LIST_ONE) {
-		index = dynmem_list_pop(heap, &heap->lists[index]);
+	} else if (word >= DYNMEM_LIST_ONE &&
+		   DYNMEM_LOAD(&heap->tags[1 + index]) == (DYNMEM_TAG(DYNMEM_PARKED) | granules)) {
+		dynmem_list_pop(heap, &heap->lists[list]);
 		DYNMEM_STORE(&heap->tags[1 + index],
 			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 		dynmem_count_allocation(heap, granules);
@@ -1132,12 +1169,15 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dy
 DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 index, granules;
 	int found = 0;
 
 	if (!heap || list >= DYNMEM_LISTS || !DYNMEM_TRY_LOCK(heap))
 		return 0;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
-		dynmem_coalesce(heap, 1 + dynmem_list_pop(heap, &heap->lists[list]), list + 1);
+		index = dynmem_list_pop(heap, &heap->lists[list]);
+		granules = DYNMEM_LOAD(&heap->tags[1 + index]) & DYNMEM_TAG_GRANULES;
+		dynmem_coalesce(heap, 1 + index, granules);
 		found = 1;
 	}
 	DYNMEM_UNLOCK(heap);
@@ -1149,7 +1189,7 @@ DYNMEM_GLOBAL int dynmem_unpark_all(dynmem_u64 number, dynmem_u64 list)
 	dynmem_u32 i;
 	int count = 0;
 
-	for (i = 0; i < DYNMEM_LIST_DEPTH; i++) {
+	for (i = 0; i < 1U << DYNMEM_LIST_DEPTH_LOG; i++) {
 		if (!dynmem_unpark(number, list))
 			break;
 		count++;
@@ -1166,6 +1206,10 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 
 	if (!heap)
 		return 0;
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+	if (DYNMEM_LOAD(&heap->lock))
+		return 0;
+#endif
 	for (i = 0; i < 64; i++) {
 		if (!dynmem_collect(number))
 			break;
@@ -1195,7 +1239,16 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules
 		DYNMEM_COUNT(&own->failed_size);
 		return DYNMEM_NOWHERE;
 	}
-	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
+	place = dynmem_serve(number, granules, align);
+	if (place != DYNMEM_NOWHERE)
+		return place;
+	/* Rather make room here than let the programs of a CPU live on the heaps of others. */
+	if (dynmem_gather(number)) {
+		place = dynmem_serve(number, granules, align);
+		if (place != DYNMEM_NOWHERE)
+			return place;
+	}
+	for (i = 1; i < DYNAMIC_MEMORY_HEAPS; i++) {
 		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, align);
 		if (place != DYNMEM_NOWHERE)
 			return place;
@@ -1276,7 +1329,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 place)
 DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
 	dynmem_u64 own = dynmem_own(), place = dynmem_place(address), tag;
-	dynmem_u64 number = place >> 32, index = dynmem_index(place);
+	dynmem_u64 number = place >> 32, index = dynmem_index(place), list, other;
 	struct dynmem_heap *heap;
 	int result = 0;
 
@@ -1308,14 +1361,18 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 		heap->used -= DYNMEM_USE(tag);
 		if (number != own)
 			heap->remote_frees++;
-		if (tag - 1 < DYNMEM_LISTS &&
-		    heap->lists[tag - 1] < DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH) {
-			dynmem_list_push(heap, &heap->lists[tag - 1], index);
-			DYNMEM_STORE(&heap->tags[1 + index],
-				     (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
-		} else {
-			dynmem_coalesce(heap, index + 1, tag);
+		list = dynmem_list(tag);
+		DYNMEM_HIDE(list);
+		list &= DYNMEM_LISTS - 1;
+		if (DYNMEM_LIST_FULL(heap->lists[list])) {
+			/* This block may be wanted again soon: the one before it makes room. */
+			other = dynmem_list_pop(heap, &heap->lists[list]);
+			dynmem_coalesce(heap, other + 1,
+					DYNMEM_LOAD(&heap->tags[1 + other]) & DYNMEM_TAG_GRANULES);
 		}
+		dynmem_list_push(heap, &heap->lists[list], index);
+		DYNMEM_STORE(&heap->tags[1 + index],
+			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
 	}
 	DYNMEM_UNLOCK(heap);
 	return result;
@@ -1481,21 +1538,27 @@ DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_
 }
 
 #if DYNMEM_FAST_PATH
-/* A block of `size` bytes, a constant of at most as many granules as have a list. */
-DYNMEM_INLINE void *dynmem_malloc_listed(dynmem_u64 size)
+/* A block of `size` bytes, a constant that is not 0 and not larger than a pool. */
+DYNMEM_INLINE void *dynmem_malloc_constant(dynmem_u64 size)
 {
 	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u32 *list;
 
 	if (DYNMEM_RARE(!heap))
 		return NULL;
 	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
 		goto slow;
-	if (DYNMEM_RARE(heap->lists[granules - 1] < DYNMEM_LIST_ONE)) {
+	list = &heap->lists[dynmem_list(granules)];
+	/* A list of large blocks has several sizes. */
+	if (DYNMEM_RARE(*list < DYNMEM_LIST_ONE ||
+			(granules > DYNMEM_LISTED &&
+			 DYNMEM_LOAD(&heap->tags[1 + (*list & DYNMEM_INDEX_MASK)]) !=
+				 (DYNMEM_TAG(DYNMEM_PARKED) | granules)))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
-	offset = dynmem_list_pop(heap, &heap->lists[granules - 1]);
+	offset = dynmem_list_pop(heap, list);
 	DYNMEM_STORE(&heap->tags[1 + offset],
 		     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 	dynmem_count_allocation(heap, granules);
@@ -1517,7 +1580,9 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 	dynmem_u64 distance, index, granules, list, word;
 	dynmem_entry *tag;
 
-	if (DYNMEM_RARE(!heap || !DYNMEM_TRY_LOCK(heap)))
+	if (!heap)
+		return; /* never: the number is that of a heap */
+	if (!DYNMEM_TRY_LOCK(heap))
 		goto slow;
 	/*
 	 * Only a block of this CPU's heap: finding another's takes more instructions. The masked
@@ -1529,21 +1594,20 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 	index = distance & DYNMEM_INDEX_MASK;
 	DYNMEM_HIDE(index);
 	tag = &heap->tags[1 + index];
-	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE) - 1;
-	list = granules & (DYNMEM_LISTS - 1);
-	DYNMEM_HIDE(list);
+	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE);
+	list = dynmem_list(granules);
 	word = heap->lists[list];
-	/* In another heap, not a small block in use, or the list is full: one test, one path. */
-	if (DYNMEM_RARE((distance ^ index) | (granules ^ list) |
-			word / (DYNMEM_LIST_ONE * DYNMEM_LIST_DEPTH))) {
+	/* In another heap, no block in use, or the list is full: one test, one path. */
+	if ((distance ^ index) | (granules & ~DYNMEM_TAG_GRANULES) |
+	    DYNMEM_LIST_FULL(word)) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
-	heap->used -= DYNMEM_USE(list + 1);
+	heap->used -= DYNMEM_USE(granules);
 	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
 	DYNMEM_STORE(&heap->lists[list],
 		     (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
-	DYNMEM_STORE(tag, (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) + 1 + list));
+	DYNMEM_STORE(tag, (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | granules));
 	DYNMEM_UNLOCK(heap);
 	return;
 slow:
@@ -1687,9 +1751,8 @@ DYNMEM_INLINE void *static_malloc(size_t size)
 	dynmem_u64 place;
 
 #if DYNMEM_FAST_PATH
-	if (__builtin_constant_p(size) && size &&
-	    size <= DYNMEM_LISTS * DYNAMIC_MEMORY_GRANULE && size <= POOL_SIZE)
-		return dynmem_malloc_listed(size);
+	if (__builtin_constant_p(size) && size && size <= POOL_SIZE)
+		return dynmem_malloc_constant(size);
 #endif
 	place = dynmem_allocate(size, 1);
 	return DYNMEM_POINTER(place, size);

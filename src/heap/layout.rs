@@ -17,12 +17,15 @@ pub const DYNMEM_BIN_WORDS: u32 = 4;
 /// Free blocks of its own bin that an allocation looks at before it takes one of a larger bin:
 /// more finds tighter fits, each costs the verifier a pass.
 pub const DYNMEM_BIN_DEPTH: u32 = 4;
-/// Lists of parked blocks: freed blocks of 1 to 32 granules wait here for the next allocation of
-/// their size, without being merged with their neighbours.
-pub const DYNMEM_LISTS: u32 = 32;
-/// Blocks that wait in one list at most. More serve larger bursts, and hold memory back from
-/// larger blocks until an allocation finds none and empties the lists.
-pub const DYNMEM_LIST_DEPTH: u32 = 64;
+/// Lists of parked blocks, which wait here for the next allocation of their size without being
+/// merged with their neighbours: one for each number of granules up to half of these, the other
+/// half for larger blocks by a hash of theirs.
+pub const DYNMEM_LISTS: u32 = 64;
+/// Granules of the largest block that has a list of its own; half of the lists.
+pub const DYNMEM_LISTED: u32 = 32;
+/// Logarithm of the length up to which a list grows, 64. Longer lists serve larger bursts, and
+/// hold memory back from other sizes until an allocation finds none and empties the lists.
+pub const DYNMEM_LIST_DEPTH_LOG: u32 = 6;
 /// Where a list's word keeps its length, above the granule its first block starts at.
 pub const DYNMEM_LIST_SHIFT: u32 = 24;
 /// Smallest block in granules: a free block keeps its two links in as many table entries.
@@ -73,8 +76,8 @@ pub struct Heap {
     pub remote_frees: u64,
     /// Atomic: blocks handed over by a free that found the lock held.
     pub handed_over: u64,
-    /// Lists of parked blocks by granules less one: length and first granule less one.
-    pub lists: [u32; 32],
+    /// Lists of parked blocks: length and first granule less one.
+    pub lists: [u32; 64],
     /// Bit set: the bin has a block.
     pub bin_map: [u64; 4],
     /// Size changes of blocks where they stand, by realloc.

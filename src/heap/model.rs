@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::layout::{
-    DYNMEM_BIN_DEPTH, DYNMEM_BINS, DYNMEM_LIST_DEPTH, DYNMEM_LISTS, DYNMEM_SMALLEST,
+    DYNMEM_BIN_DEPTH, DYNMEM_BINS, DYNMEM_LIST_DEPTH_LOG, DYNMEM_LISTS, DYNMEM_SMALLEST,
 };
-use super::walk::{Block, State, bin};
+use super::walk::{Block, State, bin, list_of};
 
 /// A heap of one pool.
 #[derive(Clone, Debug)]
@@ -69,13 +69,15 @@ impl Model {
         let Some((start, granules)) = self.in_use(offset) else {
             return false;
         };
-        match self.lists.get_mut(granules as usize - 1) {
-            Some(list) if list.len() < DYNMEM_LIST_DEPTH as usize => {
-                list.push(start);
-                self.blocks.insert(start, (granules, State::Parked));
-            }
-            _ => self.coalesce(start, granules),
+        let list = list_of(granules) as usize;
+        if self.lists[list].len() == 1 << DYNMEM_LIST_DEPTH_LOG
+            && let Some(top) = self.lists[list].pop()
+        {
+            let (granules, _) = self.blocks[&top];
+            self.coalesce(top, granules);
         }
+        self.lists[list].push(start);
+        self.blocks.insert(start, (granules, State::Parked));
         true
     }
 
@@ -120,11 +122,12 @@ impl Model {
 
     fn serve(&mut self, granules: u32, align: u64) -> Option<u32> {
         let aligned = align > self.granule;
-        let list = self
-            .lists
-            .get_mut(granules as usize - 1)
-            .filter(|_| !aligned);
-        if let Some(start) = list.and_then(Vec::pop) {
+        let list = &mut self.lists[list_of(granules) as usize];
+        if !aligned
+            && let Some(&start) = list.last()
+            && self.blocks[&start].0 == granules
+        {
+            list.pop();
             self.blocks.insert(start, (granules, State::InUse));
             return Some(start);
         }
@@ -190,7 +193,8 @@ impl Model {
     fn gather(&mut self) {
         for list in 0..self.lists.len() {
             while let Some(start) = self.lists[list].pop() {
-                self.coalesce(start, list as u32 + 1);
+                let (granules, _) = self.blocks[&start];
+                self.coalesce(start, granules);
             }
         }
     }

@@ -102,6 +102,17 @@ pub(crate) fn bin(granules: u32) -> usize {
     (shift * 8 + (granules >> shift)) as usize
 }
 
+/// The list that a parked block of so many granules waits in.
+pub(crate) fn list_of(granules: u32) -> u32 {
+    let less = granules.wrapping_sub(1);
+    let half = if less >= DYNMEM_LISTED {
+        DYNMEM_LISTED
+    } else {
+        0
+    };
+    (less + less / DYNMEM_LISTED) % DYNMEM_LISTED + half
+}
+
 /// The bytes with the places of the tables in them.
 struct Image<'a> {
     bytes: &'a [u8],
@@ -460,10 +471,10 @@ fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
                 parked.insert(granule),
                 "the block at granule {granule} is parked twice"
             );
+            let (state, handed_over, granules) = image.tag(granule);
             ensure!(
-                image.tag(granule) == (DYNMEM_PARKED, false, list + 1),
-                "granule {granule} is in the list of {} granules, but its tag differs",
-                list + 1
+                state == DYNMEM_PARKED && !handed_over && list_of(granules) == list,
+                "granule {granule}, state {state}, {granules} granules, is in list {list}"
             );
             granule = image.link(granule) + 1;
         }
