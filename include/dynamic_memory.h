@@ -20,8 +20,8 @@
  *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to 64; the heap of a CPU is its
  *                               number modulo this                      (default 4)
  *   DYNAMIC_MEMORY_GRANULE      bytes that sizes and alignment are rounded up to, a power of two
- *                               from 16 to 4096. A block takes two at least. The tables take 4
- *                               bytes per granule, 8 beyond 8191 granules
+ *                               from 16 to 4096. A block takes two at least. The tables take 6
+ *                               bytes per granule, 8 beyond 65535 granules
  *                                              (default 16; 32 for pools of 128 KiB and more)
  *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of 4096 and at least a 256th of
  *                               the pool. Where malloc's size is not a constant, the verifier
@@ -161,7 +161,7 @@ typedef unsigned long long dynmem_u64;
 #define DYNMEM_INDEX_MASK (0ULL + (DYNMEM_SPREAD8 | DYNMEM_SPREAD8 >> 16))
 #define DYNMEM_ENTRIES (DYNMEM_INDEX_MASK + 1)
 
-#if DYNMEM_GRANULES <= 8191
+#if DYNMEM_GRANULES <= 65535
 typedef dynmem_u16 dynmem_entry;
 #define DYNMEM_ENTRY_BITS 16
 #else
@@ -170,9 +170,9 @@ typedef dynmem_u32 dynmem_entry;
 #endif
 
 /* A tag: state in the two top bits, then "handed over", then the granules of the block. */
-#define DYNMEM_TAG(state) ((0ULL + (state)) << (DYNMEM_ENTRY_BITS - 2))
+#define DYNMEM_TAG(state) ((0ULL + (state)) << 30)
 #define DYNMEM_TAG_STATE DYNMEM_TAG(3)
-#define DYNMEM_TAG_HANDED_OVER (1ULL << (DYNMEM_ENTRY_BITS - 3))
+#define DYNMEM_TAG_HANDED_OVER (1ULL << 29)
 #define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
 
 /* Hand-over bits, one per entry, below a tree of words that says where to look. */
@@ -198,7 +198,7 @@ typedef dynmem_u32 dynmem_entry;
 /* One entry more at both ends of the tags: what lies before and behind the pool is not free. */
 #define DYNMEM_TABLES                                    \
 	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS]; \
-	dynmem_entry tags[DYNMEM_ENTRIES + 2];           \
+	dynmem_u32 tags[DYNMEM_ENTRIES + 2];             \
 	dynmem_entry links[DYNMEM_ENTRIES + 2];          \
 	DYNMEM_LINES
 
@@ -327,7 +327,7 @@ struct dynmem_heap {
 	dynmem_u32 granule;
 	/* Granules in the pool. */
 	dynmem_u32 granules;
-	/* Bits of an entry of the tag and link tables: 16 or 32. */
+	/* Bits of an entry of the link table: 16 or 32. A tag has 32. */
 	dynmem_u32 entry_bits;
 	/* DYNMEM_FLAG_…. */
 	dynmem_u32 flags;
@@ -735,7 +735,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_bin(dynmem_u64 granules)
  * Granules count from 1 in the tables and 0 is "none". The masks prove every index valid: one
  * instruction each, and one path for the verifier, where a comparison makes two.
  */
-DYNMEM_INLINE dynmem_entry *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE dynmem_u32 *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 block)
 {
 	block -= 1;
 	DYNMEM_HIDE(block);
@@ -743,7 +743,7 @@ DYNMEM_INLINE dynmem_entry *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 bloc
 }
 
 /* The tag of the granule before `block`. */
-DYNMEM_INLINE dynmem_entry *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE dynmem_u32 *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u64 block)
 {
 	block -= 1;
 	DYNMEM_HIDE(block);
@@ -751,7 +751,7 @@ DYNMEM_INLINE dynmem_entry *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u
 }
 
 /* The tag of the granule behind `last`. */
-DYNMEM_INLINE dynmem_entry *dynmem_tag_behind(struct dynmem_heap *heap, dynmem_u64 last)
+DYNMEM_INLINE dynmem_u32 *dynmem_tag_behind(struct dynmem_heap *heap, dynmem_u64 last)
 {
 	last -= 1;
 	DYNMEM_HIDE(last);
@@ -802,8 +802,8 @@ DYNMEM_INLINE void dynmem_bin_insert(struct dynmem_heap *heap, dynmem_u64 block,
 		*dynmem_previous(heap, next) = (dynmem_entry)block;
 	*head = (dynmem_u32)block;
 	heap->bin_map[dynmem_bin_word(bin)] |= 1ULL << (bin & 63);
-	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_entry)(DYNMEM_TAG(DYNMEM_FREE) | granules));
-	DYNMEM_STORE(dynmem_tag(heap, block + granules - 1), (dynmem_entry)(DYNMEM_TAG(DYNMEM_FREE) | granules));
+	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_FREE) | granules));
+	DYNMEM_STORE(dynmem_tag(heap, block + granules - 1), (dynmem_u32)(DYNMEM_TAG(DYNMEM_FREE) | granules));
 }
 
 DYNMEM_INLINE void dynmem_bin_take(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 bin)
@@ -931,29 +931,6 @@ DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 
 /* ---- hand-over: a free that finds the heap locked ---------------------------------------- */
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
-/* Sets the hand-over bit of a tag that says "in use"; the tag as it was. */
-DYNMEM_INLINE dynmem_u64 dynmem_tag_hand_over(struct dynmem_heap *heap, dynmem_u64 index)
-{
-#if DYNMEM_ENTRY_BITS == 32 || defined(native_executable)
-	return DYNMEM_FETCH_OR(&heap->tags[1 + index], (dynmem_entry)DYNMEM_TAG_HANDED_OVER);
-#else
-	/* BPF's atomics are 32 bits wide at least: the word that holds two tags. */
-	dynmem_u64 at = 1 + index, shift = (at & 1) * 16;
-	dynmem_u32 *words = (dynmem_u32 *)heap->tags, word;
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-	shift = 16 - shift;
-#endif
-	at >>= 1;
-	DYNMEM_HIDE(at);
-	at &= DYNMEM_INDEX_MASK >> 1 | DYNMEM_ENTRIES >> 1;
-	if (at > DYNMEM_ENTRIES / 2)
-		return 0;
-	word = (dynmem_u32)DYNMEM_TAG_HANDED_OVER << shift;
-	return DYNMEM_FETCH_OR(&words[at], word) >> shift & 0xffff;
-#endif
-}
-
 /*
  * Leaves a block to whoever holds the lock now or next. The bit in the tag decides who frees the
  * block, the bits of the tree only lead to it; they are set from the bottom up and cleared from
@@ -971,7 +948,7 @@ DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
 	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
 	/* Anything but a block in use is left alone: its tag belongs to the holder of the lock. */
 	if ((tag & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_IN_USE))
-		tag = dynmem_tag_hand_over(heap, index);
+		tag = DYNMEM_FETCH_OR(&heap->tags[1 + index], (dynmem_u32)DYNMEM_TAG_HANDED_OVER);
 	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE)) {
 		if (tag)
 			DYNMEM_COUNT(&heap->double_frees);
@@ -1098,7 +1075,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_carve(struct dynmem_heap *heap, dynmem_u64 granu
 		dynmem_bin_insert(heap, block + granules, have - granules);
 		have = granules;
 	}
-	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
 	dynmem_count_allocation(heap, have);
 	return block;
 }
@@ -1153,7 +1130,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dy
 		   DYNMEM_LOAD(&heap->tags[1 + index]) == (DYNMEM_TAG(DYNMEM_PARKED) | granules)) {
 		dynmem_list_pop(heap, &heap->lists[list]);
 		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 		dynmem_count_allocation(heap, granules);
 		place = number << 32 | index * DYNAMIC_MEMORY_GRANULE;
 	} else {
@@ -1372,7 +1349,7 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 		}
 		dynmem_list_push(heap, &heap->lists[list], index);
 		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
+			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
 	}
 	DYNMEM_UNLOCK(heap);
 	return result;
@@ -1426,7 +1403,7 @@ DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 place, dynmem_u64 granules)
 			have = granules;
 		}
 		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
 		heap->used += have << 32;
 		if (heap->used > heap->high_water)
 			heap->high_water = heap->used;
@@ -1560,7 +1537,7 @@ DYNMEM_INLINE void *dynmem_malloc_constant(dynmem_u64 size)
 	}
 	offset = dynmem_list_pop(heap, list);
 	DYNMEM_STORE(&heap->tags[1 + offset],
-		     (dynmem_entry)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+		     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 	dynmem_count_allocation(heap, granules);
 	DYNMEM_UNLOCK(heap);
 	offset *= DYNAMIC_MEMORY_GRANULE;
@@ -1578,7 +1555,7 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 #if DYNMEM_FAST_PATH
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
 	dynmem_u64 distance, index, granules, list, word;
-	dynmem_entry *tag;
+	dynmem_u32 *tag;
 
 	if (!heap)
 		return; /* never: the number is that of a heap */
@@ -1607,7 +1584,7 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
 	DYNMEM_STORE(&heap->lists[list],
 		     (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
-	DYNMEM_STORE(tag, (dynmem_entry)(DYNMEM_TAG(DYNMEM_PARKED) | granules));
+	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | granules));
 	DYNMEM_UNLOCK(heap);
 	return;
 slow:

@@ -96,7 +96,7 @@ pub struct Heap {
     pub granule: u32,
     /// Granules in the pool.
     pub granules: u32,
-    /// Bits of an entry of the tag and link tables: 16 or 32.
+    /// Bits of an entry of the link table: 16 or 32. A tag has 32.
     pub entry_bits: u32,
     /// `DYNMEM_FLAG_…`.
     pub flags: u32,

@@ -167,7 +167,7 @@ impl<'a> Image<'a> {
         image.entry = entry;
         image.entries = entries;
         image.tags = FIXED + words * 8;
-        image.links = image.tags + (entries + 2) * entry;
+        image.links = image.tags + (entries + 2) * 4;
         let mut end = image.links + (entries + 2) * entry;
         if field!(image, flags) & DYNMEM_FLAG_DEBUG != 0 {
             image.lines = Some(end);
@@ -201,13 +201,8 @@ impl<'a> Image<'a> {
 
     /// State, hand-over bit and granules of a tag; granules count from 1.
     fn tag(&self, granule: u32) -> (u32, bool, u32) {
-        let bits = self.entry as u32 * 8;
-        let tag = self.entry(self.tags + granule as usize * self.entry);
-        (
-            tag >> (bits - 2),
-            tag >> (bits - 3) & 1 == 1,
-            tag & ((1 << (bits - 3)) - 1),
-        )
+        let tag = self.u32(self.tags + granule as usize * 4);
+        (tag >> 30, tag >> 29 & 1 == 1, tag & ((1 << 29) - 1))
     }
 
     fn link(&self, granule: u32) -> u32 {
