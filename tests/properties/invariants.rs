@@ -1,0 +1,124 @@
+//! What is true of every plan.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bpf_malloc::rewrite::{Alone, OnNull, Options, Plan, facts, may_matter, plan};
+use proptest::prelude::TestCaseError;
+use proptest::{prop_assert, prop_assert_eq};
+
+const PATH: &str = "any.bpf.c";
+/// Far more than any input of these tests takes, in a debug build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Checks a source against everything that has to hold for it, whatever the options.
+pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
+    let path = Path::new(PATH);
+    let found = facts(path, source, &Alone::default());
+    prop_assert_eq!(
+        &found,
+        &facts(path, source, &Alone::default()),
+        "facts change"
+    );
+    for on_null in [
+        OnNull::Auto,
+        OnNull::Return("-12".into()),
+        OnNull::Off,
+        OnNull::Error,
+    ] {
+        check_with(path, source, &Options { on_null })?;
+    }
+    Ok(())
+}
+
+/// Checks a source with the default options only.
+pub fn check_with_defaults(source: &[u8]) -> Result<(), TestCaseError> {
+    check_with(Path::new(PATH), source, &Options::default())
+}
+
+fn check_with(path: &Path, source: &[u8], options: &Options) -> Result<(), TestCaseError> {
+    let project = Alone::default();
+    let begin = Instant::now();
+    let first = plan(path, source, &project, options);
+    prop_assert!(begin.elapsed() < PATIENCE, "took {:?}", begin.elapsed());
+    let result = first.apply(source);
+    well_formed(&first, source, &result)?;
+    if !may_matter(source) {
+        prop_assert!(!first.changes(), "may_matter is wrong in saying no");
+    }
+    let again = plan(path, &result, &project, options);
+    prop_assert!(
+        !again.changes(),
+        "the second run changes something: {:?}\nfirst: {:?}\nin {}",
+        again.edits(),
+        first.edits(),
+        String::from_utf8_lossy(&result)
+    );
+    let (before, after) = (syntax_errors(source), syntax_errors(&result));
+    // What the parser makes of broken code depends on the length of words.
+    if before == 0 {
+        prop_assert_eq!(
+            after,
+            0,
+            "the result has syntax errors: {}",
+            String::from_utf8_lossy(&result)
+        );
+    }
+    Ok(())
+}
+
+/// Edits are in order, within the source, and nothing else changes.
+fn well_formed(plan: &Plan, source: &[u8], result: &[u8]) -> Result<(), TestCaseError> {
+    let (mut at, mut out) = (0, 0);
+    for edit in plan.edits() {
+        let span = edit.span;
+        prop_assert!(at <= span.start && span.start <= span.end && span.end <= source.len());
+        let kept = &source[at..span.start];
+        prop_assert_eq!(&result[out..out + kept.len()], kept);
+        out += kept.len();
+        prop_assert_eq!(&result[out..out + edit.text.len()], &edit.text[..]);
+        prop_assert!(span.of(source) != edit.text, "an edit changes nothing");
+        prop_assert!(!edit.reason.is_empty());
+        out += edit.text.len();
+        at = span.end;
+    }
+    prop_assert_eq!(&result[out..], &source[at..]);
+    for notice in plan.notices() {
+        let span = notice.span;
+        prop_assert!(
+            span.start <= span.end && span.end <= source.len(),
+            "{notice:?}"
+        );
+        prop_assert!(!notice.message.is_empty());
+    }
+    Ok(())
+}
+
+/// How many errors the C grammar sees.
+pub fn syntax_errors(source: &[u8]) -> usize {
+    let mut parser = tree_sitter::Parser::new();
+    parser
+        .set_language(&tree_sitter_c::LANGUAGE.into())
+        .expect("the C grammar");
+    let tree = parser.parse(source, None).expect("a tree");
+    if !tree.root_node().has_error() {
+        return 0;
+    }
+    let mut cursor = tree.walk();
+    let mut count = 0;
+    loop {
+        let node = cursor.node();
+        count += usize::from(node.is_error() || node.is_missing());
+        if node.has_error() && cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                return count;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What holds for any input of the rewriter, however broken.
+//!
+//! `PROPTEST_CASES` sets how many inputs each property gets; `make fuzz` runs many.
+
+mod generate;
+mod hostile;
+mod invariants;
+
+use invariants::check;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+/// Inputs per property in a plain test run.
+const CASES: u32 = 400;
+
+fn run<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 4000,
+        ..ProptestConfig::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
+    }
+    let cases = config.cases;
+    match TestRunner::new(config).run(strategy, check) {
+        Ok(()) => eprintln!("{cases} inputs"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn any_bytes() {
+    run(&prop::collection::vec(any::<u8>(), 0..3000), |source| {
+        check(&source)
+    });
+}
+
+#[test]
+fn soup_of_tokens() {
+    run(&generate::soup(), |source| check(&source));
+}
+
+#[test]
+fn programs() {
+    run(&generate::program(), |source| check(&source));
+}
+
+#[test]
+fn programs_with_other_line_endings() {
+    let endings = prop::sample::select(vec!["\r\n", "\r"]);
+    run(&(generate::program(), endings), |(source, ending)| {
+        let text = String::from_utf8(source).expect("programs are text");
+        check(text.replace('\n', ending).as_bytes())
+    });
+}
+
+#[test]
+fn mutated_fixtures() {
+    run(&generate::mutated(generate::fixtures()), |source| {
+        check(&source)
+    });
+}
+
+#[test]
+fn fixtures_as_they_are() {
+    for source in generate::fixtures() {
+        if let Err(error) = check(&source) {
+            panic!("{error}\n{}", String::from_utf8_lossy(&source));
+        }
+    }
+}
