@@ -260,12 +260,14 @@ impl std::error::Error for Overlap {}
 impl Plan {
     /// Puts edits and notices in order.
     ///
-    /// Insertions at one offset keep the order in which they were given.
+    /// Insertions at one offset keep the order in which they were given, but the prefix of a call
+    /// follows all others.
     ///
     /// # Errors
     /// [`Overlap`] if two edits touch the same bytes.
     pub fn new(mut edits: Vec<Edit>, mut notices: Vec<Notice>) -> Result<Self, Overlap> {
-        edits.sort_by_key(|e| (e.span.start, e.span.end));
+        // A prefix to a name goes last: what else is inserted there stands before the name.
+        edits.sort_by_key(|e| (e.span.start, e.span.end, e.kind == EditKind::Call));
         for pair in edits.windows(2) {
             if pair[1].span.start < pair[0].span.end {
                 return Err(Overlap {
