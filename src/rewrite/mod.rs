@@ -2,6 +2,7 @@
 
 mod ast;
 mod classify;
+mod compose;
 pub mod conditionals;
 pub mod family;
 mod filter;
@@ -64,8 +65,28 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     nulls::facts(&unit, &found.sites)
 }
 
+/// How often a result is planned again until nothing is left to do.
+const ROUNDS: usize = 4;
+
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
+    let mut plan = plan_once(path, source, project, options);
+    // What is inserted can change what the parser makes of broken code around it, and so what is
+    // seen to be missing there. Few files need a second round, hardly any a third.
+    for _ in 0..ROUNDS {
+        if !plan.changes() {
+            break;
+        }
+        let next = plan_once(path, &plan.apply(source), project, options);
+        if !next.changes() {
+            break;
+        }
+        plan = compose::compose(source, &plan, &next);
+    }
+    plan
+}
+
+fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     let Some(lexed) = read(source, project) else {
         return Plan::default();
     };

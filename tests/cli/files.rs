@@ -239,7 +239,7 @@ fn a_file_that_changes_meanwhile_is_not_overwritten() {
     let command = command.args(["rewrite", "-j", "1", "a.c", "b.c", "z.c"]);
     let child = command.stdout(Stdio::null()).spawn().unwrap();
     // The pipe is read twice: at the first look, and when a.c and b.c have been planned.
-    fs::write(dir.join("z.c"), "/* free(p) */\n").unwrap();
+    fs::write(dir.join("z.c"), SOURCE).unwrap();
     thread::sleep(Duration::from_millis(100));
     let mut pipe = OpenOptions::new()
         .write(true)

@@ -16,7 +16,7 @@ const CASES: u32 = 400;
 fn run<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let mut config = ProptestConfig {
         failure_persistence: None,
-        max_shrink_iters: 4000,
+        max_shrink_iters: 500,
         ..ProptestConfig::default()
     };
     if std::env::var_os("PROPTEST_CASES").is_none() {
