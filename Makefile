@@ -15,7 +15,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check example bench soak oracle bless bless-kernels install-demo install-test install-oracle
+.PHONY: demo test test-kernels check example bench soak oracle bless bless-kernels install-demo install-test install-oracle fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -23,6 +23,12 @@ demo: install-demo
 
 test: install-test
 	tests/setup/test.sh
+
+# How many inputs each property gets.
+FUZZ_CASES ?= 20000
+
+fuzz: install-test
+	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --test properties -- --nocapture
 
 check:
 	$(CARGO) fmt --check

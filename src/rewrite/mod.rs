@@ -1,6 +1,7 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
 mod ast;
+mod bytes;
 mod classify;
 mod compose;
 pub mod conditionals;

@@ -124,7 +124,7 @@ impl Reader<'_> {
     }
 
     fn text(&self, node: Node) -> String {
-        String::from_utf8_lossy(&self.text[node.byte_range()]).into_owned()
+        super::bytes::decode(&self.text[node.byte_range()])
     }
 
     fn down(&mut self) -> bool {

@@ -1,5 +1,6 @@
 //! The head of a function: its name, parameters, section and what it returns.
 
+use super::super::bytes::decode;
 use super::super::lexer::{Kind, Token, op};
 use super::super::outline::is_annotation;
 use super::super::stream::is_tag_word;
@@ -61,7 +62,7 @@ pub fn head(files: &Files, file: usize, function: usize) -> Option<Head> {
     let word = |i: usize| {
         let token: &Token = &lexed.tokens[i];
         if token.kind == Kind::Ident {
-            String::from_utf8_lossy(&lexed.text(token)).into_owned()
+            decode(&lexed.text(token))
         } else {
             String::new()
         }
@@ -284,7 +285,7 @@ fn typedef(files: &Files, name: &str) -> Option<Returns> {
             let words: Vec<String> = tokens[start..i]
                 .iter()
                 .filter(|t| t.kind == Kind::Ident)
-                .map(|t| String::from_utf8_lossy(&unit.lexed.text(t)).into_owned())
+                .map(|t| decode(&unit.lexed.text(t)))
                 .collect();
             if !words.iter().any(|word| word == "typedef") {
                 continue;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::ast::{Stmt, StmtKind};
+use super::super::bytes::{decode, encode, shown};
 use super::super::lexer::{Lexed, line_ending};
 use super::super::plan::EditKind;
 use super::head::Head;
@@ -71,9 +72,10 @@ impl Finding {
             severity,
             message: format!(
                 "the result of `{}` is used in `{}` without a NULL check",
-                self.called, head.name
+                shown(&self.called),
+                shown(&head.name)
             ),
-            help: Some(help),
+            help: Some(shown(&help)),
         }
     }
 }
@@ -379,7 +381,7 @@ impl Statement<'_, '_> {
             }) = moved
             {
                 out.extend_from_slice(&source[at..inner.start]);
-                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(&encode(name));
                 at = inner.end;
                 continue;
             }
@@ -393,17 +395,17 @@ impl Statement<'_, '_> {
             }
         }
         out.extend_from_slice(&source[at..span.end]);
-        String::from_utf8_lossy(&out).into_owned()
+        decode(&out)
     }
 
     fn edit(&mut self, span: Span, text: String, kind: EditKind, finding: &Finding) {
         self.checks.edits.push(Edit {
             span,
-            text: text.into_bytes(),
+            text: encode(&text),
             kind,
             reason: format!(
                 "the result of `{}` can be NULL, and the verifier refuses to follow it",
-                finding.called
+                shown(&finding.called)
             ),
         });
     }

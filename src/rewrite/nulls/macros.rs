@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::ast::{Stmt, StmtKind};
+use super::super::bytes::decode;
 use super::super::lexer::{Kind, Token, op};
 use super::super::syntax::{self, As};
 use super::mask::{Masking, Shape, mask};
@@ -157,7 +158,7 @@ fn parameters(files: &Files, file: usize, inner: &[Token]) -> (Option<Vec<String
             return (Some(params), i + 1);
         }
         if token.kind == Kind::Ident {
-            params.push(String::from_utf8_lossy(&lexed.text(token)).into_owned());
+            params.push(decode(&lexed.text(token)));
         } else if token.is(op("...")) {
             params.push("__VA_ARGS__".into());
         }

@@ -33,6 +33,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::ast::Stmt;
+use super::bytes::{decode, shown};
 use super::conditionals::Conditionals;
 use super::family::Alloc;
 use super::lexer::{Kind, Lexed, Token, lex, op};
@@ -168,7 +169,7 @@ impl<'c> Context<'c> {
         }
         for name in callers.keys() {
             let facts = self.facts.functions.get(name);
-            let local = self.by_name.contains_key(&*String::from_utf8_lossy(name));
+            let local = self.by_name.contains_key(&decode(name));
             if !local && facts.is_some_and(|facts| facts.allocates) {
                 open.push(name.clone());
             }
@@ -196,11 +197,11 @@ impl<'c> Context<'c> {
                     continue;
                 }
                 let word = lexed.text(&pair[0]);
-                let name = String::from_utf8_lossy(&word);
+                let name = decode(&word);
                 let known = super::stream::is_statement_word(&word)
                     || Alloc::named(&word).is_some()
                     || Alloc::replaced_by(&word).is_some()
-                    || self.by_name.contains_key(&*name)
+                    || self.by_name.contains_key(&name)
                     || self.macros.get(&word).is_some()
                     || known::is_known(&name);
                 if !known {
@@ -466,7 +467,10 @@ fn unread(span: Span, name: &str) -> Notice {
         span,
         rule: Rule::Unparsed,
         severity: Severity::Warning,
-        message: format!("`{name}` could not be read well enough to look for missing NULL checks"),
+        message: format!(
+            "`{}` could not be read well enough to look for missing NULL checks",
+            shown(name)
+        ),
         help: Some(
             "make sure that every result of an allocation is compared with NULL before it is used"
                 .into(),

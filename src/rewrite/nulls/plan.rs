@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::ast::{ExprKind, Stmt, StmtKind};
+use super::super::bytes::decode;
 use super::super::family::Alloc;
 use super::cleanup::{Held, expression};
 use super::flow::{Check, Effort, Flow, Source, Use};
@@ -157,7 +158,7 @@ fn behind(flow: &Flow, stmt: &Stmt, site: SiteId) -> Option<How> {
     let text = match stored.span {
         Some(span) => {
             let source = flow.ctx.files.get(flow.file).lexed.source;
-            String::from_utf8_lossy(span.of(source)).into_owned()
+            decode(span.of(source))
         }
         None if stored.path.contains(['#', '?', '*']) => return None,
         None => expression(&stored.path),
@@ -177,7 +178,7 @@ fn posix_memalign(flow: &Flow, stmt: &Stmt, span: Span) -> Option<How> {
         StmtKind::Expr(e) => match &e.kind {
             ExprKind::Assign(false, left, right) if right.span == span => {
                 let source = flow.ctx.files.get(flow.file).lexed.source;
-                let name = String::from_utf8_lossy(left.span.of(source)).into_owned();
+                let name = decode(left.span.of(source));
                 Some(How::Result(name))
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 use super::super::Span;
 use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
+use super::super::bytes::decode;
 use super::super::family::Alloc;
 use super::cleanup::Held;
 use super::flow::{Flow, Source};
@@ -193,7 +194,7 @@ fn is_constant(flow: &Flow, e: &Expr) -> bool {
 
 fn text(flow: &Flow, span: Span) -> String {
     let source = flow.ctx.files.get(flow.file).lexed.source;
-    String::from_utf8_lossy(span.of(source)).into_owned()
+    decode(span.of(source))
 }
 
 fn assigns(body: &Stmt, variable: &str, within: Span) -> bool {
