@@ -5,7 +5,7 @@ use std::thread;
 
 /// How long the inputs are. Builds without optimisation get by with less.
 const LENGTH: usize = if cfg!(debug_assertions) {
-    25_000
+    10_000
 } else {
     100_000
 };
