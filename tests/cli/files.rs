@@ -231,6 +231,15 @@ fn the_owner_of_anothers_file_is_not_lost() {
     assert_eq!(dir.list("d"), ["a.c"]);
 }
 
+/// Whether a process has a file of this name open.
+fn has_open(process: u32, name: &str) -> bool {
+    fs::read_dir(format!("/proc/{process}/fd")).is_ok_and(|entries| {
+        entries
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .any(|target| target.ends_with(name))
+    })
+}
+
 #[test]
 fn a_file_that_changes_meanwhile_is_not_overwritten() {
     let dir = Dir::with(&[("a.c", SOURCE), ("b.c", SOURCE)]);
@@ -238,9 +247,12 @@ fn a_file_that_changes_meanwhile_is_not_overwritten() {
     let mut command = dir.command();
     let command = command.args(["rewrite", "-j", "1", "a.c", "b.c", "z.c"]);
     let child = command.stdout(Stdio::null()).spawn().unwrap();
-    // The pipe is read twice: at the first look, and when a.c and b.c have been planned.
+    // The pipe is read twice: at the first look, and when a.c and b.c have been planned. Only when
+    // the first reader has closed it does opening it again wait for the second.
     fs::write(dir.join("z.c"), SOURCE).unwrap();
-    thread::sleep(Duration::from_millis(100));
+    while has_open(child.id(), "z.c") {
+        thread::sleep(Duration::from_millis(1));
+    }
     let mut pipe = OpenOptions::new()
         .write(true)
         .open(dir.join("z.c"))
