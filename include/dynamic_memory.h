@@ -1612,14 +1612,20 @@ DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_
 /* Copies `length` bytes in pieces; `source` as above. */
 DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
+	dynmem_u64 step = source | -source;
 	dynmem_u32 i;
+
+	/* The guard's length, or 0 where there is no source; without a branch, for the loop's sake. */
+	DYNMEM_HIDE(step);
+	step = (step >> 63) * DYNAMIC_MEMORY_GUARD;
+	DYNMEM_HIDE(length);
 	for (i = 0; i <= POOL_SIZE / DYNAMIC_MEMORY_GUARD; i++) {
 		if (length <= DYNAMIC_MEMORY_GUARD)
 			return dynmem_copy_piece(place, source, length);
 		dynmem_copy_piece(place, source, DYNAMIC_MEMORY_GUARD);
 		place += DYNAMIC_MEMORY_GUARD;
 		length -= DYNAMIC_MEMORY_GUARD;
-		source += source ? DYNAMIC_MEMORY_GUARD : 0;
+		source += step;
 	}
 	return -EINVAL;
 }
