@@ -30,7 +30,32 @@ pub use project::{Alone, CommandLineMacro, Facts, FunctionFacts, Header, Paramet
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OnNull {
-    /// Insert a check that leaves the way the function leaves.
+    /// Insert a check that leaves the way the function leaves. In this order:
+    ///
+    /// 1. as the nearest earlier check of an allocation does, if it only returns a constant or
+    ///    jumps to code that gives everything back;
+    /// 2. in a program, with the verdict of its section:
+    ///
+    /// | section | returned |
+    /// |---|---|
+    /// | `xdp*` | `XDP_ABORTED` |
+    /// | `tc*`, `tcx/*`, `classifier`, `action` | `TC_ACT_SHOT` |
+    /// | `netkit/*` | `NETKIT_DROP` |
+    /// | `sk_skb*`, `sk_msg`, `sk_lookup`, `sk_reuseport*` | `SK_DROP` |
+    /// | `lwt_*`, `flow_dissector` | `BPF_DROP` |
+    /// | `netfilter` | `NF_DROP` |
+    /// | `socket` | `0` (drop) |
+    /// | `cgroup/recvmsg*`, `cgroup/getpeername*`, `cgroup/getsockname*` | `1` (the verifier takes nothing else) |
+    /// | other `cgroup*`, `sockops`, `lsm_cgroup/*` | `0` (deny) |
+    /// | `lsm*`, `fmod_ret*`, `syscall` | `-ENOMEM` |
+    /// | `kprobe*`, `kretprobe*`, `uprobe*`, `uretprobe*`, `usdt`, `ksyscall*`, `kretsyscall*`, `tp*`, `tracepoint*`, `raw_tp*`, `raw_tracepoint*`, `tp_btf*`, `fentry*`, `fexit*`, `perf_event`, `iter*` | `0` |
+    /// | `struct_ops*`, `freplace*`, any other | by what the function returns |
+    ///
+    /// 3. by what the function returns: nothing, `NULL`, `false`, `-ENOMEM` (signed), `0`
+    ///    (unsigned), `(T){0}` (structures and other types).
+    ///
+    /// Blocks that the function still owns, and references and sections of the kernel that it
+    /// holds, are given back first.
     #[default]
     Auto,
     /// Insert a check that returns this expression.

@@ -1,28 +1,5 @@
-//! How a function leaves where an allocation failed.
-//!
-//! In this order:
-//!
-//! 1. the expression of `--on-null return=EXPR`, in functions that return something;
-//! 2. the way an earlier failing check of an allocation in the same function leaves;
-//! 3. for a program, the verdict of its section:
-//!
-//! | section | returned |
-//! |---|---|
-//! | `xdp*` | `XDP_ABORTED` |
-//! | `tc*`, `tcx/*`, `classifier`, `action` | `TC_ACT_SHOT` |
-//! | `netkit/*` | `NETKIT_DROP` |
-//! | `sk_skb*`, `sk_msg`, `sk_lookup`, `sk_reuseport*` | `SK_DROP` |
-//! | `lwt_*`, `flow_dissector` | `BPF_DROP` |
-//! | `netfilter` | `NF_DROP` |
-//! | `socket` | `0` (drop) |
-//! | `cgroup/recvmsg*`, `cgroup/getpeername*`, `cgroup/getsockname*` | `1` (the verifier allows nothing else) |
-//! | other `cgroup*`, `sockops`, `lsm_cgroup/*` | `0` (deny) |
-//! | `lsm*`, `fmod_ret*`, `syscall` | `-ENOMEM` |
-//! | `kprobe*`, `kretprobe*`, `uprobe*`, `uretprobe*`, `usdt`, `ksyscall*`, `kretsyscall*`, `tp*`, `tracepoint*`, `raw_tp*`, `raw_tracepoint*`, `tp_btf*`, `fentry*`, `fexit*`, `perf_event`, `iter*` | `0` |
-//! | `struct_ops*`, `freplace*`, any other | by what the function returns |
-//!
-//! 4. by what the function returns: nothing, `NULL`, `false`, `-ENOMEM` (signed), `0` (unsigned),
-//!    `(T){0}` (structures and other types).
+//! How a function leaves where an allocation failed: [`OnNull::Auto`](super::super::OnNull::Auto)
+//! says in which order, and lists the verdicts.
 //!
 //! A name stands for the number only where the file can see it; else the number is written, with
 //! the name in a comment.

@@ -224,9 +224,15 @@ impl Statement<'_, '_> {
         let rest = self.rest_of_line(span.end);
         let moves = list.iter().any(|f| matches!(f.how, How::Before { .. }));
         let braces = !self.place.listed || (moves && !self.place.takes_declaration);
-        let lines = own_line && matches!(rest, Rest::Ends(_));
         let outer = self.indent(self.place.outer.start);
         let mut indent = self.indent(span.start);
+        // `else if` moves into a block of its own, on lines of its own.
+        let after_else = braces && !own_line && self.follows_else(span.start);
+        let lines = (own_line || after_else) && matches!(rest, Rest::Ends(_));
+        if lines && after_else {
+            indent = format!("{outer}{}", self.style.unit);
+            self.shift_lines(&list[0]);
+        }
         let newline = self.style.newline;
         let mut open = String::new();
         let mut close = String::new();
@@ -253,7 +259,10 @@ impl Statement<'_, '_> {
                 (" {".into(), format!("{newline}{outer}}}"))
             };
         }
-        if braces && open_at != span.start {
+        if lines && after_else {
+            // What stands between `else` and the statement goes with it.
+            open += &format!("{newline}{indent}");
+        } else if braces && open_at != span.start {
             self.edit(
                 Span::at(open_at),
                 std::mem::take(&mut open),
@@ -296,7 +305,12 @@ impl Statement<'_, '_> {
             } else {
                 EditKind::NullCheck
             };
-            self.edit(Span::at(span.start), front, kind, &list[0]);
+            let at = if lines && after_else {
+                Span::new(open_at, span.start)
+            } else {
+                Span::at(span.start)
+            };
+            self.edit(at, front, kind, &list[0]);
         }
         self.replace_moved(list);
         behind += &close;
@@ -305,7 +319,65 @@ impl Statement<'_, '_> {
                 Rest::Ends(at) if lines => at,
                 _ => span.end,
             };
-            self.edit(Span::at(at), behind, EditKind::NullCheck, &list[0]);
+            let mut gap = Span::at(at);
+            if lines
+                && !close.is_empty()
+                && !self.style.allman
+                && let Some(next) = self.else_behind(at)
+            {
+                gap.end = next;
+                behind.push(' ');
+            }
+            self.edit(gap, behind, EditKind::NullCheck, &list[0]);
+        }
+    }
+
+    /// Whether the token before the statement is `else`, with only blanks between.
+    fn follows_else(&self, at: usize) -> bool {
+        let end = previous_end(self.lexed, at);
+        let blanks = self.lexed.source[end..at]
+            .iter()
+            .all(|b| matches!(b, b' ' | b'\t'));
+        blanks && self.lexed.source[..end].ends_with(b"else")
+    }
+
+    /// Where the `else` behind a statement starts, if only blanks and line endings stand between.
+    fn else_behind(&self, at: usize) -> Option<usize> {
+        let tokens = &self.lexed.tokens;
+        let next = tokens.get(tokens.partition_point(|t| t.start < at))?;
+        let blank = self.lexed.source[at..next.start]
+            .iter()
+            .all(u8::is_ascii_whitespace);
+        (blank && self.lexed.is_ident(next, "else")).then_some(next.start)
+    }
+
+    /// Indents the lines of the statement behind its first one by one more level.
+    fn shift_lines(&mut self, finding: &Finding) {
+        let span = self.place.span;
+        let source = self.lexed.source;
+        for at in memchr::memchr_iter(b'\n', &source[span.start..span.end]) {
+            let line = span.start + at + 1;
+            let fixed = |start: usize, end: usize| start < line && line <= end;
+            let inside = self.lexed.comments.iter().any(|c| fixed(c.start, c.end))
+                || self
+                    .lexed
+                    .directives
+                    .iter()
+                    .any(|d| fixed(d.start, d.end) || d.start == line)
+                || self
+                    .lexed
+                    .tokens
+                    .iter()
+                    .any(|t| t.start < line && line < t.end);
+            let empty = matches!(source.get(line), None | Some(b'\n' | b'\r'));
+            if !inside && !empty {
+                self.edit(
+                    Span::at(line),
+                    self.style.unit.clone(),
+                    EditKind::Temporary,
+                    finding,
+                );
+            }
         }
     }
 
