@@ -4,7 +4,7 @@
 //! been read stays what it was, even when the run rewrites it.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::Hash;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bpf_malloc::heap::HEADER_NAME;
 use bpf_malloc::rewrite::{self, CommandLineMacro, Facts, Header, Project};
+use foldhash::fast::RandomState;
 
 use super::compdb::{self, Database, Flags};
 use super::load::{self, Demand};
@@ -25,15 +26,20 @@ const KEPT: usize = 96 << 20;
 /// Headers here are the system's, whatever is included from where.
 const SYSTEM: [&str; 4] = ["/usr/include", "/usr/local/include", "/usr/lib", "/lib"];
 
-/// A map that many threads fill.
-struct Cache<K, V>(RwLock<HashMap<K, V>>);
+/// A map that many threads fill. Paths are kept in it as strings: comparing and hashing those by
+/// their parts, as `Path` does, is slow.
+struct Cache<K, V>(RwLock<HashMap<K, V, RandomState>>);
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     fn new() -> Self {
-        Self(RwLock::new(HashMap::new()))
+        Self(RwLock::new(HashMap::default()))
     }
 
-    fn peek(&self, key: &K) -> Option<V> {
+    fn peek<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.get(key).cloned()
     }
@@ -72,13 +78,13 @@ pub struct Workspace {
     own: Flags,
     database: Option<Arc<Database>>,
     max_size: u64,
-    roots: Cache<PathBuf, Arc<Path>>,
-    listings: Cache<PathBuf, Arc<HashSet<OsString>>>,
+    roots: Cache<OsString, Arc<Path>>,
+    listings: Cache<OsString, Arc<HashSet<OsString, RandomState>>>,
     /// By flags (the address of what the database holds), then by directory.
-    places: Cache<usize, Arc<Cache<PathBuf, Arc<Place>>>>,
-    contents: Cache<Arc<Path>, Option<Arc<[u8]>>>,
+    places: Cache<usize, Arc<Cache<OsString, Arc<Place>>>>,
+    contents: Cache<OsString, Option<Arc<[u8]>>>,
     kept: AtomicUsize,
-    nearest: Cache<PathBuf, Option<Arc<Database>>>,
+    nearest: Cache<OsString, Option<Arc<Database>>>,
     faults: Mutex<Vec<Fault>>,
     /// What the library has found out about the headers.
     infos: rewrite::Cache,
@@ -136,7 +142,7 @@ impl Workspace {
         let flags = self.flags(from);
         let key = flags.as_ref().map_or(0, |f| Arc::as_ptr(f) as usize);
         let places = self.places.get(&key, |k| *k, || Arc::new(Cache::new()));
-        let place = places.get(dir, Path::to_owned, || {
+        let place = places.get(dir.as_os_str(), OsStr::to_owned, || {
             Arc::new(Place {
                 quoted: Cache::new(),
                 angled: Cache::new(),
@@ -193,7 +199,7 @@ impl Workspace {
     fn probe(&self, dir: &Path, name: &str) -> Option<Arc<Path>> {
         let name = Path::new(name);
         if let Component::Normal(first) = name.components().next()? {
-            let listing = self.listings.get(dir, Path::to_owned, || {
+            let listing = self.listings.get(dir.as_os_str(), OsStr::to_owned, || {
                 let entries = fs::read_dir(dir).into_iter().flatten().flatten();
                 Arc::new(entries.map(|entry| entry.file_name()).collect())
             });
@@ -206,7 +212,7 @@ impl Workspace {
     }
 
     fn content(&self, path: &Arc<Path>) -> Option<Arc<[u8]>> {
-        if let Some(content) = self.contents.peek(path) {
+        if let Some(content) = self.contents.peek(path.as_os_str()) {
             return content;
         }
         let demand = Demand {
@@ -223,7 +229,8 @@ impl Workspace {
             self.kept.fetch_sub(length, Ordering::Relaxed);
             return content;
         }
-        self.contents.get(path, Arc::clone, || content)
+        self.contents
+            .get(path.as_os_str(), OsStr::to_owned, || content)
     }
 
     /// How the compiler is called for a file, as far as a database says so.
@@ -236,7 +243,7 @@ impl Workspace {
     }
 
     fn nearest_database(&self, dir: &Path) -> Option<Arc<Database>> {
-        self.nearest.get(dir, Path::to_owned, || {
+        self.nearest.get(dir.as_os_str(), OsStr::to_owned, || {
             for file in [dir.join(compdb::NAME), dir.join("build").join(compdb::NAME)] {
                 if file.is_file() {
                     return match Database::read(&file) {
@@ -258,7 +265,7 @@ impl Workspace {
 
     /// The root of the project that a directory belongs to.
     fn root(&self, dir: &Path) -> Arc<Path> {
-        self.roots.get(dir, Path::to_owned, || {
+        self.roots.get(dir.as_os_str(), OsStr::to_owned, || {
             let with = |name: &str| dir.ancestors().find(|dir| dir.join(name).exists());
             let marked = with(".git")
                 .or_else(|| with(compdb::NAME))
