@@ -197,9 +197,11 @@ pub fn assume(mut st: State, path: Option<&str>, value: &Value, signs: u8) -> Op
         for known in st.env.values_mut().filter(|known| *known == value) {
             *known = narrowed.clone();
         }
-        if narrowed.signs == ZERO {
-            for site in value.failed.iter().filter(|s| value.blocks.contains(s)) {
-                st.fates.insert(*site, Fate::Failed);
+        for &site in value.failed.iter().filter(|s| value.blocks.contains(s)) {
+            if narrowed.signs == ZERO {
+                st.fates.insert(site, Fate::Failed);
+            } else if narrowed.signs & ZERO == 0 && value.blocks.len() == 1 {
+                st.succeeded(site);
             }
         }
     }

@@ -281,6 +281,13 @@ fn one_function(
             if around.last().is_none_or(|stmt| stmt.broken) {
                 continue;
             }
+            let stored = flow.stored.get(&site).map(|stored| &stored.path);
+            let path = flow.sites[site as usize].through.as_ref().or(stored);
+            if let (Some(path), How::Behind(_), [.., outer, stmt]) = (path, &how, &around[..])
+                && reuse::is_tested_behind(&flow, outer, stmt, path)
+            {
+                continue;
+            }
             let leaving = flow.leaving.remove(&site).unwrap_or_default();
             let finding = finding(&flow, &tree, function, options, site, how, &leaving);
             match findings

@@ -46,9 +46,39 @@ pub fn earlier(
     None
 }
 
+/// Whether the statements right behind `stmt` test the pointer at `path` and leave where it is
+/// NULL. Where so many paths meet that they are taken together, the flow can lose sight of that.
+pub fn is_tested_behind(flow: &Flow, outer: &Stmt, stmt: &Stmt, path: &str) -> bool {
+    place::children(outer)
+        .into_iter()
+        .skip_while(|sibling| !std::ptr::eq(*sibling, stmt))
+        .skip(1)
+        .map_while(|sibling| match &sibling.kind {
+            StmtKind::If {
+                cond,
+                then,
+                otherwise: None,
+            } if leaves(then) => Some(cond),
+            _ => None,
+        })
+        .any(|cond| {
+            asks_for_null(cond, &|e| {
+                flow.path(e, &State::default()).as_deref() == Some(path)
+            })
+        })
+}
+
+fn leaves(stmt: &Stmt) -> bool {
+    match &stmt.kind {
+        StmtKind::Block(list) => list.last().is_some_and(leaves),
+        StmtKind::Return(_) | StmtKind::Goto(_) | StmtKind::Break | StmtKind::Continue => true,
+        _ => false,
+    }
+}
+
 /// Whether a condition holds if an allocation failed.
 fn asks_for_failure(flow: &Flow, cond: &Expr) -> bool {
-    let of_allocation = |e: &Expr| {
+    asks_for_null(cond, &|e| {
         let Some(path) = flow.path(e, &State::default()) else {
             return false;
         };
@@ -56,18 +86,22 @@ fn asks_for_failure(flow: &Flow, cond: &Expr) -> bool {
             let source = &flow.sites[site as usize].source;
             stored.path == path && matches!(source, Source::Alloc(_) | Source::Function(_))
         })
-    };
+    })
+}
+
+/// Whether a condition holds if a pointer is NULL that `is` recognises.
+fn asks_for_null(cond: &Expr, is: &dyn Fn(&Expr) -> bool) -> bool {
     match &cond.kind {
-        ExprKind::Unary(b'!', inner) => of_allocation(inner),
-        ExprKind::Binary("==", a, b) if is_null(b) => of_allocation(a),
-        ExprKind::Binary("==", a, b) if is_null(a) => of_allocation(b),
-        ExprKind::Binary("||", a, b) => asks_for_failure(flow, a) || asks_for_failure(flow, b),
+        ExprKind::Unary(b'!', inner) => is(inner),
+        ExprKind::Binary("==", a, b) if is_null(b) => is(a),
+        ExprKind::Binary("==", a, b) if is_null(a) => is(b),
+        ExprKind::Binary("||", a, b) => asks_for_null(a, is) || asks_for_null(b, is),
         ExprKind::Call { callee, args, .. } => {
             let hint = matches!(&callee.kind, ExprKind::Name(name)
                 if known::condition(name) == Some(known::Condition::Itself));
-            hint && args.first().is_some_and(|arg| asks_for_failure(flow, arg))
+            hint && args.first().is_some_and(|arg| asks_for_null(arg, is))
         }
-        ExprKind::Cast(inner) => asks_for_failure(flow, inner),
+        ExprKind::Cast(inner) => asks_for_null(inner, is),
         _ => false,
     }
 }

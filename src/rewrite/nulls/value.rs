@@ -248,6 +248,17 @@ impl State {
         }
     }
 
+    /// The last allocation at `site` has turned out not to have failed: nothing that holds its
+    /// result can be NULL because of it, in whatever detour it got there.
+    pub fn succeeded(&mut self, site: SiteId) {
+        for value in self.env.values_mut() {
+            value.failed.retain(|failed| *failed != site);
+        }
+        if self.fates.get(&site) == Some(&Fate::Perhaps) {
+            self.fates.insert(site, Fate::Owned);
+        }
+    }
+
     /// Some path of the two.
     pub fn or(&self, other: &Self) -> Self {
         let mut both = Self::default();
