@@ -100,7 +100,9 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     // What is inserted can change what the parser makes of broken code around it, and so what is
     // seen to be missing there. Few files need a second round, hardly any a third.
     for _ in 0..ROUNDS {
-        if !plan.changes() {
+        // Prefixes and includes change nothing that the parser sees.
+        let checks = |e: &Edit| matches!(e.kind, EditKind::NullCheck | EditKind::Temporary);
+        if !plan.edits().iter().any(checks) {
             break;
         }
         let next = plan_once(path, &plan.apply(source), project, options);
