@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use bpf_malloc::rewrite::{self, CommandLineMacro, Plan};
+use bpf_malloc::rewrite::{self, CommandLineMacro, OnNull, Options, Plan};
 
 use super::args::{Format, Rewrite};
 use super::console::Console;
@@ -311,7 +311,7 @@ impl Job<'_> {
                 return outcome;
             }
         };
-        let plan = rewrite::plan(&candidate.found.real, source, view, &start.settings.options);
+        let plan = self.plan_for(&candidate.found.real, source, view, &start.settings.options);
         outcome.tally = Tally::of(&plan);
         if plan.edits().is_empty() && plan.notices().is_empty() {
             return outcome;
@@ -331,6 +331,25 @@ impl Job<'_> {
             outcome.result = Ok(Change::Edited(source.to_owned(), plan));
         }
         outcome
+    }
+
+    /// As much of a plan as somebody looks at.
+    fn plan_for(&self, real: &Path, source: &[u8], view: &View, options: &Options) -> Plan {
+        let names_only = self.mode == Mode::Check
+            && !self.args.diff
+            && self.args.quiet
+            && self.args.message_format == Format::Human;
+        if names_only {
+            // A call to rewrite settles it, and NULL checks are most of the work.
+            let calls = Options {
+                on_null: OnNull::Off,
+            };
+            let plan = rewrite::plan(real, source, view, &calls);
+            if plan.changes() {
+                return plan;
+            }
+        }
+        rewrite::plan(real, source, view, options)
     }
 
     fn diff(&self, real: &Path, old: &[u8], new: &[u8]) -> Vec<u8> {

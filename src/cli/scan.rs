@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -57,9 +58,8 @@ pub struct Look<'a> {
     pub jobs: usize,
 }
 
-/// In larger runs only files that name the allocator themselves are looked at. In a whole source
-/// tree nearly any name of a function comes up somewhere, and files have little to do with each
-/// other.
+/// In larger runs each file is planned by itself. In a whole source tree nearly any name of a
+/// function comes up somewhere, and files have little to do with each other.
 const LINKED_FILES: usize = 4096;
 /// How far blocks are followed from file to file.
 const LINKS: usize = 4;
@@ -69,6 +69,8 @@ pub fn scan(look: &Look) -> Scan {
     let mut scan = first_look(look);
     if scan.seen <= LINKED_FILES {
         follow_links(look, &mut scan);
+    } else {
+        scan.facts = Facts::default();
     }
     scan.candidates.retain(|c| c.matters || look.all);
     scan
@@ -109,9 +111,10 @@ fn follow_links(look: &Look, scan: &mut Scan) {
 fn first_look(look: &Look) -> Scan {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
     let receiver = Mutex::new(receiver);
+    let seen = AtomicUsize::new(0);
     let mut scan = thread::scope(|scope| {
         let workers: Vec<_> = (0..look.jobs)
-            .map(|_| scope.spawn(|| work(look, &receiver)))
+            .map(|_| scope.spawn(|| work(look, &receiver, &seen)))
             .collect();
         let mut scan = Scan::default();
         let mut batch = Vec::with_capacity(BATCH);
@@ -133,8 +136,8 @@ fn first_look(look: &Look) -> Scan {
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             scan.candidates.extend(part.candidates);
             scan.faults.extend(part.faults);
-            scan.facts.merge(part.facts);
             scan.seen += part.seen;
+            scan.facts.merge(part.facts);
         }
         scan
     });
@@ -149,7 +152,7 @@ fn first_look(look: &Look) -> Scan {
     scan
 }
 
-fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Scan {
+fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &AtomicUsize) -> Scan {
     let view = View {
         workspace: look.workspace,
         rewritten: HashSet::new(),
@@ -164,12 +167,13 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Scan {
             .recv();
         let Ok(batch) = batch else { return scan };
         scan.seen += batch.len();
+        seen.fetch_add(batch.len(), Ordering::Relaxed);
         for found in batch {
             let start = &look.starts[found.start];
             let matters = match read(start, &found, &mut buffer) {
                 Ok(bytes) => {
                     let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
-                    if matters {
+                    if matters && seen.load(Ordering::Relaxed) <= LINKED_FILES {
                         scan.facts.merge(rewrite::facts(&found.real, bytes, &view));
                     }
                     matters

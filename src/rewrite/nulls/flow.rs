@@ -27,13 +27,13 @@ pub struct Effort {
 impl Effort {
     /// What nearly all functions are done with.
     pub const PRECISE: Self = Self {
-        paths: 48,
-        fuel: 30_000,
+        paths: 24,
+        fuel: 10_000,
     };
     /// For the rest: less is told apart, which can only lead to more checks.
     pub const COARSE: Self = Self {
         paths: 2,
-        fuel: 60_000,
+        fuel: 20_000,
     };
 }
 
