@@ -60,7 +60,7 @@ pub struct Look<'a> {
 
 /// In larger runs each file is planned by itself. In a whole source tree nearly any name of a
 /// function comes up somewhere, and files have little to do with each other.
-const LINKED_FILES: usize = 4096;
+const LINKED_FILES: usize = 1024;
 /// How far blocks are followed from file to file.
 const LINKS: usize = 4;
 
