@@ -212,6 +212,7 @@ impl Job<'_> {
             workspace: &self.workspace,
             output: output.as_deref(),
             all: copies,
+            facts: self.starts.iter().any(Start::looks_for_checks),
             jobs: self.jobs,
         });
         for fault in scan.faults {

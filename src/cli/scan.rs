@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -11,6 +12,7 @@ use bpf_malloc::heap::HEADER_NAME;
 use bpf_malloc::rewrite::{self, Facts, Mentions};
 
 use super::load::{self, Demand};
+use super::pool;
 use super::walk::{self, Found, Start};
 use super::workspace::{View, Workspace};
 use crate::report::Fault;
@@ -29,6 +31,8 @@ pub struct Candidate {
     pub shown: PathBuf,
     /// It may hold something to rewrite. Others are only copied.
     pub matters: bool,
+    /// Its own facts, without those of its functions, which are in [`Scan::facts`].
+    own: Facts,
 }
 
 /// What the first look brought.
@@ -54,6 +58,8 @@ pub struct Look<'a> {
     pub output: Option<&'a Path>,
     /// Keep the files that do not matter too.
     pub all: bool,
+    /// Find out what functions do with blocks.
+    pub facts: bool,
     /// How many threads work.
     pub jobs: usize,
 }
@@ -67,8 +73,9 @@ const LINKS: usize = 4;
 /// Looks at all inputs.
 pub fn scan(look: &Look) -> Scan {
     let mut scan = first_look(look);
-    if scan.seen <= LINKED_FILES {
+    if look.facts && scan.seen <= LINKED_FILES {
         follow_links(look, &mut scan);
+        settle(look, &mut scan);
     } else {
         scan.facts = Facts::default();
     }
@@ -95,7 +102,8 @@ fn follow_links(look: &Look, scan: &mut Scan) {
                 && mentions.found_in(bytes)
             {
                 candidate.matters = true;
-                more.merge(rewrite::facts(&found.real, bytes, &view));
+                candidate.own = rewrite::facts(&found.real, bytes, &view);
+                more.merge_from(&mut candidate.own);
             }
         }
         scan.facts = view.facts;
@@ -105,6 +113,36 @@ fn follow_links(look: &Look, scan: &mut Scan) {
             return;
         }
     }
+}
+
+/// Finds out about the functions that get blocks from other files.
+fn settle(look: &Look, scan: &mut Scan) {
+    let view = View {
+        workspace: look.workspace,
+        rewritten: HashSet::new(),
+        facts: mem::take(&mut scan.facts),
+    };
+    let owing = scan.candidates.iter().filter(|c| c.own.owe(&view.facts));
+    let owing: Vec<&Candidate> = owing.collect();
+    let mut more = Facts::default();
+    pool::ordered(
+        &owing,
+        look.jobs,
+        |candidate| {
+            let found = &candidate.found;
+            let mut buffer = Vec::new();
+            // What cannot be read was reported at the first look.
+            read(&look.starts[found.start], found, &mut buffer)
+                .map(|bytes| rewrite::facts(&found.real, bytes, &view))
+                .unwrap_or_default()
+        },
+        |facts| {
+            more.merge(facts);
+            ControlFlow::Continue(())
+        },
+    );
+    scan.facts = view.facts;
+    scan.facts.merge(more);
 }
 
 /// Reads all inputs once.
@@ -170,11 +208,14 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
         seen.fetch_add(batch.len(), Ordering::Relaxed);
         for found in batch {
             let start = &look.starts[found.start];
+            let mut own = Facts::default();
             let matters = match read(start, &found, &mut buffer) {
                 Ok(bytes) => {
                     let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
-                    if matters && seen.load(Ordering::Relaxed) <= LINKED_FILES {
-                        scan.facts.merge(rewrite::facts(&found.real, bytes, &view));
+                    let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
+                    if matters && look.facts && linked {
+                        own = rewrite::facts(&found.real, bytes, &view);
+                        scan.facts.merge_from(&mut own);
                     }
                     matters
                 }
@@ -187,6 +228,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
                 shown: found.shown(start),
                 found,
                 matters,
+                own,
             });
         }
     }

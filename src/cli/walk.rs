@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bpf_malloc::rewrite::OnNull;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use walkdir::{DirEntry, WalkDir};
@@ -30,6 +31,11 @@ pub struct Start {
 }
 
 impl Start {
+    /// Whether missing NULL checks are looked for.
+    pub fn looks_for_checks(&self) -> bool {
+        self.settings.options.on_null != OnNull::Off
+    }
+
     /// A file or a directory.
     pub fn path(shown: &Path, finder: &mut Finder) -> Result<Self, Fault> {
         let found = fs::canonicalize(shown).and_then(|real| Ok((fs::metadata(&real)?, real)));

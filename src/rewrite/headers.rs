@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use rustc_hash::FxHashSet;
+
 use super::conditionals::Conditionals;
 use super::family::Alloc;
 use super::lexer::{Kind, Lexed, Token, Tokens, lex, op};
@@ -20,6 +22,8 @@ pub struct HeaderInfo {
     pub bytes: Arc<[u8]>,
     /// Its tokens, once somebody asked for them.
     tokens: OnceLock<Arc<Tokens>>,
+    /// The macros and functions that it defines, once somebody asked for them.
+    definitions: OnceLock<FxHashSet<Box<[u8]>>>,
     /// The headers it includes: name, and whether in angle brackets.
     pub includes: Vec<(String, bool)>,
     /// It defines or undefines a macro with a name of the allocator.
@@ -40,6 +44,7 @@ impl HeaderInfo {
             path: header.path.clone(),
             bytes: Arc::clone(bytes),
             tokens: OnceLock::new(),
+            definitions: OnceLock::new(),
             includes: Vec::new(),
             maps: false,
             defines: Vec::new(),
@@ -99,6 +104,14 @@ impl HeaderInfo {
         Lexed::from_parts(&self.bytes, Arc::clone(tokens))
     }
 
+    /// Whether it defines a macro or a function with this name.
+    pub fn defines_name(&self, name: &[u8]) -> bool {
+        let definitions = self
+            .definitions
+            .get_or_init(|| definitions(&lex(&self.bytes)));
+        definitions.contains(name)
+    }
+
     /// Whether the header says anything about the allocator.
     pub fn matters(&self) -> bool {
         self.maps || !self.defines.is_empty() || self.allocates || self.provides
@@ -115,6 +128,36 @@ pub fn includes(lexed: &Lexed) -> Vec<(String, bool)> {
         {
             found.push(name);
         }
+    }
+    found
+}
+
+/// The macros and functions that a file defines.
+fn definitions(lexed: &Lexed) -> FxHashSet<Box<[u8]>> {
+    let mut found = FxHashSet::default();
+    for directive in &lexed.directives {
+        if let [word, name, ..] = lexed.inner_of(directive)
+            && lexed.is_ident(word, "define")
+        {
+            found.insert(lexed.text(name).into());
+        }
+    }
+    // `name(…) {`, with nothing but brackets between.
+    let mut open = Vec::new();
+    let mut closed = None;
+    for (index, token) in lexed.tokens.iter().enumerate() {
+        if token.is(op("(")) {
+            open.push(index);
+        } else if token.is(op(")")) {
+            closed = open.pop();
+            continue;
+        } else if token.is(op("{"))
+            && let Some(name) = closed.and_then(|at: usize| at.checked_sub(1))
+            && lexed.tokens[name].kind == Kind::Ident
+        {
+            found.insert(lexed.text(&lexed.tokens[name]).into());
+        }
+        closed = None;
     }
     found
 }
@@ -170,11 +213,11 @@ impl Cache {
             .contains(path)
     }
 
-    fn set_boring(&self, path: PathBuf) {
+    fn set_boring(&self, paths: impl Iterator<Item = PathBuf>) {
         self.boring
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(path);
+            .extend(paths);
     }
 }
 
@@ -183,16 +226,20 @@ impl Cache {
 pub fn reachable(from: &Path, lexed: &Lexed, project: &dyn Project) -> Vec<Arc<HeaderInfo>> {
     let mut search = Search {
         project,
-        seen: HashSet::from([from.to_path_buf()]),
+        seen: HashMap::new(),
+        edges: Vec::new(),
         found: Vec::new(),
     };
+    let top = search.enter(from.to_path_buf());
+    // The file itself was not judged.
+    search.edges[top].1 = true;
     for name in project.forced_includes(from) {
-        search.visit(from, &name, false, 0);
+        search.visit(top, from, &name, false, 0);
     }
     for (name, angled) in includes(lexed) {
-        search.visit(from, &name, angled, 0);
+        search.visit(top, from, &name, angled, 0);
     }
-    search.found
+    search.note_boring()
 }
 
 /// How deep includes are followed.
@@ -200,35 +247,83 @@ const DEEP: usize = 60;
 
 struct Search<'p> {
     project: &'p dyn Project,
-    seen: HashSet<PathBuf>,
+    /// Numbers of the files on the way.
+    seen: HashMap<PathBuf, usize>,
+    /// By number: who includes the file, and whether it is worth looking at again.
+    edges: Vec<(Vec<usize>, bool)>,
     found: Vec<Arc<HeaderInfo>>,
 }
 
 impl Search<'_> {
-    /// Visits a header; whether it and all it includes are known to be without interest.
-    fn visit(&mut self, from: &Path, name: &str, angled: bool, depth: usize) -> bool {
+    fn enter(&mut self, path: PathBuf) -> usize {
+        self.seen.insert(path, self.edges.len());
+        self.edges.push((Vec::new(), false));
+        self.edges.len() - 1
+    }
+
+    /// Visits a header that the file with the number `by` includes.
+    fn visit(&mut self, by: usize, from: &Path, name: &str, angled: bool, depth: usize) {
         let Some(header) = self.project.header(from, name, angled) else {
-            return true;
+            return;
         };
+        if let Some(&known) = self.seen.get(&header.path) {
+            self.edges[known].0.push(by);
+            return;
+        }
         let cache = self.project.cache();
         if cache.is_boring(&header.path) {
-            return true;
+            return;
         }
-        if depth > DEEP || !self.seen.insert(header.path.clone()) {
-            // Seen on the way here: whether it is boring may not be known yet.
-            return false;
+        if depth > DEEP {
+            // Nobody looked at what follows here.
+            self.edges[by].1 = true;
+            return;
         }
         let info = cache.info(&header);
-        let mut boring = !info.matters();
-        if !boring {
+        let number = self.enter(header.path);
+        self.edges[number].0.push(by);
+        if info.matters() {
+            self.edges[number].1 = true;
             self.found.push(Arc::clone(&info));
         }
         for (name, angled) in &info.includes {
-            boring &= self.visit(&info.path, name, *angled, depth + 1);
+            self.visit(number, &info.path, name, *angled, depth + 1);
         }
-        if boring {
-            cache.set_boring(header.path);
+    }
+
+    /// What leads nowhere need not be followed for the next file.
+    fn note_boring(mut self) -> Vec<Arc<HeaderInfo>> {
+        let mut open: Vec<usize> = (0..self.edges.len()).filter(|&n| self.edges[n].1).collect();
+        while let Some(number) = open.pop() {
+            for by in std::mem::take(&mut self.edges[number].0) {
+                if !std::mem::replace(&mut self.edges[by].1, true) {
+                    open.push(by);
+                }
+            }
         }
-        boring
+        let edges = &self.edges;
+        let boring = self
+            .seen
+            .into_iter()
+            .filter(|(_, number)| !edges[*number].1);
+        self.project
+            .cache()
+            .set_boring(boring.map(|(path, _)| path));
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_definitions_from_uses() {
+        let text = b"#define CHECK(p) if (!(p)) return\nint use(int (*f)(int), int n);\n\
+                     static inline int get(int n)\n{\n\treturn use(0, n);\n}\n";
+        let found = definitions(&lex(text));
+        let mut found: Vec<_> = found.iter().map(|name| &**name).collect();
+        found.sort_unstable();
+        assert_eq!(found, [b"CHECK".as_slice(), b"get"]);
     }
 }

@@ -80,7 +80,11 @@ pub fn may_matter(source: &[u8]) -> bool {
 }
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other
-/// files of the same run. `project` may know of other files already.
+/// files of the same run.
+///
+/// Only the functions that may return a block are looked into, and those that the facts of
+/// `project` want already. So a run asks for the facts of all files, merges them, and asks again for those that
+/// [owe](Facts::owe) something.
 pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let Some(lexed) = read(source, project) else {
         return Facts::default();

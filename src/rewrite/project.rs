@@ -26,6 +26,12 @@ pub struct Facts {
     /// Functions and macros that other files may get a block from. A file that mentions one of
     /// them matters even if it names no function of the allocator.
     pub names: BTreeSet<Vec<u8>>,
+    /// Functions without a definition at hand that functions which allocate call, directly or
+    /// through others: they may get a block.
+    pub wanted: BTreeSet<Vec<u8>>,
+    /// Functions of a file that were not looked into, because they return no block and nothing
+    /// wanted them yet. Stays with the file; [`Facts::merge`] does not take it along.
+    pub left_out: BTreeSet<Vec<u8>>,
 }
 
 /// What a function does with allocated blocks.
@@ -47,10 +53,24 @@ pub struct ParameterFacts {
 }
 
 impl Facts {
+    /// Whether these facts of one file leave out what others want: it should be looked at again,
+    /// with a project that knows of `others`.
+    pub fn owe(&self, others: &Facts) -> bool {
+        !self.left_out.is_disjoint(&others.wanted)
+    }
+
+    /// Adds the facts of another file and leaves only [`Facts::left_out`] there.
+    pub fn merge_from(&mut self, other: &mut Facts) {
+        let left_out = std::mem::take(&mut other.left_out);
+        self.merge(std::mem::take(other));
+        other.left_out = left_out;
+    }
+
     /// Adds the facts of another file. Where two files disagree on a function, what is true in
     /// either counts.
     pub fn merge(&mut self, other: Facts) {
         self.names.extend(other.names);
+        self.wanted.extend(other.wanted);
         for (name, facts) in other.functions {
             match self.functions.get_mut(&name) {
                 None => {

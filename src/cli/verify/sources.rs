@@ -77,6 +77,7 @@ impl Sources {
             workspace: &workspace,
             output: None,
             all: false,
+            facts: true,
             jobs: 1,
         });
         if let Some(fault) = scan.faults.into_iter().next() {

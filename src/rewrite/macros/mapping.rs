@@ -4,12 +4,14 @@
 //! the way a preprocessor does, but takes every arm of a conditional that may be taken: what the
 //! names mean behind a group is what all its possible arms agree on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
 
 use super::super::conditionals::{Step, step};
 use super::super::family::Alloc;
-use super::super::lexer::{Kind, Lexed};
+use super::super::lexer::{Kind, Lexed, Token};
 use super::super::project::Project;
 use super::Define;
 use super::condition::{Known, decide, integer};
@@ -63,7 +65,7 @@ impl MappingWalk {
             project,
             follow,
             state: [Mapping::None; NAMES],
-            macros: HashMap::new(),
+            macros: FxHashMap::default(),
             once: HashSet::new(),
             groups: Vec::new(),
             base: 0,
@@ -106,7 +108,7 @@ struct Walk<'p> {
     project: &'p dyn Project,
     follow: bool,
     state: State,
-    macros: HashMap<Vec<u8>, Known>,
+    macros: FxHashMap<Vec<u8>, Known>,
     once: HashSet<PathBuf>,
     /// The conditional groups around, those of the including files first.
     groups: Vec<Group>,
@@ -138,7 +140,7 @@ struct Group {
 
 /// What is known of macros, put aside while an arm is followed that is not taken.
 struct Aside {
-    macros: HashMap<Vec<u8>, Known>,
+    macros: FxHashMap<Vec<u8>, Known>,
     once: HashSet<PathBuf>,
 }
 
@@ -208,8 +210,11 @@ impl Walk<'_> {
                 Some(step) => self.conditional(lexed, inner, step),
                 None => match &*lexed.text(word) {
                     b"define" => {
-                        if let Some(define) = Define::parse(lexed, index) {
-                            self.define(lexed, path, directive.start, &define);
+                        self.define(lexed, inner);
+                        if inner.get(1).is_some_and(|name| is_family(lexed, name))
+                            && let Some(define) = Define::parse(lexed, index)
+                        {
+                            self.map(lexed, path, directive.start, &define);
                         }
                     }
                     b"undef" => {
@@ -273,17 +278,24 @@ impl Walk<'_> {
         self.macros.insert(name, known);
     }
 
-    fn define(&mut self, lexed: &Lexed, path: &Path, offset: usize, define: &Define) {
-        let body = define.body(lexed);
-        let value = match body {
-            [number] if number.kind == Kind::Number => integer(&lexed.text(number)),
-            [name] if name.kind == Kind::Ident => match self.known(&lexed.text(name)) {
+    /// Notes a macro and its value, for the conditions to come. Headers define thousands, so this
+    /// looks at no more than it needs.
+    fn define(&mut self, lexed: &Lexed, inner: &[Token]) {
+        let Some(name) = inner.get(1) else { return };
+        let value = match inner[2..] {
+            [number] if number.kind == Kind::Number => integer(&lexed.text(&number)),
+            [name] if name.kind == Kind::Ident => match self.known(&lexed.text(&name)) {
                 Known::Defined(value) => value,
                 _ => None,
             },
             _ => None,
         };
-        self.learn(define.name.clone(), Known::Defined(value));
+        self.learn(lexed.text(name).into_owned(), Known::Defined(value));
+    }
+
+    /// Notes a macro of the allocator's names.
+    fn map(&mut self, lexed: &Lexed, path: &Path, offset: usize, define: &Define) {
+        let body = define.body(lexed);
         let Some(function) = Alloc::named(&define.name) else {
             return;
         };
@@ -304,7 +316,7 @@ impl Walk<'_> {
         self.state[function as usize] = Mapping::Always(self.origins.len() - 1);
     }
 
-    fn conditional(&mut self, lexed: &Lexed, inner: &[super::super::lexer::Token], step: Step) {
+    fn conditional(&mut self, lexed: &Lexed, inner: &[Token], step: Step) {
         match step {
             Step::Open => {
                 let decided = decide(lexed, inner, &|name| self.known(name));
@@ -384,6 +396,10 @@ impl Walk<'_> {
             });
         }
     }
+}
+
+fn is_family(lexed: &Lexed, name: &Token) -> bool {
+    Alloc::named(&lexed.text(name)).is_some()
 }
 
 fn join(a: State, b: State) -> State {

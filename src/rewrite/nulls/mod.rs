@@ -44,7 +44,7 @@ use super::sites::Site;
 use super::syntax::{self, As, Unread};
 use super::unit::Unit;
 use super::{OnNull, Options};
-use head::Head;
+use head::{Head, Returns};
 use macros::Macros;
 use mask::{Masking, mask};
 use summary::Summary;
@@ -183,25 +183,33 @@ impl<'c> Context<'c> {
         found
     }
 
-    /// What functions that allocate call, and nothing is known of.
-    fn unknown_calls(&self) -> HashSet<Vec<u8>> {
+    /// What functions that allocate call, and nothing is known of. With `deep`, also what the
+    /// functions call that those call.
+    fn unknown_calls(&self, deep: bool) -> HashSet<Vec<u8>> {
         let mut unknown = HashSet::new();
-        for index in 0..self.functions.len() {
+        let allocates = |&index: &usize| {
             let function = &self.functions[index];
-            if function.file != 0 || !self.allocating.contains(function.head.name.as_bytes()) {
-                continue;
-            }
-            let lexed = self.files.get(0).lexed;
+            function.file == 0 && self.allocating.contains(function.head.name.as_bytes())
+        };
+        let mut open: Vec<usize> = (0..self.functions.len()).filter(allocates).collect();
+        let mut seen: HashSet<usize> = open.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            let lexed = self.files.get(self.functions[index].file).lexed;
             for pair in self.tokens(index).windows(2) {
                 if pair[0].kind != Kind::Ident || !pair[1].is(op("(")) {
                     continue;
                 }
                 let word = lexed.text(&pair[0]);
                 let name = decode(&word);
+                if let Some(&callee) = self.by_name.get(&name) {
+                    if deep && seen.insert(callee) {
+                        open.push(callee);
+                    }
+                    continue;
+                }
                 let known = super::stream::is_statement_word(&word)
                     || Alloc::named(&word).is_some()
                     || Alloc::replaced_by(&word).is_some()
-                    || self.by_name.contains_key(&name)
                     || self.macros.get(&word).is_some()
                     || known::is_known(&name);
                 if !known {
@@ -362,18 +370,25 @@ fn with_context<T>(unit: &Unit, sites: &[Site], work: impl FnOnce(&Context) -> T
         })
         .map(|header| Read::new(unit, &header.lexed))
         .collect();
-    let unknown = in_context(unit, sites, &headers, |ctx| ctx.unknown_calls());
     // Headers that do not allocate may still check what they are given.
     let known: HashSet<_> = unit.headers.iter().map(|h| &h.info.path).collect();
-    let more = match unknown.is_empty() {
-        true => Vec::new(),
-        false => search::headers_with(unit.path, &unit.lexed, unit.project, &unknown),
+    let first = in_context(unit, sites, &headers, |ctx| {
+        let unknown = ctx.unknown_calls(false);
+        let mut more = match unknown.is_empty() {
+            true => Vec::new(),
+            false => search::headers_with(unit.path, &unit.lexed, unit.project, &unknown),
+        };
+        more.retain(|header| !known.contains(&header.path));
+        match more.is_empty() {
+            true => Ok(work(ctx)),
+            false => Err((more, work)),
+        }
+    });
+    let (more, work) = match first {
+        Ok(done) => return done,
+        Err(again) => again,
     };
-    let more: Vec<Lexed> = more
-        .iter()
-        .filter(|header| !known.contains(&header.path))
-        .map(|header| lex(&header.bytes))
-        .collect();
+    let more: Vec<Lexed> = more.iter().map(|header| lex(&header.bytes)).collect();
     headers.extend(more.iter().map(|lexed| Read::new(unit, lexed)));
     in_context(unit, sites, &headers, work)
 }
@@ -434,7 +449,8 @@ pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
     with_context(unit, sites, |ctx| plan::file(ctx, options))
 }
 
-/// What the functions of a file with external linkage do with blocks.
+/// What the functions of a file with external linkage do with blocks; those that allocate, and
+/// those that others want.
 pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
     let mut facts = Facts::default();
     if is_allocator(unit) {
@@ -445,14 +461,19 @@ pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
             if function.file != 0 || function.head.local || function.head.section.is_some() {
                 continue;
             }
-            if let Some(summary) = ctx.summary(&function.head.name) {
-                let name = function.head.name.clone().into_bytes();
+            let name = function.head.name.clone().into_bytes();
+            let returns = matches!(function.head.returns, Returns::Pointer | Returns::Hidden);
+            let hands_out = returns && ctx.allocating.contains(&name);
+            if !hands_out && !ctx.facts.wanted.contains(&name) {
+                facts.left_out.insert(name);
+            } else if let Some(summary) = ctx.summary(&function.head.name) {
                 if summary.allocates {
                     facts.names.insert(name.clone());
                 }
                 facts.functions.insert(name, summary.facts());
             }
         }
+        facts.wanted.extend(ctx.unknown_calls(true));
         // What a header defines, macros and inline functions, its includers can use.
         if unit.path.extension().is_none_or(|ending| ending != "c") {
             facts.names.extend(ctx.allocating.iter().cloned());

@@ -3,10 +3,9 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::super::headers::includes;
-use super::super::lexer::{Lexed, is_ident_byte};
+use super::super::lexer::Lexed;
 use super::super::project::{Header, Project};
 
 /// How many headers are looked at for one file, and how many are read in the end.
@@ -65,59 +64,10 @@ impl Search<'_> {
         for (name, angled) in &info.includes {
             open.push((header.path.clone(), name.clone(), *angled));
         }
-        let bytes = Arc::clone(&header.bytes);
         if !super::super::include::is_allocator_header(&header.path.to_string_lossy())
-            && self.names.iter().any(|name| defines(&bytes, name))
+            && self.names.iter().any(|name| info.defines_name(name))
         {
             self.found.push(header);
         }
-    }
-}
-
-/// Whether the text defines a macro or a function with this name.
-fn defines(text: &[u8], name: &[u8]) -> bool {
-    memchr::memmem::find_iter(text, name).any(|at| {
-        let end = at + name.len();
-        let whole = (at == 0 || !is_ident_byte(text[at - 1]))
-            && text.get(end).is_none_or(|&b| !is_ident_byte(b));
-        whole && (is_macro(text, at) || has_body(text, end))
-    })
-}
-
-fn is_macro(text: &[u8], at: usize) -> bool {
-    text[..at].trim_ascii_end().ends_with(b"define")
-}
-
-/// Whether an argument list and then a block follow.
-fn has_body(text: &[u8], end: usize) -> bool {
-    let mut depth = 0usize;
-    for (at, &byte) in text[end..].iter().enumerate().take(2000) {
-        match byte {
-            b'(' => depth += 1,
-            b')' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return text[end + at + 1..].trim_ascii_start().first() == Some(&b'{');
-                }
-            }
-            _ if depth == 0 && !byte.is_ascii_whitespace() => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tells_definitions_from_uses() {
-        let text = b"#define CHECK(p) if (!(p)) return\nint use(int (*f)(int), int n);\n\
-                     static inline int get(int n)\n{\n\treturn use(0, n);\n}\n";
-        assert!(defines(text, b"CHECK"));
-        assert!(defines(text, b"get"));
-        assert!(!defines(text, b"use"));
-        assert!(!defines(text, b"HECK"));
     }
 }
