@@ -135,6 +135,7 @@ impl Workspace {
             }
             fs::write(&prepared, &project.prepare)?;
         }
+        as_repository(&directory)?;
         Ok(Source {
             units: units(&directory)?,
             version: version.trim().to_owned(),
@@ -161,6 +162,19 @@ impl Workspace {
     pub fn plugin_source(&self) -> PathBuf {
         self.scripts.join("calls.cc")
     }
+}
+
+/// Makes a source a project of its own, as its developers have it, rather than an ignored part of
+/// this repository; and one that ignores nothing, as the compiler reads generated files too.
+fn as_repository(directory: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(directory.join(".git"))?;
+    for entry in WalkDir::new(directory) {
+        let entry = entry?;
+        if entry.file_name() == ".gitignore" {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The C files and headers below a directory; hidden ones are the packaging's.

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# A dry run of the rewriter over a Linux source tree, side by side with other tools.
+#
+# usage: rewrite.sh [ROUNDS]
+#
+# Every round runs each tool once, one after the other, so that what else the machine does hits
+# all of them; the medians of the rounds are compared. What takes minutes runs once, and the sed
+# loop only on a sample. Downloads and unpacked sources lie below target/bench. Writes
+# fixtures/bench/rewrite.md.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=${1:-5}
+package=linux-source-6.1
+cache=$PWD/target/bench
+tree=$cache/$package
+tool=$PWD/target/release/bpf-malloc
+report=fixtures/bench/rewrite.md
+
+get_tree() {
+	[ -e "$tree/.git" ] && return
+	sh tests/oracle/sources.sh extract "$cache/apt" "$cache/linux" "$package"
+	tar -C "$cache" -xf "$cache/linux/usr/src/$package.tar.xz"
+	# Debian's source package ignores everything, and this repository ignores target/: the tree
+	# has to be a repository of its own that ignores nothing, for every tool.
+	find "$tree" -name .gitignore -delete
+	mkdir "$tree/.git"
+}
+
+get_ast_grep() {
+	if ! [ -x "$cache/venv/bin/ast-grep" ]; then
+		python3 -m venv "$cache/venv"
+		"$cache/venv/bin/pip" --quiet --disable-pip-version-check install ast-grep-cli
+	fi
+	cat >"$cache/rules.yml" <<-'YAML'
+		id: malloc
+		language: C
+		rule: {pattern: 'malloc($$$A)'}
+		fix: static_malloc($$$A)
+		---
+		id: free
+		language: C
+		rule: {pattern: 'free($$$A)'}
+		fix: static_free($$$A)
+	YAML
+}
+
+# Each takes its own way through the tree and prints what it finds.
+run_ripgrep() { rg -lw 'malloc|free' -g '*.[ch]' "$tree"; }
+run_ours() { "$tool" rewrite --check -q "$tree"; }
+run_ast_grep() { "$cache/venv/bin/ast-grep" scan --rule "$cache/rules.yml" --json=stream "$@"; }
+run_ast_grep_filtered() {
+	rg -l0 '\b(malloc|free)[ \t]*\(' -g '*.[ch]' "$tree" | xargs -0 "$cache/venv/bin/ast-grep" \
+		scan --rule "$cache/rules.yml" --json=stream
+}
+run_ast_grep_all() { run_ast_grep --globs '*.[ch]' "$tree"; }
+run_sed_sample() {
+	while IFS= read -r file; do
+		sed -E 's/\bmalloc[ \t]*\(/static_malloc(/g' "$file" |
+			sed -E 's/\bfree[ \t]*\(/static_free(/g' >/dev/null
+	done <"$cache/sample"
+}
+export -f run_ripgrep run_ours run_ast_grep run_ast_grep_filtered run_ast_grep_all run_sed_sample
+export tree tool cache
+
+# seconds and peak memory in KiB of the largest process, appended to a file per tool
+measure() {
+	/usr/bin/time -a -o "$cache/times-$1" -f '%e %M' bash -c "run_$1" >"$cache/out-$1" 2>/dev/null ||
+		true # Tools say by their status that they found something.
+}
+
+median() { sort -n "$cache/times-$1" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'; }
+peak() { awk '$2 > most { most = $2 } END { printf "%.0f", most / 1024 }' "$cache/times-$1"; }
+
+get_tree
+get_ast_grep
+rm -f "$cache"/times-*
+find "$tree" -name '*.[ch]' -type f | sort >"$cache/files"
+files=$(wc -l <"$cache/files")
+megabytes=$(tr '\n' '\0' <"$cache/files" | xargs -0 cat | wc -c | awk '{ printf "%.0f", $1 / 1e6 }')
+awk 'NR % 50 == 1' "$cache/files" >"$cache/sample"
+sample=$(wc -l <"$cache/sample")
+
+# Counting the bytes has brought the tree into memory; one more pass for the programs.
+run_ripgrep >/dev/null
+for _ in $(seq "$rounds"); do
+	for name in ripgrep ours ast_grep_filtered; do measure "$name"; done
+done
+measure ast_grep_all
+measure sed_sample
+sed_all=$(awk -v s="$(median sed_sample 1)" -v f="$files" -v n="$sample" 'BEGIN { print s * f / n }')
+
+floor=$(median ripgrep 1)
+row() { # title, seconds, MB, note
+	awk -v t="$1" -v s="$2" -v m="$3" -v f="$floor" \
+		'BEGIN { printf "| %s | %.2f | %.1f | %s |\n", t, s, s / f, m }'
+}
+calls=$("$tool" rewrite --check --message-format json "$tree" 2>/dev/null | grep -o '"kind":"call"' | wc -l || true)
+matches=$(wc -l <"$cache/out-ast_grep_filtered")
+mkdir -p "$(dirname "$report")"
+{
+	cat <<-MD
+		# Speed of the rewriter
+
+		Written by \`make bench-rewrite\`: dry runs over the $files C files and headers of Debian's
+		\`$package\` $(cat "$cache/linux/.$package") ($megabytes MB), all in memory. Medians of $rounds rounds in which the
+		tools take turns; the slow ones ran once.
+
+		- machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo)
+		- kernel: $(uname -sr)
+		- tools: $("$tool" --version), $(rg --version | head -n 1 | cut -d ' ' -f 1,2), $("$cache/venv/bin/ast-grep" --version), $(sed --version | head -n 1)
+
+		| tool | seconds | × ripgrep | peak MB |
+		|---|---|---|---|
+	MD
+	row "ripgrep, lists the files with either word" "$floor" "$(peak ripgrep)"
+	row "\`bpf-malloc rewrite --check -q\`" "$(median ours 1)" "$(peak ours)"
+	row "ast-grep, two rules, only files with \`malloc(\` or \`free(\`" "$(median ast_grep_filtered 1)" "$(peak ast_grep_filtered)"
+	row "ast-grep, two rules" "$(median ast_grep_all 1)" "$(peak ast_grep_all)"
+	row "sed, file by file (from a sample of $sample files)" "$sed_all" "$(peak sed_sample)"
+	cat <<-MD
+
+		bpf-malloc finds $calls calls of ten functions, checks for NULL and resolves macros of included
+		headers; the two rules of ast-grep match $matches calls of two functions.
+
+		Commands:
+
+		    rg -lw 'malloc|free' -g '*.[ch]' $package
+		    bpf-malloc rewrite --check -q $package
+		    rg -l0 '\\b(malloc|free)[ \\t]*\\(' -g '*.[ch]' $package | xargs -0 ast-grep scan --rule rules.yml --json=stream
+		    ast-grep scan --rule rules.yml --json=stream --globs '*.[ch]' $package
+		    for each file: sed -E 's/\\bmalloc[ \\t]*\\(/static_malloc(/g' | sed -E 's/\\bfree[ \\t]*\\(/static_free(/g'
+	MD
+} >"$report"
+cat "$report"
+
+ratio() { awk -v a="$(median ours 1)" -v b="$1" 'BEGIN { print a / b }'; }
+fail=0
+expect() { awk -v v="$2" -v m="$3" 'BEGIN { exit !(v <= m) }' || { echo "too much: $1 is $2, at most $3" >&2; fail=1; }; }
+expect "time against ripgrep" "$(ratio "$floor")" 6
+expect "time against ast-grep on filtered files" "$(ratio "$(median ast_grep_filtered 1)")" 1
+expect "memory in MB" "$(peak ours)" 300
+exit $fail
