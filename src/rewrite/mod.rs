@@ -102,11 +102,10 @@ const ROUNDS: usize = 4;
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     let mut plan = plan_once(path, source, project, options);
     // What is inserted can change what the parser makes of broken code around it, and so what is
-    // seen to be missing there. Few files need a second round, hardly any a third.
+    // seen to be missing there; even a prefix does, since the parser weighs what it skips by its
+    // length. Few files have more to do in a second round, hardly any in a third.
     for _ in 0..ROUNDS {
-        // Prefixes and includes change nothing that the parser sees.
-        let checks = |e: &Edit| matches!(e.kind, EditKind::NullCheck | EditKind::Temporary);
-        if !plan.edits().iter().any(checks) {
+        if !plan.changes() {
             break;
         }
         let next = plan_once(path, &plan.apply(source), project, options);
