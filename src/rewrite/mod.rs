@@ -105,7 +105,8 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     // seen to be missing there; even a prefix does, since the parser weighs what it skips by its
     // length. Few files have more to do in a second round, hardly any in a third.
     for _ in 0..ROUNDS {
-        if !plan.changes() {
+        // Without NULL checks nothing is parsed, and so nothing is seen differently.
+        if !plan.changes() || options.on_null == OnNull::Off {
             break;
         }
         let next = plan_once(path, &plan.apply(source), project, options);

@@ -48,6 +48,7 @@ get_ast_grep() {
 # Each takes its own way through the tree and prints what it finds.
 run_ripgrep() { rg -lw 'malloc|free' -g '*.[ch]' "$tree"; }
 run_ours() { "$tool" rewrite --check -q "$tree"; }
+run_ours_diff() { "$tool" rewrite --diff -q "$tree"; }
 run_ast_grep() { "$cache/venv/bin/ast-grep" scan --rule "$cache/rules.yml" --json=stream "$@"; }
 run_ast_grep_filtered() {
 	rg -l0 '\b(malloc|free)[ \t]*\(' -g '*.[ch]' "$tree" | xargs -0 "$cache/venv/bin/ast-grep" \
@@ -60,7 +61,7 @@ run_sed_sample() {
 			sed -E 's/\bfree[ \t]*\(/static_free(/g' >/dev/null
 	done <"$cache/sample"
 }
-export -f run_ripgrep run_ours run_ast_grep run_ast_grep_filtered run_ast_grep_all run_sed_sample
+export -f run_ripgrep run_ours run_ours_diff run_ast_grep run_ast_grep_filtered run_ast_grep_all run_sed_sample
 export tree tool cache
 
 # seconds and peak memory in KiB of the largest process, appended to a file per tool
@@ -86,6 +87,7 @@ run_ripgrep >/dev/null
 for _ in $(seq "$rounds"); do
 	for name in ripgrep ours ast_grep_filtered; do measure "$name"; done
 done
+measure ours_diff
 measure ast_grep_all
 measure sed_sample
 sed_all=$(awk -v s="$(median sed_sample 1)" -v f="$files" -v n="$sample" 'BEGIN { print s * f / n }')
@@ -115,18 +117,21 @@ mkdir -p "$(dirname "$report")"
 	MD
 	row "ripgrep, lists the files with either word" "$floor" "$(peak ripgrep)"
 	row "\`bpf-malloc rewrite --check -q\`" "$(median ours 1)" "$(peak ours)"
+	row "\`bpf-malloc rewrite --diff -q\`, with all NULL checks" "$(median ours_diff 1)" "$(peak ours_diff)"
 	row "ast-grep, two rules, only files with \`malloc(\` or \`free(\`" "$(median ast_grep_filtered 1)" "$(peak ast_grep_filtered)"
 	row "ast-grep, two rules" "$(median ast_grep_all 1)" "$(peak ast_grep_all)"
 	row "sed, file by file (from a sample of $sample files)" "$sed_all" "$(peak sed_sample)"
 	cat <<-MD
 
-		bpf-malloc finds $calls calls of ten functions, checks for NULL and resolves macros of included
-		headers; the two rules of ast-grep match $matches calls of two functions.
+		bpf-malloc finds $calls calls of ten functions and resolves macros of included headers; the two
+		rules of ast-grep match $matches calls of two functions. \`--check -q\` only names files, so it looks
+		for missing NULL checks only where a file has no call; \`--diff\` looks for them everywhere.
 
 		Commands:
 
 		    rg -lw 'malloc|free' -g '*.[ch]' $package
 		    bpf-malloc rewrite --check -q $package
+		    bpf-malloc rewrite --diff -q $package
 		    rg -l0 '\\b(malloc|free)[ \\t]*\\(' -g '*.[ch]' $package | xargs -0 ast-grep scan --rule rules.yml --json=stream
 		    ast-grep scan --rule rules.yml --json=stream --globs '*.[ch]' $package
 		    for each file: sed -E 's/\\bmalloc[ \\t]*\\(/static_malloc(/g' | sed -E 's/\\bfree[ \\t]*\\(/static_free(/g'

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and the machine lacks. Prints what it installs.
 #
-# usage: install.sh [demo|test|oracle]...
+# usage: install.sh [demo|test|oracle|bench]...
 #   demo  what `make demo` needs: clang, the headers of libbpf, the build of the bundled libbpf
 #   test  what `make test` needs on top: bpftool, other build systems, other compilers
 #   oracle  what `make oracle` needs: clang, a compiler for its plugin, unpacking source packages
+#   bench  what `make bench-rewrite` needs: the other tools, unpacking the Linux source package
 #
 # Knows Debian and its kin (apt-get). Elsewhere it names the packages and fails if a program that
 # is needed is missing.
@@ -61,6 +62,10 @@ oracle_packages=(
 	bzip2 dpkg-dev g++ gcc libc6-dev make patch pkg-config xz-utils
 )
 
+bench_packages=(
+	python3-venv ripgrep time xz-utils
+)
+
 packages=()
 [ $# -gt 0 ] || set -- demo
 for group in "$@"; do
@@ -68,7 +73,8 @@ for group in "$@"; do
 	demo) packages+=("${demo_packages[@]}") ;;
 	test) packages+=("${demo_packages[@]}" "${test_packages[@]}") ;;
 	oracle) packages+=("${oracle_packages[@]}") ;;
-	*) die "unknown group $group; usage: install.sh [demo|test|oracle]..." ;;
+	bench) packages+=("${bench_packages[@]}") ;;
+	*) die "unknown group $group; usage: install.sh [demo|test|oracle|bench]..." ;;
 	esac
 done
 

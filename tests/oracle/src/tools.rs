@@ -38,9 +38,6 @@ const NAMES: [&str; 10] = [
 /// What `bpf-malloc rewrite` would rewrite below a directory.
 pub fn ours(tool: &Path, directory: &Path, arguments: &[String]) -> Result<Ours, Box<dyn Error>> {
     let output = Command::new(tool)
-        // A missing check may move a call to a line of its own, where its place is not the one
-        // that the compiler knows.
-        .args(["--on-null", "off"])
         // SQLite's amalgamation is larger than what the tool takes for source by itself.
         .args([
             "rewrite",
@@ -50,6 +47,9 @@ pub fn ours(tool: &Path, directory: &Path, arguments: &[String]) -> Result<Ours,
             "--max-size",
             "16M",
         ])
+        // A missing check may move a call to a line of its own, where its place is not the one
+        // that the compiler knows.
+        .args(["--on-null", "off"])
         .args(arguments)
         .arg(".")
         .current_dir(directory)
