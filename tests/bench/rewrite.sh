@@ -66,7 +66,7 @@ export tree tool cache
 
 # seconds and peak memory in KiB of the largest process, appended to a file per tool
 measure() {
-	/usr/bin/time -a -o "$cache/times-$1" -f '%e %M' bash -c "run_$1" >"$cache/out-$1" 2>/dev/null ||
+	/usr/bin/time -a -o "$cache/times-$1" -f "%e %M" bash -c "run_$1 || true" >"$cache/out-$1" 2>/dev/null ||
 		true # Tools say by their status that they found something.
 }
 
