@@ -1,5 +1,7 @@
 //! The conditions of `#if`, as far as they can be decided from what is visible.
 
+use std::borrow::Cow;
+
 use super::super::lexer::{Kind, Lexed, Token, op};
 
 /// The value of an expression; `None` where it depends on something that is not visible.
@@ -78,6 +80,40 @@ const LEVELS: [&[&str]; 10] = [
 
 /// Brackets nested deeper than this are not followed.
 const DEEP: usize = 64;
+
+/// The macros that have to be defined for a condition to hold, as far as that is plain to see:
+/// `X` in `#ifdef X` and in `#if defined(X) && …`.
+pub fn required<'t>(lexed: &Lexed<'t>, inner: &[Token]) -> Vec<Cow<'t, [u8]>> {
+    let [word, rest @ ..] = inner else {
+        return Vec::new();
+    };
+    match &*lexed.text(word) {
+        b"ifdef" | b"elifdef" => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
+        b"if" | b"elif" => in_conjunction(lexed, rest),
+        _ => Vec::new(),
+    }
+}
+
+fn in_conjunction<'t>(lexed: &Lexed<'t>, tokens: &[Token]) -> Vec<Cow<'t, [u8]>> {
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        let negated = at
+            .checked_sub(1)
+            .is_some_and(|before| tokens[before].is(op("!")));
+        if token.is(op("(")) {
+            depth += 1;
+        } else if token.is(op(")")) {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && (token.is(op("||")) || token.is(op("?"))) {
+            return Vec::new();
+        } else if depth == 0 && !negated && lexed.is_ident(token, "defined") {
+            let name = tokens[at + 1..].iter().find(|t| !t.is(op("(")));
+            found.extend(name.map(|name| lexed.text(name)));
+        }
+    }
+    found
+}
 
 struct Parser<'a> {
     lexed: &'a Lexed<'a>,
@@ -232,6 +268,22 @@ mod tests {
                 _ => Known::Undefined,
             },
         )
+    }
+
+    #[test]
+    fn knows_what_is_required() {
+        let names = |text: &str| {
+            let source = format!("#{text}\n");
+            let lexed = lex(source.as_bytes());
+            let names = required(&lexed, lexed.inner_of(&lexed.directives[0]));
+            let names = names.iter().map(|name| String::from_utf8_lossy(name));
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("ifdef A"), "A");
+        assert_eq!(names("if defined(A) && !defined(B) && defined C"), "A C");
+        assert_eq!(names("if defined(A) && (defined(B) || C)"), "A");
+        assert_eq!(names("if defined(A) || defined(B)"), "");
+        assert_eq!(names("ifndef A"), "");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::super::family::Alloc;
 use super::super::lexer::{Kind, Lexed, Token};
 use super::super::project::Project;
 use super::Define;
-use super::condition::{Known, decide, integer};
+use super::condition::{Known, decide, integer, required};
 
 const NAMES: usize = Alloc::ALL.len();
 
@@ -69,6 +69,7 @@ impl MappingWalk {
             once: HashSet::new(),
             groups: Vec::new(),
             base: 0,
+            given: FxHashMap::default(),
             origins: Vec::new(),
             events: Vec::new(),
             budget: 20_000,
@@ -114,6 +115,9 @@ struct Walk<'p> {
     groups: Vec<Group>,
     /// Where the groups of the current file start.
     base: usize,
+    /// What the names mean wherever a macro is defined, from arms that only such configurations
+    /// take.
+    given: FxHashMap<Vec<u8>, State>,
     origins: Vec<Origin>,
     events: Vec<(usize, State)>,
     /// How many more headers are read; keeps a pathological tree of includes finite.
@@ -123,6 +127,8 @@ struct Walk<'p> {
 /// A conditional group on the way.
 struct Group {
     before: State,
+    /// What holds at the start of the current arm.
+    entered: State,
     /// What holds behind the group, as far as its arms so far agree.
     joined: Option<State>,
     /// An arm is known to be taken, so later ones are not.
@@ -131,9 +137,10 @@ struct Group {
     skipped: bool,
     /// The current arm is taken for sure.
     certain: bool,
-    has_else: bool,
     /// Macros defined in an arm that may not be taken.
     doubtful: Vec<Vec<u8>>,
+    /// Macros that are defined wherever the current arm is taken.
+    required: Vec<Vec<u8>>,
     /// What was known before a header was read in an arm that is not taken.
     aside: Option<Aside>,
 }
@@ -207,7 +214,13 @@ impl Walk<'_> {
             let before = self.state;
             let skipped = self.skipped();
             match step(lexed, inner) {
-                Some(step) => self.conditional(lexed, inner, step),
+                Some(Step::Open) => {
+                    let guard = index == 0 && guards(lexed);
+                    self.open(lexed, inner, guard);
+                }
+                Some(Step::Close) if self.groups.len() > self.base => self.close(),
+                Some(Step::Close) => {}
+                Some(step) => self.next_arm(lexed, inner, step),
                 None => match &*lexed.text(word) {
                     b"define" => {
                         self.define(lexed, inner);
@@ -221,7 +234,7 @@ impl Walk<'_> {
                         if let Some(name) = inner.get(1) {
                             let name = lexed.text(name).into_owned();
                             if let Some(function) = Alloc::named(&name) {
-                                self.state[function as usize] = Mapping::None;
+                                self.set(function, Mapping::None);
                             }
                             self.learn(name, Known::Undefined);
                         }
@@ -300,7 +313,7 @@ impl Walk<'_> {
             return;
         };
         if define.is_identity(lexed) {
-            self.state[function as usize] = Mapping::None;
+            self.set(function, Mapping::None);
             return;
         }
         let line = 1 + memchr::memchr_iter(b'\n', &lexed.source[..offset]).count();
@@ -313,46 +326,74 @@ impl Walk<'_> {
                 .iter()
                 .any(|t| t.kind == Kind::Ident && *lexed.text(t) == *define.name),
         });
-        self.state[function as usize] = Mapping::Always(self.origins.len() - 1);
+        self.set(function, Mapping::Always(self.origins.len() - 1));
     }
 
-    fn conditional(&mut self, lexed: &Lexed, inner: &[Token], step: Step) {
-        match step {
-            Step::Open => {
-                let decided = decide(lexed, inner, &|name| self.known(name));
-                self.groups.push(Group {
-                    before: self.state,
-                    joined: None,
-                    taken: decided == Some(true),
-                    skipped: decided == Some(false),
-                    certain: decided == Some(true),
-                    has_else: false,
-                    doubtful: Vec::new(),
-                    aside: None,
-                });
-            }
-            Step::Elif | Step::Else => {
-                if self.groups.len() == self.base {
-                    return;
+    fn set(&mut self, function: Alloc, mapping: Mapping) {
+        self.state[function as usize] = mapping;
+        // What arms above made of the name is over, in their configurations too.
+        for given in self.given.values_mut() {
+            given[function as usize] = Mapping::None;
+        }
+    }
+
+    /// A group begins. `guard` says that it is the one that keeps a header from being read twice.
+    fn open(&mut self, lexed: &Lexed, inner: &[Token], guard: bool) {
+        let decided = match decide(lexed, inner, &|name| self.known(name)) {
+            // If the header was read before, its macros are as they were then.
+            None if guard => Some(true),
+            decided => decided,
+        };
+        let before = self.state;
+        self.groups.push(Group {
+            before,
+            entered: before,
+            joined: None,
+            taken: decided == Some(true),
+            skipped: decided == Some(false),
+            certain: decided == Some(true),
+            doubtful: Vec::new(),
+            required: Vec::new(),
+            aside: None,
+        });
+        self.enter_arm(lexed, inner);
+    }
+
+    /// `#elif` or `#else`.
+    fn next_arm(&mut self, lexed: &Lexed, inner: &[Token], step: Step) {
+        if self.groups.len() == self.base {
+            return;
+        }
+        let Some(mut group) = self.groups.pop() else {
+            return;
+        };
+        self.leave_arm(&mut group);
+        self.state = group.before;
+        let decided = match step {
+            Step::Else => Some(true),
+            _ => decide(lexed, inner, &|name| self.known(name)),
+        };
+        group.skipped = group.taken || decided == Some(false);
+        // An `#else` is certain only if all arms before it are known not to be taken.
+        group.certain = !group.skipped && decided == Some(true) && group.joined.is_none();
+        group.taken |= decided == Some(true);
+        self.groups.push(group);
+        self.enter_arm(lexed, inner);
+    }
+
+    /// What arms above with the same condition made of the names holds in this one.
+    fn enter_arm(&mut self, lexed: &Lexed, inner: &[Token]) {
+        let required = required(lexed, inner);
+        for given in required.iter().filter_map(|name| self.given.get(&**name)) {
+            for (here, given) in self.state.iter_mut().zip(given) {
+                if let Mapping::Always(_) = given {
+                    *here = *given;
                 }
-                let Some(mut group) = self.groups.pop() else {
-                    return;
-                };
-                self.leave_arm(&mut group);
-                self.state = group.before;
-                let decided = match step {
-                    Step::Else => Some(true),
-                    _ => decide(lexed, inner, &|name| self.known(name)),
-                };
-                group.has_else |= step == Step::Else;
-                group.skipped = group.taken || decided == Some(false);
-                // An `#else` is certain only if all arms before it are known not to be taken.
-                group.certain = !group.skipped && decided == Some(true) && group.joined.is_none();
-                group.taken |= decided == Some(true);
-                self.groups.push(group);
             }
-            Step::Close if self.groups.len() > self.base => self.close(),
-            Step::Close => {}
+        }
+        if let Some(group) = self.groups.last_mut() {
+            group.entered = self.state;
+            group.required = required.into_iter().map(|name| name.into_owned()).collect();
         }
     }
 
@@ -389,6 +430,11 @@ impl Walk<'_> {
         for name in group.doubtful.drain(..) {
             self.macros.insert(name, Known::Unknown);
         }
+        let required = std::mem::take(&mut group.required);
+        if self.state != group.entered {
+            let given = required.into_iter().map(|name| (name, self.state));
+            self.given.extend(given);
+        }
         if !group.skipped {
             group.joined = Some(match group.joined {
                 None => self.state,
@@ -396,6 +442,18 @@ impl Walk<'_> {
             });
         }
     }
+}
+
+/// Whether a file starts with the `#ifndef` and `#define` that keep it from being read twice.
+fn guards(lexed: &Lexed) -> bool {
+    let mut directives = lexed.directives.iter().map(|d| lexed.inner_of(d));
+    let (Some([test, tested]), Some([define, defined, ..])) = (directives.next(), directives.next())
+    else {
+        return false;
+    };
+    lexed.is_ident(test, "ifndef")
+        && lexed.is_ident(define, "define")
+        && lexed.text(tested) == lexed.text(defined)
 }
 
 fn is_family(lexed: &Lexed, name: &Token) -> bool {
@@ -459,6 +517,11 @@ mod tests {
         assert_eq!(free_at(both, "C"), "always");
         let first = "#ifdef __X\n#define ON\n#else\n#ifdef ON\n#define free a\n#endif\nC\n#endif\n";
         assert_eq!(free_at(first, "C"), "maybe");
+        let again = "#ifdef __X\n#define free a\n#endif\nA\n#if defined(__X) && __Y\nB\n#endif\n\
+                     #undef free\n#ifdef __X\nC\n#endif\n";
+        assert_eq!(free_at(again, "A"), "maybe");
+        assert_eq!(free_at(again, "B"), "always");
+        assert_eq!(free_at(again, "C"), "none");
         let unset = "#ifdef DEBUG_HEAP\n#define free a\n#endif\nC\n";
         assert_eq!(free_at(unset, "C"), "none");
         let set = "#define ON 1\n#if ON\n#define free a\n#else\n#undef X\n#endif\nC\n";
