@@ -447,7 +447,8 @@ impl Walk<'_> {
 /// Whether a file starts with the `#ifndef` and `#define` that keep it from being read twice.
 fn guards(lexed: &Lexed) -> bool {
     let mut directives = lexed.directives.iter().map(|d| lexed.inner_of(d));
-    let (Some([test, tested]), Some([define, defined, ..])) = (directives.next(), directives.next())
+    let (Some([test, tested]), Some([define, defined, ..])) =
+        (directives.next(), directives.next())
     else {
         return false;
     };

@@ -33,7 +33,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::ast::Stmt;
-use super::bytes::{decode, shown};
+use super::bytes::{decode, encode, shown};
 use super::conditionals::Conditionals;
 use super::family::Alloc;
 use super::lexer::{Kind, Lexed, Token, lex, op};
@@ -86,6 +86,8 @@ pub(crate) struct Context<'c> {
     by_name: HashMap<String, usize>,
     /// Names through which an allocation can come about.
     allocating: HashSet<Vec<u8>>,
+    /// Names through which a path may come to hold something: those, and what acquires references.
+    holding: HashSet<Vec<u8>>,
     trees: RefCell<HashMap<(usize, usize), Tree>>,
     summaries: RefCell<HashMap<usize, Rc<Summary>>>,
     open: RefCell<Vec<usize>>,
@@ -114,12 +116,15 @@ impl<'c> Context<'c> {
             functions,
             by_name,
             allocating: HashSet::new(),
+            holding: HashSet::new(),
             trees: RefCell::default(),
             summaries: RefCell::default(),
             open: RefCell::default(),
             words: OnceCell::new(),
         };
-        context.allocating = context.find_allocating();
+        let (allocating, holding) = context.find_allocating();
+        context.allocating = allocating;
+        context.holding = holding;
         context
     }
 
@@ -135,8 +140,9 @@ impl<'c> Context<'c> {
     }
 
     /// Everything that may allocate: functions and macros that call the allocator, and those that
-    /// call them. Linear in the length of the files.
-    fn find_allocating(&self) -> HashSet<Vec<u8>> {
+    /// call them; and the same with what acquires references on top. Linear in the length of the
+    /// files.
+    fn find_allocating(&self) -> (HashSet<Vec<u8>>, HashSet<Vec<u8>>) {
         let mut open: Vec<Vec<u8>> = Vec::new();
         // By name, who mentions it.
         let mut callers: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
@@ -174,13 +180,22 @@ impl<'c> Context<'c> {
                 open.push(name.clone());
             }
         }
-        let mut found: HashSet<Vec<u8>> = HashSet::new();
-        while let Some(name) = open.pop() {
-            if found.insert(name.clone()) {
-                open.extend(callers.get(&name).into_iter().flatten().cloned());
-            }
-        }
-        found
+        let allocating = with_callers(open, HashSet::new(), &callers);
+        let acquires = |name: &&Vec<u8>| {
+            let known = known::find(&decode(name));
+            matches!(
+                known,
+                Some(known::Known::Acquire(_) | known::Known::Enter(_))
+            )
+        };
+        let acquiring = callers.keys().filter(acquires).cloned().collect();
+        let holding = with_callers(acquiring, allocating.clone(), &callers);
+        (allocating, holding)
+    }
+
+    /// Whether a function stands here whose calls change nothing on a path that holds nothing.
+    pub fn is_idle(&self, name: &str) -> bool {
+        self.by_name.contains_key(name) && !self.holding.contains(&encode(name))
     }
 
     /// What functions that allocate call, and nothing is known of. With `deep`, also what the
@@ -303,6 +318,20 @@ impl<'c> Context<'c> {
             .insert(function, Rc::clone(&summary));
         Some(summary)
     }
+}
+
+/// Adds the names in `open`, and everybody who mentions them, directly or through others.
+fn with_callers(
+    mut open: Vec<Vec<u8>>,
+    mut found: HashSet<Vec<u8>>,
+    callers: &HashMap<Vec<u8>, Vec<Vec<u8>>>,
+) -> HashSet<Vec<u8>> {
+    while let Some(name) = open.pop() {
+        if found.insert(name.clone()) {
+            open.extend(callers.get(&name).into_iter().flatten().cloned());
+        }
+    }
+    found
 }
 
 /// Whether a call returns a block, one way or another.
