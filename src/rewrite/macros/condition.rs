@@ -115,6 +115,28 @@ fn in_conjunction<'t>(lexed: &Lexed<'t>, tokens: &[Token]) -> Vec<Cow<'t, [u8]>>
     found
 }
 
+/// The macros of which each alone makes the condition of a first arm hold by being defined: `X` in
+/// `#ifdef X` and in `#if defined(X) || …`.
+pub fn sufficient<'t>(lexed: &Lexed<'t>, inner: &[Token]) -> Vec<Cow<'t, [u8]>> {
+    let [word, rest @ ..] = inner else {
+        return Vec::new();
+    };
+    match &*lexed.text(word) {
+        b"ifdef" => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
+        b"if" => rest
+            .split(|token| token.is(op("||")))
+            .filter_map(|part| match part {
+                [defined, name] | [defined, _, name, _] if name.kind == Kind::Ident => {
+                    let plain = part.len() == 2 || part[1].is(op("(")) && part[3].is(op(")"));
+                    (plain && lexed.is_ident(defined, "defined")).then(|| lexed.text(name))
+                }
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 struct Parser<'a> {
     lexed: &'a Lexed<'a>,
     tokens: &'a [Token],
@@ -284,6 +306,23 @@ mod tests {
         assert_eq!(names("if defined(A) && (defined(B) || C)"), "A");
         assert_eq!(names("if defined(A) || defined(B)"), "");
         assert_eq!(names("ifndef A"), "");
+    }
+
+    #[test]
+    fn knows_what_is_sufficient() {
+        let names = |text: &str| {
+            let source = format!("#{text}\n");
+            let lexed = lex(source.as_bytes());
+            let names = sufficient(&lexed, lexed.inner_of(&lexed.directives[0]));
+            let names = names.iter().map(|name| String::from_utf8_lossy(name));
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("ifdef A"), "A");
+        assert_eq!(names("elifdef A"), "");
+        assert_eq!(names("if defined(A) || defined B || C"), "A B");
+        assert_eq!(names("if defined(A) || defined(B) && defined(C)"), "A");
+        assert_eq!(names("if !defined(A) || (defined(B))"), "");
+        assert_eq!(names("if (defined(A) || defined(B)) && C"), "");
     }
 
     #[test]

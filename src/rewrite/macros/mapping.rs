@@ -14,7 +14,7 @@ use super::super::family::Alloc;
 use super::super::lexer::{Kind, Lexed, Token};
 use super::super::project::Project;
 use super::Define;
-use super::condition::{Known, decide, integer, required};
+use super::condition::{Known, decide, integer, required, sufficient};
 
 const NAMES: usize = Alloc::ALL.len();
 
@@ -115,8 +115,7 @@ struct Walk<'p> {
     groups: Vec<Group>,
     /// Where the groups of the current file start.
     base: usize,
-    /// What the names mean wherever a macro is defined, from arms that only such configurations
-    /// take.
+    /// What the names mean wherever a macro is defined, from arms that such configurations take.
     given: FxHashMap<Vec<u8>, State>,
     origins: Vec<Origin>,
     events: Vec<(usize, State)>,
@@ -139,8 +138,8 @@ struct Group {
     certain: bool,
     /// Macros defined in an arm that may not be taken.
     doubtful: Vec<Vec<u8>>,
-    /// Macros that are defined wherever the current arm is taken.
-    required: Vec<Vec<u8>>,
+    /// Macros that, defined, make sure that the current arm is taken.
+    sufficient: Vec<Vec<u8>>,
     /// What was known before a header was read in an arm that is not taken.
     aside: Option<Aside>,
 }
@@ -353,7 +352,7 @@ impl Walk<'_> {
             skipped: decided == Some(false),
             certain: decided == Some(true),
             doubtful: Vec::new(),
-            required: Vec::new(),
+            sufficient: Vec::new(),
             aside: None,
         });
         self.enter_arm(lexed, inner);
@@ -381,7 +380,7 @@ impl Walk<'_> {
         self.enter_arm(lexed, inner);
     }
 
-    /// What arms above with the same condition made of the names holds in this one.
+    /// What arms above that this one's configurations take made of the names holds here.
     fn enter_arm(&mut self, lexed: &Lexed, inner: &[Token]) {
         let required = required(lexed, inner);
         for given in required.iter().filter_map(|name| self.given.get(&**name)) {
@@ -393,7 +392,8 @@ impl Walk<'_> {
         }
         if let Some(group) = self.groups.last_mut() {
             group.entered = self.state;
-            group.required = required.into_iter().map(|name| name.into_owned()).collect();
+            let names = sufficient(lexed, inner).into_iter();
+            group.sufficient = names.map(|name| name.into_owned()).collect();
         }
     }
 
@@ -430,9 +430,9 @@ impl Walk<'_> {
         for name in group.doubtful.drain(..) {
             self.macros.insert(name, Known::Unknown);
         }
-        let required = std::mem::take(&mut group.required);
+        let names = std::mem::take(&mut group.sufficient);
         if self.state != group.entered {
-            let given = required.into_iter().map(|name| (name, self.state));
+            let given = names.into_iter().map(|name| (name, self.state));
             self.given.extend(given);
         }
         if !group.skipped {
@@ -523,6 +523,10 @@ mod tests {
         assert_eq!(free_at(again, "A"), "maybe");
         assert_eq!(free_at(again, "B"), "always");
         assert_eq!(free_at(again, "C"), "none");
+        let either = "#if defined(__X) || defined(__Y)\n#define free a\n#endif\n#ifdef __Y\nA\n\
+                      #else\nB\n#endif\n";
+        assert_eq!(free_at(either, "A"), "always");
+        assert_eq!(free_at(either, "B"), "maybe");
         let unset = "#ifdef DEBUG_HEAP\n#define free a\n#endif\nC\n";
         assert_eq!(free_at(unset, "C"), "none");
         let set = "#define ON 1\n#if ON\n#define free a\n#else\n#undef X\n#endif\nC\n";
