@@ -38,18 +38,12 @@ const NAMES: [&str; 10] = [
 /// What `bpf-malloc rewrite` would rewrite below a directory.
 pub fn ours(tool: &Path, directory: &Path, arguments: &[String]) -> Result<Ours, Box<dyn Error>> {
     let output = Command::new(tool)
-        // SQLite's amalgamation is larger than what the tool takes for source by itself.
-        .args([
-            "rewrite",
-            "--check",
-            "--message-format",
-            "json",
-            "--max-size",
-            "16M",
-        ])
+        .args(["rewrite", "--check", "--message-format", "json"])
         // A missing check may move a call to a line of its own, where its place is not the one
         // that the compiler knows.
         .args(["--on-null", "off"])
+        // SQLite's amalgamation is larger than what the tool takes for source by itself.
+        .args(["--max-size", "16M"])
         .args(arguments)
         .arg(".")
         .current_dir(directory)
