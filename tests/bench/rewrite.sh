@@ -35,12 +35,12 @@ get_ast_grep() {
 	cat >"$cache/rules.yml" <<-'YAML'
 		id: malloc
 		language: C
-		rule: {pattern: 'malloc($$$A)'}
+		rule: {pattern: {context: 'void f() { malloc($$$A); }', selector: call_expression}}
 		fix: static_malloc($$$A)
 		---
 		id: free
 		language: C
-		rule: {pattern: 'free($$$A)'}
+		rule: {pattern: {context: 'void f() { free($$$A); }', selector: call_expression}}
 		fix: static_free($$$A)
 	YAML
 }
