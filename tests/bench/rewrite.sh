@@ -32,6 +32,7 @@ get_ast_grep() {
 		python3 -m venv "$cache/venv"
 		"$cache/venv/bin/pip" --quiet --disable-pip-version-check install ast-grep-cli
 	fi
+	# By itself `free($$$A)` is the use of a macro for the grammar; in a function it is a call.
 	cat >"$cache/rules.yml" <<-'YAML'
 		id: malloc
 		language: C
@@ -124,7 +125,7 @@ mkdir -p "$(dirname "$report")"
 	cat <<-MD
 
 		bpf-malloc finds $calls calls of ten functions and resolves macros of included headers; the two
-		rules of ast-grep match $matches calls of two functions. \`--check -q\` only names files, so it looks
+		rules of ast-grep match $matches calls of two functions. \`--check -q\` only says whether something would change, so it looks
 		for missing NULL checks only where a file has no call; \`--diff\` looks for them everywhere.
 
 		Commands:
