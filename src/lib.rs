@@ -10,6 +10,7 @@
 //! The invariant of the first job: bytes outside the edits of a plan are never touched, and
 //! planning the output again yields no edits.
 
+pub mod cpp;
 pub mod heap;
 pub mod rewrite;
 

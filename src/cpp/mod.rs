@@ -1,0 +1,277 @@
+//! A C preprocessor that keeps, for every token, the exact bytes it comes from.
+//!
+//! What a rewrite wants to know of a program (which declaration a name means, what type an
+//! expression has) can only be told from preprocessed tokens; what it edits are bytes of files.
+//! So each [`Token`] of a [`Unit`] says where it is spelled ([`Token::loc`]: in a file, or for a
+//! token out of a macro's body in the `#define`), and by which chain of macro uses it got where it
+//! is ([`Token::expansion`]).
+//!
+//! The rules are those of C23's translation phases 1 to 4 with GNU's and clang's extensions, as
+//! clang 19 follows them for `-target bpf -mcpu=v3 -O2 -std=gnu17`. Trigraphs are not replaced,
+//! for that is what the compiler does by default, too.
+//!
+//! The module does no input: headers come from [`Includes`]. It brings the headers of the compiler
+//! and small stand-ins for those of the C library and of libbpf with it, so that the result
+//! does not depend on what a machine has installed. Any bytes are welcome: what is wrong becomes a
+//! [`Problem`], and limits on depth and number of tokens keep every input finite.
+
+#[allow(dead_code)] // read by the directives, which follow
+mod source;
+mod symbols;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::rewrite::CommandLineMacro;
+use crate::rewrite::lexer::Kind;
+
+pub use source::Cache;
+pub use symbols::{Symbol, Symbols};
+
+/// A file of a [`Unit`]: an index into [`Unit::files`]. The file that was preprocessed is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct FileId(pub u32);
+
+impl FileId {
+    /// The file that was preprocessed.
+    pub const MAIN: FileId = FileId(0);
+}
+
+/// Where a token is spelled: bytes of a file. For tokens out of a macro's body, in the `#define`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Loc {
+    /// The file.
+    pub file: FileId,
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+/// What kind of token it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TokenKind {
+    /// An identifier or a keyword.
+    Ident,
+    /// A preprocessing number.
+    Number,
+    /// A string literal with its prefix.
+    String,
+    /// A character constant with its prefix.
+    Char,
+    /// An operator or a punctuator, or a byte that is no token of C.
+    Punct,
+}
+
+impl From<Kind> for TokenKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Ident => Self::Ident,
+            Kind::Number => Self::Number,
+            Kind::Str => Self::String,
+            Kind::Char => Self::Char,
+            Kind::Punct => Self::Punct,
+        }
+    }
+}
+
+/// One token behind the preprocessor.
+#[derive(Clone, Copy, Debug)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// The first token of its line.
+    pub first: bool,
+    /// Blanks, a comment or a line ending stand before it.
+    pub space: bool,
+    /// Pasted, stringised, out of a predefined macro or one of the command line, or the value of
+    /// a macro like `__LINE__`: `loc` is the place that made it, and editing that place does not
+    /// edit the token alone.
+    pub synthetic: bool,
+    /// A macro's name that is not to be replaced any more.
+    frozen: bool,
+    /// For an operator its code (see [`crate::rewrite::lexer::op`]; digraphs have the code of what
+    /// they mean), else 0.
+    pub op: u32,
+    /// Its spelling, without line splices.
+    pub symbol: Symbol,
+    /// Where it is spelled.
+    pub loc: Loc,
+    /// The macro use in whose body it is spelled; `None` for a token that stands in the code
+    /// itself, also as an argument of a macro.
+    pub expansion: Option<ExpansionId>,
+}
+
+impl Token {
+    /// Whether it is the operator with this code.
+    pub fn is(&self, code: u32) -> bool {
+        self.op == code && self.kind == TokenKind::Punct
+    }
+}
+
+/// A macro use: an index into [`Unit::expansions`], see [`Unit::expansion`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ExpansionId(NonZeroU32);
+
+impl ExpansionId {
+    /// The index into [`Unit::expansions`].
+    pub fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// One macro use.
+#[derive(Clone, Copy, Debug)]
+pub struct Expansion {
+    /// The macro's name.
+    pub name: Symbol,
+    /// The name in the `#define`; `None` for `__LINE__` and its like.
+    pub define: Option<Loc>,
+    /// The name where the macro is used: in a file, or in the body of another macro.
+    pub invocation: Loc,
+    /// The `)` behind the arguments, if the macro has parameters. It need not stand in the same
+    /// file or macro as the name.
+    pub close: Option<Loc>,
+    /// The macro use in whose body the name of this one is spelled.
+    pub parent: Option<ExpansionId>,
+}
+
+/// Whom a file belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FileKind {
+    /// The file that was preprocessed.
+    Main,
+    /// A header of the project.
+    Project,
+    /// A header of the system.
+    System,
+    /// Predefined macros, a header of the compiler, or a stand-in that this crate brings.
+    Builtin,
+    /// The macros of the compiler's command line, as directives.
+    CommandLine,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its path; for what is no file, a name in angle brackets.
+    pub path: PathBuf,
+    /// What it holds.
+    pub bytes: Arc<[u8]>,
+    /// Whom it belongs to.
+    pub kind: FileKind,
+}
+
+/// Something that a compiler would complain about. Preprocessing goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub loc: Loc,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A preprocessed file.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    /// The files that were read, each once; the preprocessed one first.
+    pub files: Vec<File>,
+    /// The tokens, pragmas left out.
+    pub tokens: Vec<Token>,
+    /// The macro uses, in the order in which they were met: a parent comes before its children.
+    pub expansions: Vec<Expansion>,
+    /// The spellings.
+    pub symbols: Symbols,
+    /// What a compiler would complain about, in the order in which it was met.
+    pub problems: Vec<Problem>,
+}
+
+impl Unit {
+    /// A file.
+    pub fn file(&self, id: FileId) -> &File {
+        &self.files[id.0 as usize]
+    }
+
+    /// A macro use.
+    pub fn expansion(&self, id: ExpansionId) -> &Expansion {
+        &self.expansions[id.index()]
+    }
+
+    /// A token's spelling, without line splices.
+    pub fn text(&self, token: &Token) -> &[u8] {
+        self.symbols.text(token.symbol)
+    }
+
+    /// Whether a token is spelled in the body of a macro, so that all uses of the macro share it.
+    pub fn spelled_in_macro_body(&self, token: &Token) -> bool {
+        token.expansion.is_some()
+    }
+
+    /// The outermost macro use that a token comes from; `None` for a token that stands in the code
+    /// itself, also as an argument of a macro.
+    pub fn outermost(&self, token: &Token) -> Option<&Expansion> {
+        let mut found = self.expansion(token.expansion?);
+        while let Some(parent) = found.parent {
+            found = self.expansion(parent);
+        }
+        Some(found)
+    }
+
+    /// The place that a reader of the source sees: where the token stands in the code, or else the
+    /// name of the macro there that it comes from.
+    pub fn visible_loc(&self, token: &Token) -> Loc {
+        self.outermost(token).map_or(token.loc, |e| e.invocation)
+    }
+}
+
+/// A header that was found.
+#[derive(Clone, Debug)]
+pub struct Included {
+    /// Where it lies; the same header has the same path each time.
+    pub path: PathBuf,
+    /// What it holds.
+    pub bytes: Arc<[u8]>,
+    /// It belongs to the project, not to the system.
+    pub project: bool,
+}
+
+/// Where headers come from.
+pub trait Includes {
+    /// The header that `#include "name"` (or `<name>` if `angled`) in the file `from` means; with
+    /// `next` what `#include_next` means.
+    fn find(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Included>;
+}
+
+/// How to preprocess.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    /// Where headers come from.
+    pub includes: &'a dyn Includes,
+    /// Macros of the compiler's command line.
+    pub command_line: &'a [CommandLineMacro],
+    /// Headers that the command line includes first (`-include`).
+    pub forced: &'a [String],
+    /// A store for headers in tokens, kept for the whole run.
+    pub cache: &'a Cache,
+}
+
+/// Preprocesses a file. Deterministic; linear in the number of tokens read and made, both of which
+/// are limited.
+pub fn preprocess(path: &Path, source: &[u8], _setup: &Setup) -> Unit {
+    let bytes: Arc<[u8]> = source.into();
+    let source = source::Source::new(Arc::clone(&bytes));
+    let mut unit = Unit::default();
+    unit.files.push(File {
+        path: path.to_path_buf(),
+        bytes,
+        kind: FileKind::Main,
+    });
+    let symbols = source.intern(&mut unit.symbols);
+    let tokens = source.tokens.iter();
+    unit.tokens = tokens.map(|t| t.token(FileId::MAIN, &symbols)).collect();
+    unit
+}

@@ -1,0 +1,286 @@
+//! A file in tokens, as the preprocessor reads it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::symbols::{Symbol, Symbols};
+use super::{FileId, Loc, Token, TokenKind};
+use crate::rewrite::lexer::{self, Lexed, lex};
+
+/// A token of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spelled {
+    pub start: u32,
+    pub end: u32,
+    /// The index into [`Source::symbols`].
+    pub symbol: u32,
+    pub op: u32,
+    pub kind: TokenKind,
+    /// The first of its line.
+    pub first: bool,
+    /// Something stands between it and the token before.
+    pub space: bool,
+}
+
+impl Spelled {
+    /// The token in a unit.
+    pub fn token(&self, file: FileId, symbols: &[Symbol]) -> Token {
+        Token {
+            kind: self.kind,
+            first: self.first,
+            space: self.space,
+            synthetic: false,
+            frozen: false,
+            op: self.op,
+            symbol: symbols[self.symbol as usize],
+            loc: Loc {
+                file,
+                start: self.start,
+                end: self.end,
+            },
+            expansion: None,
+        }
+    }
+}
+
+/// Which directive it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Define,
+    Undef,
+    If,
+    Ifdef,
+    Ifndef,
+    Elif,
+    Elifdef,
+    Elifndef,
+    Else,
+    Endif,
+    Include,
+    IncludeNext,
+    Pragma,
+    Embed,
+    Error,
+    /// `#warning`, `#line`, `#ident`, `# 1 "file"` and the empty directive: nothing to do.
+    Nothing,
+    Unknown,
+}
+
+impl Word {
+    fn new(text: &[u8]) -> Self {
+        match text {
+            b"define" => Self::Define,
+            b"undef" => Self::Undef,
+            b"if" => Self::If,
+            b"ifdef" => Self::Ifdef,
+            b"ifndef" => Self::Ifndef,
+            b"elif" => Self::Elif,
+            b"elifdef" => Self::Elifdef,
+            b"elifndef" => Self::Elifndef,
+            b"else" => Self::Else,
+            b"endif" => Self::Endif,
+            b"include" | b"import" => Self::Include,
+            b"include_next" => Self::IncludeNext,
+            b"pragma" => Self::Pragma,
+            b"embed" => Self::Embed,
+            b"error" => Self::Error,
+            b"warning" | b"line" | b"ident" | b"sccs" | b"assert" | b"unassert" => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A directive of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Directive {
+    pub word: Word,
+    pub start: u32,
+    pub end: u32,
+    /// The tokens behind the word, as a range of [`Source::inner`].
+    pub rest: Range<usize>,
+    /// How many tokens of [`Source::tokens`] stand before it.
+    pub before: usize,
+}
+
+/// A file in tokens.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub bytes: Arc<[u8]>,
+    /// The tokens outside of directives.
+    pub tokens: Vec<Spelled>,
+    /// The tokens inside of directives, their first words left out.
+    pub inner: Vec<Spelled>,
+    pub directives: Vec<Directive>,
+    symbols: Symbols,
+    /// The macro (a symbol of this file) that the whole file is guarded by: `#ifndef X` around all
+    /// of it.
+    pub guard: Option<u32>,
+}
+
+impl Source {
+    /// Reads a file. Offsets are of 32 bits: what lies behind 4 GiB is not seen.
+    pub fn new(bytes: Arc<[u8]>) -> Self {
+        let seen = &bytes[..bytes.len().min(u32::MAX as usize)];
+        let lexed = lex(seen);
+        let mut reader = Reader {
+            lexed: &lexed,
+            symbols: Symbols::default(),
+        };
+        let mut tokens = Vec::with_capacity(lexed.tokens.len());
+        let mut inner = Vec::with_capacity(lexed.inner.len());
+        let mut directives = Vec::with_capacity(lexed.directives.len());
+        let mut behind = 0;
+        let mut rest = &lexed.tokens[..];
+        for directive in &lexed.directives {
+            let done = lexed.tokens.len() - rest.len();
+            let (before, after) = rest.split_at(directive.before - done);
+            reader.read(before, behind, &mut tokens);
+            rest = after;
+            behind = directive.end;
+            directives.push(reader.directive(directive, &mut inner));
+        }
+        reader.read(rest, behind, &mut tokens);
+        let guard = guard(&directives, &inner, tokens.len(), &reader.symbols);
+        Self {
+            tokens,
+            inner,
+            directives,
+            symbols: reader.symbols,
+            guard,
+            bytes,
+        }
+    }
+
+    /// What the spellings of this file are in a unit, by symbol.
+    pub fn intern(&self, symbols: &mut Symbols) -> Vec<Symbol> {
+        symbols.extend(&self.symbols)
+    }
+}
+
+struct Reader<'s> {
+    lexed: &'s Lexed<'s>,
+    symbols: Symbols,
+}
+
+impl Reader<'_> {
+    /// Adds tokens of one stretch of the file; `behind` is where what stands before them ends.
+    fn read(&mut self, tokens: &[lexer::Token], mut behind: usize, to: &mut Vec<Spelled>) {
+        let source = self.lexed.source;
+        for token in tokens {
+            let gap = &source[behind..token.start];
+            let symbol = self.symbols.intern(&self.lexed.text(token)).0;
+            to.push(Spelled {
+                start: token.start as u32,
+                end: token.end as u32,
+                symbol,
+                op: token.op,
+                kind: token.kind.into(),
+                first: behind == 0 || gap.iter().any(|b| matches!(b, b'\n' | b'\r')),
+                space: !gap.is_empty() || behind == 0,
+            });
+            behind = token.end;
+        }
+    }
+
+    fn directive(&mut self, directive: &lexer::Directive, inner: &mut Vec<Spelled>) -> Directive {
+        let all = self.lexed.inner_of(directive);
+        let (word, rest) = match all {
+            [] => (Word::Nothing, all),
+            // What a compiler leaves behind: `# 1 "file"`.
+            [first, ..] if first.kind == lexer::Kind::Number => (Word::Nothing, &all[..0]),
+            [first, rest @ ..] => (Word::new(&self.lexed.text(first)), rest),
+        };
+        let from = inner.len();
+        let behind = all.first().map_or(directive.end, |first| first.end);
+        self.read(rest, behind, inner);
+        Directive {
+            word,
+            start: directive.start as u32,
+            end: directive.end as u32,
+            rest: from..inner.len(),
+            before: directive.before,
+        }
+    }
+}
+
+/// The macro that keeps a file from being read twice, if all of the file stands between `#ifndef`
+/// (or `#if !defined`) and its `#endif`.
+fn guard(
+    directives: &[Directive],
+    inner: &[Spelled],
+    tokens: usize,
+    symbols: &Symbols,
+) -> Option<u32> {
+    let (first, last) = (directives.first()?, directives.last()?);
+    if first.before != 0 || last.before != tokens || last.word != Word::Endif {
+        return None;
+    }
+    let operand = &inner[first.rest.clone()];
+    let word = |t: &Spelled, text: &[u8]| symbols.text(Symbol(t.symbol)) == text;
+    let name = match (first.word, operand) {
+        (Word::Ifndef, [name]) => name,
+        (Word::If, [not, defined, name]) if word(not, b"!") && word(defined, b"defined") => name,
+        (Word::If, [not, defined, open, name, close])
+            if word(not, b"!")
+                && word(defined, b"defined")
+                && word(open, b"(")
+                && word(close, b")") =>
+        {
+            name
+        }
+        _ => return None,
+    };
+    let mut depth = 0usize;
+    for (index, directive) in directives.iter().enumerate() {
+        match directive.word {
+            Word::If | Word::Ifdef | Word::Ifndef => depth += 1,
+            Word::Endif => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 && index + 1 < directives.len() {
+                    return None;
+                }
+            }
+            Word::Elif | Word::Elifdef | Word::Elifndef | Word::Else if depth == 1 => return None,
+            _ => {}
+        }
+    }
+    (name.kind == TokenKind::Ident).then_some(name.symbol)
+}
+
+/// Bytes of headers that a cache keeps in tokens. More are read anew each time.
+const KEPT: usize = 128 << 20;
+
+/// Headers in tokens, by path, for all files of a run. Safe to share between threads.
+#[derive(Debug, Default)]
+pub struct Cache {
+    kept: RwLock<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    sources: HashMap<PathBuf, Arc<Source>>,
+    bytes: usize,
+}
+
+impl Cache {
+    /// A header in tokens.
+    pub(super) fn source(&self, path: &Path, bytes: &Arc<[u8]>) -> Arc<Source> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = kept.sources.get(path)
+            && (Arc::ptr_eq(&source.bytes, bytes) || source.bytes == *bytes)
+        {
+            return Arc::clone(source);
+        }
+        drop(kept);
+        // Not under the lock: this takes a while. Two threads may do so and find the same.
+        let source = Arc::new(Source::new(Arc::clone(bytes)));
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes + bytes.len() <= KEPT {
+            kept.bytes += bytes.len();
+            kept.sources.insert(path.to_path_buf(), Arc::clone(&source));
+        }
+        source
+    }
+}
