@@ -891,7 +891,13 @@ DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)
 
 	/* The sum has the bit above the largest number of granules set from DYNMEM_LISTED on. */
 	half = half / ((DYNMEM_TAG_GRANULES + 1) / DYNMEM_LISTED) & DYNMEM_LISTED;
-	return ((less + less / DYNMEM_LISTED) & (DYNMEM_LISTED - 1)) | half;
+	/*
+	 * The two have no bit in common, so clang would add them by an OR, of which the verifier of
+	 * Linux 6.1 knows no bounds.
+	 */
+	if (!__builtin_constant_p(granules))
+		DYNMEM_HIDE(half);
+	return ((less + less / DYNMEM_LISTED) & (DYNMEM_LISTED - 1)) + half;
 }
 
 /* Not 0 if a list's word says that the list is full. */
@@ -1603,7 +1609,14 @@ DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_
 
 	DYNMEM_HIDE(offset);
 	DYNMEM_HIDE(length);
-	if (!pool || offset >= POOL_SIZE || !length || length > DYNAMIC_MEMORY_GUARD)
+	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
+		return -EINVAL;
+	/*
+	 * clang would turn both bounds into one comparison of `length` less a constant, which tells
+	 * the verifier of Linux 6.12 and before nothing about `length` itself.
+	 */
+	DYNMEM_HIDE(length);
+	if (!length)
 		return -EINVAL;
 	dynmem_read(pool + offset, length, source);
 	return 0;

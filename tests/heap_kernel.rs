@@ -1,8 +1,7 @@
-//! The header in the running kernel: every program type, the verifier's effort, both locks.
+//! The header in the running kernel: every program type, the verifier's effort, both locks. What
+//! the heap does there, operation by operation, is in `tests/kernels/replay.rs`.
 #![cfg(feature = "kernel")]
 
-#[path = "common/heap.rs"]
-mod heap;
 #[path = "common/kernel.rs"]
 mod kernel;
 #[path = "common/perf.rs"]
@@ -13,13 +12,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use bpf_malloc::heap::layout::Heap;
 use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
 use bpf_malloc::kernel::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::{RunInput, Support, support};
-use heap::{Expected, Kind, Operation, parse};
-use kernel::{can_load, object};
+use kernel::{can_load, image, object};
 use libbpf_rs::{MapCore, MapFlags};
 
 /// Verified instructions a program may cost because it uses the allocator at all.
@@ -270,87 +267,6 @@ fn the_header_takes_any_company() {
             "{name}"
         );
     }
-}
-
-/// What the heap `number` of a loaded object looks like to user space.
-fn image(loaded: &Loaded, number: u32) -> Vec<u8> {
-    let map = loaded.map("dynmem_heaps").expect("the heaps");
-    let value = map
-        .lookup(&number.to_ne_bytes(), MapFlags::ANY)
-        .expect("a heap can be read");
-    value.expect("there is a heap of the number")
-}
-
-/// Runs operations in the kernel one by one, each time comparing the whole heap with the model.
-fn replay(loaded: &Loaded, pool: u64, operations: &[Operation]) {
-    let run = |operation: &Operation| {
-        let input = RunInput {
-            context: operation.bytes().to_vec(),
-            ..RunInput::default()
-        };
-        let mut context = loaded
-            .run("replay", &input)
-            .expect("the program runs")
-            .context;
-        let result = context.split_off(24);
-        u64::from_ne_bytes(result.try_into().expect("eight bytes"))
-    };
-    let touch = Operation {
-        kind: Kind::Malloc,
-        slot: 0,
-        a: 1,
-        b: 0,
-    };
-    let reset = Operation {
-        kind: Kind::Reset,
-        slot: 0,
-        a: 0,
-        b: 0,
-    };
-    run(&touch);
-    let at = std::mem::offset_of!(Heap, pool_address);
-    let address = u64::from_ne_bytes(image(loaded, 0)[at..at + 8].try_into().expect("eight"));
-    assert_eq!(address % 4096, 0, "the pool is not on a page of its own");
-    assert_eq!(run(&reset), 0);
-    let mut expected = Expected::new(pool, 16, address);
-    for (index, operation) in operations.iter().enumerate() {
-        let told = format!("operation {index}, {operation:?}");
-        assert_eq!(run(operation), expected.perform(operation), "{told}");
-        if let Err(problem) = expected.compare(&image(loaded, 0)) {
-            panic!("{told}: {problem}");
-        }
-    }
-}
-
-#[test]
-fn traces_and_random_operations_agree_with_the_model() {
-    if !can_load("traces_and_random_operations_agree_with_the_model") {
-        return;
-    }
-    let one = ["-DDYNAMIC_MEMORY_HEAPS=1"];
-    let spin = [
-        "-DDYNAMIC_MEMORY_HEAPS=1",
-        "-DDYNAMIC_MEMORY_SPIN_LOCK",
-        "-mcpu=v2",
-    ];
-    for arguments in [&one[..], &spin[..]] {
-        let loaded = compile("replay.bpf.c", arguments).load().expect("it loads");
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/heap"))
-            .expect("there are traces")
-        {
-            let path = entry.expect("a directory entry").path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "trace")
-            {
-                let trace = std::fs::read_to_string(&path).expect("a trace is text");
-                replay(&loaded, 65_536, &parse(&trace));
-            }
-        }
-    }
-    let small = ["-DDYNAMIC_MEMORY_HEAPS=1", "-DPOOL_SIZE=4096"];
-    let loaded = compile("replay.bpf.c", &small).load().expect("it loads");
-    replay(&loaded, 4_096, &heap::random(4_096, 16, 7, 20_000, 24));
 }
 
 /// How many events of this kind there were, on both sides.

@@ -255,8 +255,9 @@ impl Kind {
             ),
             TooManyInstructions => (
                 "too-many-instructions",
-                "walking all paths takes more than the 1,000,000 instructions the kernel spends on \
-                 a program; usually a loop whose bound is large or unknown, with branches in it",
+                "walking all paths takes more than the kernel spends on a program: 1,000,000 \
+                 instructions, and 8,192 branches kept for later; usually a loop whose bound is \
+                 large or unknown, with branches in it",
                 "lower the bound of the loop, move its body into a global function (verified \
                  once), or use bpf_loop() (Linux 5.17) or can_loop (6.9)",
             ),

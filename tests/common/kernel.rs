@@ -5,8 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use bpf_malloc::kernel::compile::Clang;
-use bpf_malloc::kernel::load::ObjectFile;
+use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::privilege;
+use libbpf_rs::{MapCore, MapFlags};
 
 /// Whether this machine lets a test load programs. If not, says so past libtest's capture, since a
 /// test that did nothing must not look like one that passed.
@@ -48,4 +49,13 @@ pub fn object(name: &str, text: &str) -> ObjectFile {
         .compile(&path, &[], &[], &[])
         .unwrap_or_else(|error| panic!("{error}"));
     ObjectFile::from_bytes(name, bytes)
+}
+
+/// What the heap `number` of a loaded object looks like to user space.
+pub fn image(loaded: &Loaded, number: u32) -> Vec<u8> {
+    let map = loaded.map("dynmem_heaps").expect("the heaps");
+    let value = map
+        .lookup(&number.to_ne_bytes(), MapFlags::ANY)
+        .expect("a heap can be read");
+    value.expect("there is a heap of the number")
 }

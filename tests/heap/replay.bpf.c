@@ -1,4 +1,7 @@
-/* Runs one operation of a trace in the kernel; the test sends one after the other. */
+/*
+ * Runs one operation of a trace in the kernel; the test sends one after the other, each in a packet,
+ * because a test run on a packet is what every kernel has that the header supports.
+ */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "dynamic_memory.h"
@@ -13,19 +16,25 @@ struct {
 	__type(value, unsigned long long);
 } slots SEC(".maps");
 
-SEC("syscall") int replay(struct operation *ctx)
+SEC("xdp") int replay(struct xdp_md *ctx)
 {
-	struct operation o = {.op = ctx->op, .slot = ctx->slot, .a = ctx->a, .b = ctx->b};
-	unsigned long long *slot = bpf_map_lookup_elem(&slots, &o.slot), first;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct operation *given = data;
+	unsigned long long *slot, first;
 	void *pool;
 
+	if ((void *)(given + 1) > end)
+		return XDP_ABORTED;
+	struct operation o = {.op = given->op, .slot = given->slot, .a = given->a, .b = given->b};
+
+	slot = bpf_map_lookup_elem(&slots, &o.slot);
 	if (!slot)
-		return 1;
+		return XDP_ABORTED;
 	perform(&o, slot);
 	/* Addresses become offsets into the first pool, as the model counts. */
 	pool = dynmem_pool(0);
 	if (!pool)
-		return 1;
+		return XDP_ABORTED;
 	first = dynmem_number(pool);
 	if (o.op == OP_MEMALIGN && !o.result)
 		o.result = *slot ? *slot - first : ~0ULL;
@@ -39,6 +48,6 @@ SEC("syscall") int replay(struct operation *ctx)
 			if (slot)
 				*slot = 0;
 		}
-	ctx->result = o.result;
-	return 0;
+	given->result = o.result;
+	return XDP_PASS;
 }

@@ -1,15 +1,21 @@
 //! The same objects on other kernels: `bpf-malloc verify` runs inside virtual machines that boot
-//! Debian's kernels, and each program gets the verdict written in it.
+//! Debian's kernels, and each program gets the verdict written in it. Then the heap traces run
+//! there.
 //!
-//! `BPF_MALLOC_KERNELS` says which: a list of series as in `5.10,6.12,newest`, or `all`. Without
-//! it these three run.
+//! `BPF_MALLOC_KERNELS` says which: a list of series as in `6.1,newest`, or `all`. Without it
+//! four run.
 #![cfg(all(feature = "kernel", feature = "cli", target_arch = "x86_64"))]
 
 #[path = "../common/expect.rs"]
 mod expect;
+#[path = "../common/heap.rs"]
+mod heap;
 #[path = "../common/kernel.rs"]
 mod kernel;
 mod matrix;
+#[path = "../common/replay.rs"]
+mod operations;
+mod replay;
 mod vm;
 
 use std::path::Path;
@@ -22,8 +28,8 @@ use serde_json::Value;
 
 /// The kernels whose logs are kept: their wordings differ most.
 const KEPT: [(u32, u32); 4] = [(5, 10), (6, 1), (6, 12), (7, 3)];
-/// What runs by default: the oldest, the one between, the newest.
-const FEW: [&str; 3] = ["5.10", "6.12", "newest"];
+/// What runs by default: the oldest, the oldest for the default build, the one between, the newest.
+const FEW: [&str; 4] = ["5.10", "6.1", "6.12", "newest"];
 /// Every series that Debian's archive has today.
 const ALL: [&str; 11] = [
     "5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "newest",
@@ -107,13 +113,18 @@ fn verdicts_on_other_kernels() {
     let initramfs = vm::initramfs(
         directory.path(),
         &objects,
+        &replay::files(&clang),
         if blessing() { "--log" } else { "" },
     );
 
     let mut matrix = Matrix::default();
     let mut complaints = Vec::new();
     for kernel in &kernels {
-        let (release, report) = vm::boot(kernel, &initramfs, directory.path())
+        let vm::Report {
+            release,
+            verdicts,
+            replayed,
+        } = vm::boot(kernel, &initramfs, directory.path())
             .unwrap_or_else(|reason| panic!("Linux {}: {reason}", kernel.version));
         assert!(
             release.contains(&kernel.version),
@@ -121,7 +132,7 @@ fn verdicts_on_other_kernels() {
             kernel.version
         );
         matrix.kernel(&release);
-        for file in report["files"].as_array().expect("files") {
+        for file in verdicts["files"].as_array().expect("files") {
             let path = file["path"].as_str().expect("a path");
             let name = path.trim_start_matches("/objects/").trim_end_matches(".o");
             let case = programs
@@ -146,6 +157,7 @@ fn verdicts_on_other_kernels() {
             objects.len(),
             "{release} judged every object"
         );
+        complaints.extend(replay::check(&release, &replayed).err());
     }
     let table = matrix.render();
     kernel::say(&table);

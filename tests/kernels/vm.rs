@@ -11,10 +11,24 @@ use serde_json::Value;
 /// Longest time a machine may take, on a host that has much else to do.
 const LIMIT: Duration = Duration::from_secs(240);
 
+/// Lines in what `tests/kernels/init` says: behind the verdicts, and at the end.
+const JUDGED: &str = "\njudged\n";
+const DONE: &str = "\ndone\n";
+
 /// A kernel to boot.
 pub struct Kernel {
     pub version: String,
     pub image: PathBuf,
+}
+
+/// What a machine said.
+pub struct Report {
+    /// The kernel's name for itself, as `uname -r` prints it.
+    pub release: String,
+    /// The report of `bpf-malloc verify`.
+    pub verdicts: Value,
+    /// The output of the test that replays heap traces.
+    pub replayed: String,
 }
 
 /// Downloads the newest kernel of each series.
@@ -49,27 +63,43 @@ pub fn missing_tools() -> Vec<&'static str> {
         .collect()
 }
 
-/// Builds the initramfs. `options` go to `bpf-malloc verify`.
-pub fn initramfs(directory: &Path, objects: &[(String, Vec<u8>)], options: &str) -> PathBuf {
+/// Builds the initramfs: objects to judge by name, files of the heap traces, options for
+/// `bpf-malloc verify`.
+pub fn initramfs(
+    directory: &Path,
+    objects: &[(String, Vec<u8>)],
+    replayed: &[(String, Vec<u8>)],
+    options: &str,
+) -> PathBuf {
     let root = directory.join("root");
-    for part in ["bin", "dev", "proc", "sys", "objects"] {
+    for part in ["bin", "dev", "proc", "sys", "objects", "replay"] {
         fs::create_dir_all(root.join(part)).expect("a directory");
     }
     let init = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/init");
     fs::copy(init, root.join("init")).expect("the init script");
     fs::write(root.join("options"), options).expect("the options");
+    fs::write(root.join("test"), super::replay::TEST).expect("the test's name");
+    for (name, bytes) in replayed {
+        fs::write(root.join("replay").join(name), bytes).expect("a file");
+    }
     for (name, bytes) in objects {
         fs::write(root.join("objects").join(format!("{name}.o")), bytes).expect("an object");
     }
     let busybox = tool("busybox");
     fs::copy(&busybox, root.join("bin/busybox")).expect("busybox");
-    let binary = root.join("bin/bpf-malloc");
-    fs::copy(env!("CARGO_BIN_EXE_bpf-malloc"), &binary).expect("our binary");
-    // Debug information is most of the file, and the machine has little memory. If there is no
-    // strip, it starts more slowly.
-    let _ = Command::new("strip").arg(&binary).status();
-    for program in [&busybox, &binary] {
-        copy_libraries(program, &root);
+    copy_libraries(&busybox, &root);
+    // The test that replays the traces is part of this very program.
+    let this = std::env::current_exe().expect("a running program has a path");
+    for (name, program) in [
+        ("bpf-malloc", Path::new(env!("CARGO_BIN_EXE_bpf-malloc"))),
+        ("tests", &this),
+    ] {
+        let binary = root.join("bin").join(name);
+        fs::copy(program, &binary).expect("our binary");
+        // Debug information is most of the file, and the machine has little memory. If there is no
+        // strip, it starts more slowly.
+        let _ = Command::new("strip").arg(&binary).status();
+        copy_libraries(&binary, &root);
     }
     let archive = directory.join("initramfs");
     let status = Command::new(&busybox)
@@ -103,13 +133,9 @@ fn copy_libraries(program: &Path, root: &Path) {
     }
 }
 
-/// Boots a kernel and returns its release and what our binary reported. A machine that hangs or
-/// crashes is started a second time: under emulation about one boot in a hundred does.
-pub fn boot(
-    kernel: &Kernel,
-    initramfs: &Path,
-    directory: &Path,
-) -> Result<(String, Value), String> {
+/// Boots a kernel and returns what the programs in it said. A machine that hangs or crashes is
+/// started a second time: under emulation about one boot in a hundred does.
+pub fn boot(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<Report, String> {
     match run(kernel, initramfs, directory) {
         Err(first) => {
             let _ = writeln!(
@@ -123,7 +149,7 @@ pub fn boot(
     }
 }
 
-fn run(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<(String, Value), String> {
+fn run(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<Report, String> {
     let console = directory.join(format!("{}.console", kernel.version));
     let result = directory.join(format!("{}.result", kernel.version));
     let serial = |path: &Path| format!("file:{}", path.display());
@@ -167,17 +193,29 @@ fn run(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<(String, V
         let tail: Vec<&str> = log.lines().rev().take(15).collect();
         tail.into_iter().rev().collect::<Vec<_>>().join("\n")
     };
-    let report = text
-        .split_once('\n')
-        .zip(text.rfind("\ndone "))
-        .filter(|((release, _), _)| release.starts_with("release "));
-    let Some(((release, _), end)) = report else {
-        let what = if ended { "stopped" } else { "hung" };
-        return Err(format!("the machine {what} before it was done\n{}", told()));
+    let parts = || {
+        let (first, rest) = text.split_once('\n')?;
+        let (verdicts, replayed) = rest.split_once(JUDGED)?;
+        let (replayed, _) = replayed.split_once(DONE)?;
+        Some((first.strip_prefix("release ")?, verdicts, replayed))
     };
-    let release = release.trim_start_matches("release ").to_owned();
-    let body = &text[text.find('\n').unwrap_or(0)..end];
-    let value = serde_json::from_str(body)
-        .map_err(|error| format!("what it reported is no JSON ({error}):\n{body}\n{}", told()))?;
-    Ok((release, value))
+    let Some((release, verdicts, replayed)) = parts() else {
+        let what = if ended { "stopped" } else { "hung" };
+        return Err(format!(
+            "the machine {what} before it was done\n{}\n{}",
+            told(),
+            text.split_once(JUDGED).map_or("", |(_, rest)| rest)
+        ));
+    };
+    let value = serde_json::from_str(verdicts).map_err(|error| {
+        format!(
+            "what it reported is no JSON ({error}):\n{verdicts}\n{}",
+            told()
+        )
+    })?;
+    Ok(Report {
+        release: release.to_owned(),
+        verdicts: value,
+        replayed: replayed.to_owned(),
+    })
 }
