@@ -43,7 +43,13 @@ fn logs_of_several_kernels_are_understood() {
                     refusal.message
                 ));
             }
-            let whole_program = ["stack", "indirect-call", "lock", "unbounded-loop"];
+            let whole_program = [
+                "stack",
+                "indirect-call",
+                "lock",
+                "unbounded-loop",
+                "too-many-instructions",
+            ];
             if refusal.path.is_empty() && !whole_program.contains(&wanted) {
                 complaints.push(format!("Linux {version}: {name}: no instruction to blame"));
             }

@@ -234,7 +234,12 @@ impl ObjectFile {
             });
         }
         if attempt.object.is_err() {
-            attempt = self.attempt(&only, LOG_PATH, LOG_BYTES)?;
+            let path = self.attempt(&only, LOG_PATH, LOG_BYTES)?;
+            // Before Linux 6.4 a log too long for the buffer lacks its end, and with it the reason.
+            // The short one has that, though not the way there.
+            if is_whole(&path.judgements[0].log) || !is_whole(&attempt.judgements[0].log) {
+                attempt = path;
+            }
         }
         let mut judgement = attempt.judgements.swap_remove(0);
         judgement.errno = attempt.object.err();
@@ -363,6 +368,11 @@ impl ObjectFile {
             load_time,
         })
     }
+}
+
+/// Whether a log goes on to the figures that end it.
+fn is_whole(log: &str) -> bool {
+    log.lines().any(|line| line.starts_with("processed "))
 }
 
 /// Whether to load a program, given whether the object's author would.
