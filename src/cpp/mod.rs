@@ -15,7 +15,13 @@
 //! does not depend on what a machine has installed. Any bytes are welcome: what is wrong becomes a
 //! [`Problem`], and limits on depth and number of tokens keep every input finite.
 
-#[allow(dead_code)] // read by the directives, which follow
+mod arguments;
+mod builtins;
+pub mod condition;
+mod directives;
+mod engine;
+mod includes;
+mod macros;
 mod source;
 mod symbols;
 
@@ -88,9 +94,9 @@ pub struct Token {
     pub first: bool,
     /// Blanks, a comment or a line ending stand before it.
     pub space: bool,
-    /// Pasted, stringised, out of a predefined macro or one of the command line, or the value of
-    /// a macro like `__LINE__`: `loc` is the place that made it, and editing that place does not
-    /// edit the token alone.
+    /// Pasted, stringised, the value of a macro like `__LINE__`, or out of a macro of a
+    /// [`FileKind::Builtin`] or [`FileKind::CommandLine`]: `loc` is the place that made it (the
+    /// operator, the name of the macro), and the token cannot be edited there.
     pub synthetic: bool,
     /// A macro's name that is not to be replaced any more.
     frozen: bool,
@@ -261,17 +267,12 @@ pub struct Setup<'a> {
 
 /// Preprocesses a file. Deterministic; linear in the number of tokens read and made, both of which
 /// are limited.
-pub fn preprocess(path: &Path, source: &[u8], _setup: &Setup) -> Unit {
-    let bytes: Arc<[u8]> = source.into();
-    let source = source::Source::new(Arc::clone(&bytes));
-    let mut unit = Unit::default();
-    unit.files.push(File {
-        path: path.to_path_buf(),
-        bytes,
-        kind: FileKind::Main,
-    });
-    let symbols = source.intern(&mut unit.symbols);
-    let tokens = source.tokens.iter();
-    unit.tokens = tokens.map(|t| t.token(FileId::MAIN, &symbols)).collect();
-    unit
+pub fn preprocess(path: &Path, source: &[u8], setup: &Setup) -> Unit {
+    let mut preprocessor = engine::Preprocessor::new(setup, path);
+    let source = Arc::new(source::Source::new(source.into()));
+    let main = preprocessor.load(path, source, FileKind::Main);
+    preprocessor.prepare();
+    preprocessor.enter(main);
+    preprocessor.run();
+    preprocessor.unit
 }

@@ -60,6 +60,7 @@ pub(super) enum Word {
     Endif,
     Include,
     IncludeNext,
+    Import,
     Pragma,
     Embed,
     Error,
@@ -81,7 +82,8 @@ impl Word {
             b"elifndef" => Self::Elifndef,
             b"else" => Self::Else,
             b"endif" => Self::Endif,
-            b"include" | b"import" => Self::Include,
+            b"include" => Self::Include,
+            b"import" => Self::Import,
             b"include_next" => Self::IncludeNext,
             b"pragma" => Self::Pragma,
             b"embed" => Self::Embed,
@@ -275,10 +277,25 @@ impl Cache {
         }
         drop(kept);
         // Not under the lock: this takes a while. Two threads may do so and find the same.
-        let source = Arc::new(Source::new(Arc::clone(bytes)));
+        self.keep(path, Source::new(Arc::clone(bytes)))
+    }
+
+    /// A text that this crate brings, in tokens.
+    pub(super) fn own(&self, path: &Path, text: &'static str) -> Arc<Source> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = kept.sources.get(path) {
+            return Arc::clone(source);
+        }
+        drop(kept);
+        self.keep(path, Source::new(text.as_bytes().into()))
+    }
+
+    fn keep(&self, path: &Path, source: Source) -> Arc<Source> {
+        let source = Arc::new(source);
+        let length = source.bytes.len();
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.bytes + bytes.len() <= KEPT {
-            kept.bytes += bytes.len();
+        if kept.bytes + length <= KEPT {
+            kept.bytes += length;
             kept.sources.insert(path.to_path_buf(), Arc::clone(&source));
         }
         source

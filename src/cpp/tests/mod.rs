@@ -28,3 +28,15 @@ fn tokens_know_their_place() {
     assert_eq!(unit.tokens[1].loc.start..unit.tokens[1].loc.end, 4..8);
     assert!(unit.tokens[3].space && !unit.tokens[4].space);
 }
+
+/// The tokens behind the preprocessor, a blank between each.
+fn out(source: &str) -> String {
+    let unit = unit(source);
+    let texts = unit
+        .tokens
+        .iter()
+        .map(|t| String::from_utf8_lossy(unit.text(t)).into_owned());
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+mod macros;
