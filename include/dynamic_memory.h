@@ -27,6 +27,12 @@
  *                               the pool. Where malloc's size is not a constant, the verifier
  *                               accepts an index, or a length handed to a helper, up to this
  *                               bound                (default 4096, or a 256th of the pool)
+ *   DYNAMIC_MEMORY_ARENA        pools in a BPF arena: for pointers that are stored and followed
+ *                               later (lists, trees). See "Linked data" below
+ *   DYNAMIC_MEMORY_ARENA_PAGES  size of the arena in pages: pools and all __arena variables of the
+ *                               object, up to 1048576, 4 GiB   (default: the pools and 4 MiB)
+ *   DYNAMIC_MEMORY_ARENA_MAP    name of the program's own arena map, declared before the include:
+ *                               a program can have only one
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
  *   DYNAMIC_MEMORY_NO_FAST_PATH small blocks too go through the shared functions: smaller
  *                               programs, slower calls
@@ -37,6 +43,25 @@
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
  * of blocks, but for these: an allocation that finds no memory first merges up to 4032 parked
  * blocks per heap; calloc, realloc and strdup copy.
+ *
+ * Linked data. A pointer that is stored in a map and loaded again is a number to the verifier, and
+ * cannot be followed. With DYNAMIC_MEMORY_ARENA the pools are a variable in a BPF arena, whose
+ * pointers may be stored and followed freely. Then
+ *   - all functions take and return `void __arena *` (strings: `char __arena *`). clang refuses to
+ *     mix these with other pointers, so what has to be declared with __arena, it finds:
+ *     `struct node { struct node __arena *next; };`
+ *   - a loop whose end the verifier cannot see has `can_loop` in its condition:
+ *     `while (node && can_loop)`. It is 1, until after some 8 million rounds it is 0;
+ *   - a program that follows such pointers but calls nothing of this header has the statement
+ *     `static_use_arena();`
+ *   - accesses are not proven but caught: a wrong one, through NULL too, reads zero, and a write
+ *     changes nothing. So a missing test for NULL goes unnoticed;
+ *   - helpers do not take such pointers: copy with static_memcpy to the stack or a map value and
+ *     from there, see below;
+ *   - never assign whole structures through such pointers, nor use __builtin_memcpy on them: clang
+ *     19 makes accesses of it that the verifier refuses. Use static_memcpy.
+ * Needs clang 19, Linux 6.9 and libbpf 1.5; any program type may allocate. The object file has the
+ * pools in it, as zeroes. DYNAMIC_MEMORY_GUARD has no meaning there.
  */
 #ifndef DYNAMIC_MEMORY_H
 #define DYNAMIC_MEMORY_H
@@ -55,6 +80,91 @@
 #define EINVAL 22
 #endif
 #define DYNMEM_EBUSY 16
+
+/* ---- address spaces and loops ------------------------------------------------------------ */
+
+#if defined(native_executable) || defined(__clang_analyzer__)
+#define DYNMEM_KERNEL 0
+#else
+#define DYNMEM_KERNEL 1
+#endif
+
+/* Whether blocks are in an arena, and what qualifies the type that a pointer to one points to. */
+#if defined(DYNAMIC_MEMORY_ARENA) && DYNMEM_KERNEL
+#ifndef __BPF_FEATURE_ADDR_SPACE_CAST
+#error "DYNAMIC_MEMORY_ARENA needs a clang that casts between address spaces: compile with clang 19 or later (Debian: apt install clang-19) and -target bpf"
+#endif
+#define DYNMEM_ARENA 1
+#define DYNMEM_SPACE __attribute__((address_space(1)))
+#ifndef __arena
+#define __arena __attribute__((address_space(1)))
+#endif
+#else
+#define DYNMEM_ARENA 0
+#define DYNMEM_SPACE
+#ifndef __arena
+#define __arena
+#endif
+#endif
+
+/*
+ * 1 for up to 2^23 rounds of the loops of a function, then 0. The verifier counts on that instead
+ * of looking for the loop's end. Linux 6.9.
+ */
+#ifndef can_loop
+#if !DYNMEM_KERNEL
+#define can_loop 1
+#else
+#ifdef __BPF_FEATURE_MAY_GOTO
+#define DYNMEM_MAY_GOTO "may_goto %l[over_]"
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* The same instruction for an assembler that does not know it: its code, then where it leads. */
+#define DYNMEM_MAY_GOTO \
+	"1: .byte 0xe5, 0; .long ((%l[over_] - 1b - 8) / 8) & 0xffff; .short 0"
+#else
+#define DYNMEM_MAY_GOTO \
+	"1: .byte 0xe5, 0; .long (((%l[over_] - 1b - 8) / 8) & 0xffff) << 16; .short 0"
+#endif
+#define can_loop                                              \
+	__extension__({                                       \
+		__label__ over_, on_;                         \
+		int can_ = 1;                                 \
+		__asm__ goto(DYNMEM_MAY_GOTO : : : : over_); \
+		goto on_;                                     \
+	over_:                                                \
+		can_ = 0;                                     \
+	on_:;                                                 \
+		can_;                                         \
+	})
+#endif
+#endif
+
+/* In user space there is one kind of pointer, and the C library's functions take it. */
+#if !DYNMEM_KERNEL
+#define static_use_arena() ((void)0)
+#define static_memcpy __builtin_memcpy
+#define static_memmove __builtin_memmove
+#define static_memset __builtin_memset
+#define static_memcmp __builtin_memcmp
+#define static_memchr __builtin_memchr
+#define static_strlen __builtin_strlen
+#define static_strcmp __builtin_strcmp
+#define static_strncmp __builtin_strncmp
+#define static_strcpy __builtin_strcpy
+#define static_strncpy __builtin_strncpy
+#define static_strcat __builtin_strcat
+#define static_strncat __builtin_strncat
+#define static_strchr __builtin_strchr
+#define static_strrchr __builtin_strrchr
+/* No builtin of gcc. */
+static inline __attribute__((always_inline, unused)) size_t static_strnlen(const char *string,
+									    size_t limit)
+{
+	const char *end = (const char *)__builtin_memchr(string, 0, limit);
+
+	return end ? (size_t)(end - string) : limit;
+}
+#endif
 
 #ifdef __clang_analyzer__
 
@@ -126,6 +236,17 @@ _Static_assert(DYNAMIC_MEMORY_GUARD % 4096 == 0 && DYNAMIC_MEMORY_GUARD >= 4096 
 	       "DYNAMIC_MEMORY_GUARD must be a multiple of 4096 and at least POOL_SIZE / 256");
 _Static_assert(0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD < 536870912,
 	       "POOL_SIZE + DYNAMIC_MEMORY_GUARD must stay below 512 MiB, the verifier's limit");
+#if DYNMEM_ARENA
+/* A page before the pools, so that no block is where a NULL of 32 bits leads. */
+#define DYNMEM_ARENA_POOLS (1ULL + (POOL_SIZE + 4095ULL) / 4096 * DYNAMIC_MEMORY_HEAPS)
+#ifndef DYNAMIC_MEMORY_ARENA_PAGES
+#define DYNAMIC_MEMORY_ARENA_PAGES (DYNMEM_ARENA_POOLS + 1024)
+#endif
+_Static_assert(DYNAMIC_MEMORY_ARENA_PAGES <= 1048576,
+	       "an arena has up to 1048576 pages, 4 GiB: make POOL_SIZE or DYNAMIC_MEMORY_HEAPS smaller");
+_Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
+	       "DYNAMIC_MEMORY_ARENA_PAGES must have room for the pools: POOL_SIZE for each heap and a page");
+#endif
 
 #if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	defined(__BPF_CPU_VERSION__)
@@ -145,6 +266,12 @@ typedef unsigned int dynmem_u32;
 typedef unsigned long long dynmem_u64;
 
 #define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
+/* A function for arena pointers and another one for those of stack, maps and packets. */
+#if DYNMEM_ARENA
+#define DYNMEM_OVERLOADED __attribute__((overloadable))
+#else
+#define DYNMEM_OVERLOADED
+#endif
 /*
  * A global function is verified once per program however often it is called, and "weak" lets
  * several translation units of one object carry it. It takes and returns scalars only: memory
@@ -429,7 +556,11 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1440,
 /* END layout */
 
 /* Every pool begins on a page of its own. */
+#if DYNMEM_ARENA
+#define DYNMEM_STRIDE ((POOL_SIZE + 4095ULL) / 4096 * 4096)
+#else
 #define DYNMEM_STRIDE ((POOL_SIZE + DYNAMIC_MEMORY_GUARD + 4095ULL) / 4096 * 4096)
+#endif
 
 struct dynmem_pool {
 	dynmem_u8 bytes[DYNMEM_STRIDE];
@@ -517,6 +648,35 @@ struct {
 	struct dynmem_heap *value;
 } dynmem_heaps __attribute__((weak, section(".maps"), used));
 
+#if DYNMEM_ARENA
+
+#ifndef DYNAMIC_MEMORY_ARENA_MAP
+#define DYNAMIC_MEMORY_ARENA_MAP dynmem_arena
+struct {
+	int (*type)[33 /* BPF_MAP_TYPE_ARENA */];
+	int (*map_flags)[1 << 10 /* BPF_F_MMAPABLE */];
+	int (*max_entries)[DYNAMIC_MEMORY_ARENA_PAGES];
+} dynmem_arena __attribute__((weak, section(".maps"), used));
+#endif
+
+/*
+ * A variable, because libbpf backs variables with pages when it loads the object: to ask the kernel
+ * for pages, a program would have to be one that may sleep.
+ */
+struct dynmem_arena_pools {
+	dynmem_u8 unused[4096];
+	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
+};
+__attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynmem_pools;
+
+/*
+ * The verifier wants a program that touches an arena to mention the map. This does, for a program
+ * that follows pointers and calls none of the functions below.
+ */
+#define static_use_arena() __asm__ volatile("" : : "r"(&DYNAMIC_MEMORY_ARENA_MAP))
+
+#else
+
 /* Mappable, because that puts the first pool on a page boundary: offsets are as aligned. */
 struct {
 	int (*type)[2 /* BPF_MAP_TYPE_ARRAY */];
@@ -525,6 +685,8 @@ struct {
 	dynmem_u32 *key;
 	struct dynmem_pool *value;
 } dynmem_pools __attribute__((weak, section(".maps"), used));
+
+#endif
 
 DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 {
@@ -538,12 +700,25 @@ DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 	return dynmem_bpf_map_lookup_elem(&dynmem_heaps, &key);
 }
 
+#if DYNMEM_ARENA
+DYNMEM_INLINE dynmem_u8 DYNMEM_SPACE *dynmem_pool(dynmem_u64 number)
+{
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools.pool[number].bytes : NULL;
+}
+
+/* An arena's addresses are those of the process that loaded it; they are numbers all the time. */
+DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE *pointer)
+{
+	return (dynmem_u64)pointer;
+}
+#else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
 	dynmem_u32 key = (dynmem_u32)number;
 
 	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &key);
 }
+#endif
 
 /*
  * The address as a plain number, whether the verifier takes `pointer` for a pointer or, after a
@@ -551,7 +726,7 @@ DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
  * memory, and the difference of a number and a pointer is refused; but a byte swap (here one that
  * changes nothing, and costs nothing) makes an unknown number of either.
  */
-DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
+DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
 {
 	dynmem_u64 number;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -573,6 +748,13 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 	return dynmem_bpf_probe_read_kernel_str(to, (dynmem_u32)length, (const void *)from);
 }
 
+#endif
+
+/* A word as if its bytes stood in memory with the lowest first. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DYNMEM_LITTLE(word) (word)
+#else
+#define DYNMEM_LITTLE(word) __builtin_bswap64(word)
 #endif
 
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
@@ -1034,7 +1216,7 @@ DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap)
 DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u8 *pool = dynmem_pool(number);
+	dynmem_u8 DYNMEM_SPACE *pool = dynmem_pool(number);
 
 	if (!heap || !pool || !DYNMEM_TRY_LOCK(heap))
 		return -EINVAL;
@@ -1261,6 +1443,13 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules
 
 /* ---- release ----------------------------------------------------------------------------- */
 
+/* How far behind `base` an address is. Of an arena's addresses the lower 32 bits count. */
+#if DYNMEM_ARENA
+#define DYNMEM_DISTANCE(address, base) ((dynmem_u64)(dynmem_u32)((address) - (base)))
+#else
+#define DYNMEM_DISTANCE(address, base) ((address) - (base))
+#endif
+
 /* Dividing by the stride is a multiplication by its inverse: BPF divides slowly. */
 #define DYNMEM_STRIDE_PAGES (DYNMEM_STRIDE / 4096)
 #define DYNMEM_STRIDE_INVERSE ((1ULL << 44) / DYNMEM_STRIDE_PAGES + 1)
@@ -1276,9 +1465,10 @@ _Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE_PAGES * DYNMEM_STRIDE_PAGES 
  * Splits an address into the number of a heap and the granule's index in its pool. Where no block
  * can start, the index is DYNMEM_GRANULES or more, or there is no heap of the number.
  */
-DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 *first, dynmem_u64 *number)
+DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 DYNMEM_SPACE *first,
+				      dynmem_u64 *number)
 {
-	dynmem_u64 distance = address - dynmem_number(first), offset;
+	dynmem_u64 distance = DYNMEM_DISTANCE(address, dynmem_number(first)), offset;
 
 	*number = ((distance >> 12) * DYNMEM_STRIDE_INVERSE) >> 44;
 	offset = distance - *number * DYNMEM_STRIDE;
@@ -1288,7 +1478,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 *first, dynm
 /* The place of an address; DYNMEM_NOWHERE if no block can start there. */
 DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 {
-	dynmem_u8 *first = dynmem_pool(0);
+	dynmem_u8 DYNMEM_SPACE *first = dynmem_pool(0);
 	dynmem_u64 number, index;
 
 	if (!first)
@@ -1504,6 +1694,18 @@ DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 	dynmem_pointer((place) >> 32, (dynmem_u32)(place),             \
 		       __builtin_constant_p(size) && (size) <= POOL_SIZE ? (size) : 1)
 
+#if DYNMEM_ARENA
+/* There is nothing to prove about a pointer to an arena; without a branch it stays one path. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
+{
+	dynmem_u64 address = dynmem_number(dynmem_pools.pool) + number * DYNMEM_STRIDE;
+
+	(void)size;
+	number = (number >> 31) - 1; /* DYNMEM_NOWHERE has its top bits set */
+	DYNMEM_HIDE(number);
+	return (void DYNMEM_SPACE *)((address + (dynmem_u32)offset) & number);
+}
+#else
 DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
 {
 	dynmem_u8 *pointer = NULL, *pool;
@@ -1519,10 +1721,11 @@ DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_
 	DYNMEM_HIDE(pointer);
 	return pointer;
 }
+#endif
 
 #if DYNMEM_FAST_PATH
 /* A block of `size` bytes, a constant that is not 0 and not larger than a pool. */
-DYNMEM_INLINE void *dynmem_malloc_constant(dynmem_u64 size)
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_malloc_constant(dynmem_u64 size)
 {
 	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
 	struct dynmem_heap *heap = dynmem_heap(number);
@@ -1572,7 +1775,7 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 	 * numbers are hidden, or the compiler would derive them from one another, and the verifier
 	 * lose their bounds.
 	 */
-	distance = address - heap->pool_address;
+	distance = DYNMEM_DISTANCE(address, heap->pool_address);
 	distance = DYNMEM_ROTATE(distance);
 	index = distance & DYNMEM_INDEX_MASK;
 	DYNMEM_HIDE(index);
@@ -1598,6 +1801,130 @@ slow:
 	dynmem_release(address);
 }
 
+/* ---- copies ------------------------------------------------------------------------------ */
+
+#if DYNMEM_ARENA
+
+/*
+ * clang up to 19 leaves the addresses of its own memcpy and memset as they are where it has to
+ * convert them, so arena memory is copied by these loops. The volatile accesses keep it from
+ * making a memcpy of them again.
+ */
+#define DYNMEM_AT(type, address) (*(volatile type DYNMEM_SPACE *)(address))
+
+/* memmove between two addresses in the arena. */
+DYNMEM_GLOBAL int dynmem_move(dynmem_u64 to, dynmem_u64 from, dynmem_u64 length)
+{
+	dynmem_u64 i = 0;
+
+	static_use_arena();
+	if ((dynmem_u32)(to - from) < length) { /* the end first, where they overlap so */
+		while (length >= 8 && can_loop) {
+			length -= 8;
+			DYNMEM_AT(dynmem_u64, to + length) = DYNMEM_AT(dynmem_u64, from + length);
+		}
+		while (length && can_loop) {
+			length--;
+			DYNMEM_AT(dynmem_u8, to + length) = DYNMEM_AT(dynmem_u8, from + length);
+		}
+		return 0;
+	}
+	while (length >= 32 && can_loop) {
+		for (i = 0; i < 32; i += 8)
+			DYNMEM_AT(dynmem_u64, to + i) = DYNMEM_AT(dynmem_u64, from + i);
+		to += 32;
+		from += 32;
+		length -= 32;
+	}
+	while (length >= 8 && can_loop) {
+		DYNMEM_AT(dynmem_u64, to) = DYNMEM_AT(dynmem_u64, from);
+		to += 8;
+		from += 8;
+		length -= 8;
+	}
+	while (length && can_loop) {
+		DYNMEM_AT(dynmem_u8, to++) = DYNMEM_AT(dynmem_u8, from++);
+		length--;
+	}
+	return 0;
+}
+
+/* memset in the arena. */
+DYNMEM_GLOBAL int dynmem_set(dynmem_u64 to, dynmem_u64 byte, dynmem_u64 length)
+{
+	dynmem_u64 word = (byte & 255) * (~0ULL / 255), i;
+
+	static_use_arena();
+	while (length >= 32 && can_loop) {
+		for (i = 0; i < 32; i += 8)
+			DYNMEM_AT(dynmem_u64, to + i) = word;
+		to += 32;
+		length -= 32;
+	}
+	while (length >= 8 && can_loop) {
+		DYNMEM_AT(dynmem_u64, to) = word;
+		to += 8;
+		length -= 8;
+	}
+	while (length && can_loop) {
+		DYNMEM_AT(dynmem_u8, to++) = (dynmem_u8)word;
+		length--;
+	}
+	return 0;
+}
+
+/* memcpy to the arena from an address in the stack, a map or other memory of the kernel. */
+DYNMEM_GLOBAL int dynmem_fetch(dynmem_u64 to, dynmem_u64 from, dynmem_u64 length)
+{
+	dynmem_u64 buffer[8], i;
+
+	static_use_arena();
+	while (length >= sizeof(buffer) && can_loop) {
+		dynmem_read(buffer, sizeof(buffer), from);
+		for (i = 0; i < 8; i++)
+			DYNMEM_AT(dynmem_u64, to + 8 * i) = buffer[i];
+		to += sizeof(buffer);
+		from += sizeof(buffer);
+		length -= sizeof(buffer);
+	}
+	while (length >= 8 && can_loop) {
+		dynmem_read(buffer, 8, from);
+		DYNMEM_AT(dynmem_u64, to) = buffer[0];
+		to += 8;
+		from += 8;
+		length -= 8;
+	}
+	buffer[0] = 0;
+	dynmem_read(buffer, length & 7, from);
+	for (i = 0; i < 7 && i < (length & 7); i++) {
+		DYNMEM_AT(dynmem_u8, to + i) = (dynmem_u8)buffer[0];
+		buffer[0] = DYNMEM_LITTLE(DYNMEM_LITTLE(buffer[0]) >> 8);
+	}
+	return 0;
+}
+
+DYNMEM_INLINE dynmem_u64 dynmem_block(dynmem_u64 place)
+{
+	return dynmem_number(DYNMEM_POINTER(place, 1));
+}
+
+DYNMEM_INLINE void dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
+{
+	if (source)
+		dynmem_move(dynmem_block(place), source, length);
+	else
+		dynmem_set(dynmem_block(place), 0, length);
+}
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+/* Fills the block in use at an address. */
+DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
+{
+	dynmem_set(address, byte, dynmem_usable(address));
+}
+#endif
+
+#else
 /*
  * Copies at most a guard's length into the block at `place`, from an address, or zeroes if that
  * is 0. Helpers want a length they can prove: pool and guard have room for this one.
@@ -1643,7 +1970,10 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 	return -EINVAL;
 }
 
+#endif
+
 #ifdef DYNAMIC_MEMORY_DEBUG
+#if !DYNMEM_ARENA
 /* Fills the block in use at an address, by copying what is filled behind itself. */
 DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 {
@@ -1665,6 +1995,7 @@ DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 	}
 	return 0;
 }
+#endif
 
 /* Records the line that a block in use comes from, and fills the block if it is to be. */
 DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
@@ -1680,7 +2011,8 @@ DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fi
 	return 0;
 }
 
-DYNMEM_INLINE void *dynmem_noted(void *pointer, dynmem_u32 line, dynmem_u32 fill)
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem_u32 line,
+					      dynmem_u32 fill)
 {
 	if (pointer)
 		dynmem_note(dynmem_number(pointer), line, fill);
@@ -1707,6 +2039,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_realloc(dynmem_u64 address, dynmem_u64 size)
 	return place;
 }
 
+#if !DYNMEM_ARENA
 /* Longest string that strdup copies, with its terminator. */
 #define DYNMEM_STRING_MAX (POOL_SIZE / 2 < 4096 ? POOL_SIZE / 2 : 4096)
 
@@ -1734,6 +2067,550 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit)
 	dynmem_resize(place, dynmem_granules((dynmem_u64)got));
 	return place;
 }
+#endif
+/* ---- memory and strings ------------------------------------------------------------------ */
+
+#if DYNMEM_KERNEL
+
+/*
+ * The C library's functions of these names, for blocks and for memory on the stack, in maps and
+ * elsewhere in the kernel; with DYNAMIC_MEMORY_ARENA in any mix of arena pointers and others.
+ * What is written to outside of an arena must have room for what is written, as far as the verifier
+ * can see: a size the compiler knows, or a constant length, or DYNAMIC_MEMORY_GUARD bytes.
+ * Without an arena the functions that look for something need Linux 5.17.
+ */
+
+/* What is not in the arena: the first or the second operand. */
+#define DYNMEM_PLAIN_A 1U
+#define DYNMEM_PLAIN_B 2U
+/* The byte that ends a string ends the operation. */
+#define DYNMEM_STRING 4U
+
+/* Shared by all calls. Without an arena few programs have one, which then is in the object only. */
+#if DYNMEM_ARENA
+#define DYNMEM_SHARED DYNMEM_GLOBAL
+#else
+#define DYNMEM_SHARED static __attribute__((noinline, unused))
+#endif
+
+/*
+ * Takes steps until one says that it was the last. With bpf_loop the verifier looks at one step,
+ * as it does with can_loop, which is faster but came later.
+ */
+#if DYNMEM_ARENA
+#define DYNMEM_REPEAT(step, state)                     \
+	do {                                           \
+		while (!step(0, state) && can_loop) {} \
+	} while (0)
+#define DYNMEM_STEP DYNMEM_INLINE
+#else
+static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
+				     dynmem_u64 flags) = (void *)181;
+#define DYNMEM_REPEAT(step, state) dynmem_bpf_loop(1U << 23, (void *)step, state, 0)
+#define DYNMEM_STEP static __attribute__((unused))
+#endif
+
+/* Eight bytes at an address. */
+DYNMEM_INLINE dynmem_u64 dynmem_word(dynmem_u64 address, dynmem_u32 plain)
+{
+	dynmem_u64 word = 0;
+
+#if DYNMEM_ARENA
+	if (!plain) {
+		word = DYNMEM_AT(dynmem_u64, address);
+		return DYNMEM_LITTLE(word);
+	}
+#endif
+	(void)plain;
+	dynmem_read(&word, sizeof(word), address);
+	return DYNMEM_LITTLE(word);
+}
+
+/* Sets the top bit of each byte that is 0, and clears all others. */
+DYNMEM_INLINE dynmem_u64 dynmem_zero_bytes(dynmem_u64 word)
+{
+	const dynmem_u64 low = 0x7f7f7f7f7f7f7f7fULL;
+
+	return ~(((word & low) + low) | word | low);
+}
+
+struct dynmem_scan {
+	dynmem_u64 at;	    /* the next word */
+	dynmem_u64 end;	    /* the first byte that does not count */
+	dynmem_u64 mask;    /* bytes of the word that do */
+	dynmem_u64 pattern; /* the byte looked for, eight times */
+	dynmem_u64 strings; /* ~0 if a byte of 0 ends it */
+	dynmem_u64 hits;
+	dynmem_u64 stops;
+	dynmem_u32 plain;
+};
+
+/* Looks at an aligned word, so that what is read beyond the end lies on the same page. */
+DYNMEM_STEP long dynmem_scan_step(dynmem_u64 round, struct dynmem_scan *scan)
+{
+	dynmem_u64 word = dynmem_word(scan->at, scan->plain);
+
+	(void)round;
+	scan->hits = dynmem_zero_bytes(word ^ scan->pattern) & scan->mask;
+	scan->stops = scan->hits | (dynmem_zero_bytes(word) & scan->strings & scan->mask);
+	if (scan->stops)
+		return 1;
+	scan->mask = ~0ULL;
+	scan->at += 8;
+	return scan->at >= scan->end;
+}
+
+/* The address of a byte in memory; 0 if it is not there. */
+DYNMEM_SHARED dynmem_u64 dynmem_scan(dynmem_u64 from, dynmem_u64 length, dynmem_u32 byte,
+				     dynmem_u32 flags)
+{
+	struct dynmem_scan scan = {0};
+	dynmem_u64 first;
+
+#if DYNMEM_ARENA
+	static_use_arena();
+#endif
+	if (!length)
+		return 0;
+	scan.at = from & ~7ULL;
+	scan.end = from + length < from ? ~0ULL : from + length;
+	scan.mask = ~0ULL << (8 * (from & 7));
+	scan.pattern = (byte & 255) * (~0ULL / 255);
+	scan.strings = flags & DYNMEM_STRING ? ~0ULL : 0;
+	scan.plain = flags & DYNMEM_PLAIN_A;
+	DYNMEM_REPEAT(dynmem_scan_step, &scan);
+	first = scan.stops & -scan.stops;
+	scan.at += dynmem_lowest(first | 1ULL << 63) >> 3;
+	return first & scan.hits && scan.at < scan.end ? scan.at : 0;
+}
+
+/* The address of the last such byte of a string. */
+struct dynmem_scan_last {
+	dynmem_u64 from;
+	dynmem_u64 found;
+	dynmem_u32 byte;
+	dynmem_u32 flags;
+};
+
+DYNMEM_STEP long dynmem_scan_last_step(dynmem_u64 round, struct dynmem_scan_last *last)
+{
+	dynmem_u64 found = dynmem_scan(last->from, ~0ULL, last->byte, last->flags);
+
+	(void)round;
+	if (!found)
+		return 1;
+	last->found = found;
+	last->from = found + 1;
+	return !(last->byte & 255);
+}
+
+DYNMEM_SHARED dynmem_u64 dynmem_scan_last(dynmem_u64 from, dynmem_u32 byte, dynmem_u32 flags)
+{
+	struct dynmem_scan_last last = {0};
+
+	last.from = from;
+	last.byte = byte;
+	last.flags = flags;
+	DYNMEM_REPEAT(dynmem_scan_last_step, &last);
+	return last.found;
+}
+
+struct dynmem_comparison {
+	dynmem_u64 a;
+	dynmem_u64 b;
+	dynmem_u64 left;   /* bytes */
+	dynmem_u64 word_a; /* what was read last */
+	dynmem_u64 word_b;
+	dynmem_u64 differ;  /* bits of the bytes that differ, and of those that end a string */
+	dynmem_u64 strings; /* ~0 if a byte of 0 ends it */
+	dynmem_u32 plain;
+};
+
+DYNMEM_STEP long dynmem_compare_step(dynmem_u64 round, struct dynmem_comparison *compare)
+{
+	dynmem_u64 a = compare->a, b = compare->b, width;
+	/* 7 where a word might reach over the end of a page, behind which there may be nothing. */
+	dynmem_u64 few = (((a & 4095) + 7) | ((b & 4095) + 7)) >> 12 & 1;
+
+	(void)round;
+	width = 8 - 7 * few;
+	few *= 7;
+	DYNMEM_HIDE(few); /* or it becomes branches */
+	compare->word_a = dynmem_word(a & ~few, compare->plain & DYNMEM_PLAIN_A) >> (8 * (a & few));
+	compare->word_b = dynmem_word(b & ~few, compare->plain & DYNMEM_PLAIN_B) >> (8 * (b & few));
+	compare->differ = compare->word_a ^ compare->word_b;
+	compare->differ |= dynmem_zero_bytes(compare->word_a) & compare->strings;
+	compare->differ &= ~0ULL >> (8 * few);
+	if (compare->differ)
+		return 1;
+	compare->a += width;
+	compare->b += width;
+	width = compare->left - width;
+	if (width >= compare->left)
+		return 1;
+	compare->left = width;
+	return !width;
+}
+
+/* Below, equal to or above 0 as what is at `a` is below, equal to or above what is at `b`. */
+DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, dynmem_u32 flags)
+{
+	struct dynmem_comparison compare = {0};
+	dynmem_u64 bit;
+
+#if DYNMEM_ARENA
+	static_use_arena();
+#endif
+	if (!length)
+		return 0;
+	compare.a = a;
+	compare.b = b;
+	compare.left = length;
+	compare.strings = flags & DYNMEM_STRING ? ~0ULL : 0;
+	compare.plain = flags;
+	DYNMEM_REPEAT(dynmem_compare_step, &compare);
+	bit = dynmem_lowest(compare.differ | 1ULL << 63) & ~7ULL;
+	if (!compare.differ || bit / 8 >= compare.left)
+		return 0;
+	return (int)(compare.word_a >> bit & 255) - (int)(compare.word_b >> bit & 255);
+}
+
+#define DYNMEM_FUNCTION DYNMEM_OVERLOADED DYNMEM_INLINE
+/* Bytes that can be written at `to`, which is not in an arena. */
+#define DYNMEM_ROOM(to) \
+	(__builtin_object_size(to, 0) == ~(size_t)0 ? DYNAMIC_MEMORY_GUARD : __builtin_object_size(to, 0))
+/* Lengths up to which a constant number of bytes is copied in place. */
+#define DYNMEM_IN_PLACE 128
+
+#define DYNMEM_CONSTANT(length, most) (__builtin_constant_p(length) && (length) <= (most))
+
+/* Functions that read one operand; `space` says where it is. */
+#define DYNMEM_READERS(space, plain)                                                            \
+	DYNMEM_FUNCTION void space *static_memchr(const void space *from, int byte, size_t length) \
+	{                                                                                       \
+		return (void space *)dynmem_scan(dynmem_number(from), length, (dynmem_u32)byte,   \
+						 plain);                                        \
+	}                                                                                       \
+	DYNMEM_FUNCTION size_t static_strnlen(const char space *string, size_t limit)          \
+	{                                                                                       \
+		dynmem_u64 start = dynmem_number(string);                                       \
+		dynmem_u64 end = dynmem_scan(start, limit, 0, (plain) | DYNMEM_STRING);          \
+                                                                                                \
+		return end ? end - start : limit;                                               \
+	}                                                                                       \
+	DYNMEM_FUNCTION size_t static_strlen(const char space *string)                         \
+	{                                                                                       \
+		return static_strnlen(string, ~(size_t)0);                                      \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space *static_strchr(const char space *string, int byte)          \
+	{                                                                                       \
+		return (char space *)dynmem_scan(dynmem_number(string), ~0ULL, (dynmem_u32)byte,  \
+						 (plain) | DYNMEM_STRING);                       \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space *static_strrchr(const char space *string, int byte)         \
+	{                                                                                       \
+		return (char space *)dynmem_scan_last(dynmem_number(string), (dynmem_u32)byte,    \
+						      (plain) | DYNMEM_STRING);                  \
+	}
+
+/* Functions that compare two. */
+#define DYNMEM_COMPARERS(space_a, space_b, plain)                                               \
+	DYNMEM_FUNCTION int static_memcmp(const void space_a *a, const void space_b *b,         \
+					  size_t length)                                        \
+	{                                                                                       \
+		return dynmem_compare(dynmem_number(a), dynmem_number(b), length, plain);       \
+	}                                                                                       \
+	DYNMEM_FUNCTION int static_strncmp(const char space_a *a, const char space_b *b,        \
+					   size_t limit)                                        \
+	{                                                                                       \
+		return dynmem_compare(dynmem_number(a), dynmem_number(b), limit,                \
+				      (plain) | DYNMEM_STRING);                                  \
+	}                                                                                       \
+	DYNMEM_FUNCTION int static_strcmp(const char space_a *a, const char space_b *b)         \
+	{                                                                                       \
+		return static_strncmp(a, b, ~(size_t)0);                                        \
+	}
+
+/* No string: zeroes are written. */
+#define DYNMEM_NOTHING ((const char *)NULL)
+
+/* Functions that write a string in an arena or, with checks the verifier follows, elsewhere. */
+#define DYNMEM_WRITERS(space, from_space)                                                       \
+	DYNMEM_FUNCTION char space *static_strcpy(char space *to, const char from_space *from)  \
+	{                                                                                       \
+		static_memcpy(to, from, static_strlen(from) + 1);                               \
+		return to;                                                                      \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space *static_strncpy(char space *to, const char from_space *from, \
+						   size_t limit)                                \
+	{                                                                                       \
+		size_t length = static_strnlen(from, limit);                                    \
+                                                                                                \
+		DYNMEM_HIDE(length);                                                            \
+		static_memcpy(to, from, length);                                                \
+		dynmem_put(to, length, DYNMEM_ROOM(to), DYNMEM_NOTHING, limit - length);                  \
+		return to;                                                                      \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space *static_strncat(char space *to, const char from_space *from, \
+						   size_t limit)                                \
+	{                                                                                       \
+		size_t start = static_strlen(to), length = static_strnlen(from, limit);         \
+                                                                                                \
+		DYNMEM_HIDE(length);                                                            \
+		dynmem_put(to, start, DYNMEM_ROOM(to), from, length);                           \
+		dynmem_put(to, start + length, DYNMEM_ROOM(to), DYNMEM_NOTHING, 1);                       \
+		return to;                                                                      \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space *static_strcat(char space *to, const char from_space *from)  \
+	{                                                                                       \
+		return static_strncat(to, from, ~(size_t)0);                                    \
+	}
+
+/*
+ * Writes bytes behind the first `at`, those of a string or zeroes. Every one of them is shown to be
+ * within the room there is.
+ */
+DYNMEM_FUNCTION void dynmem_put(char *to, size_t at, size_t room, const char *from, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < room && i < length; i++) {
+		dynmem_u8 byte = 0;
+
+		if (from)
+			dynmem_read(&byte, 1, dynmem_number(from) + i);
+		DYNMEM_HIDE(at);
+		if (at >= room)
+			break;
+		to[at++] = (char)byte;
+#if DYNMEM_ARENA
+		if (!can_loop)
+			break;
+#endif
+	}
+}
+
+DYNMEM_FUNCTION void *static_memcpy(void *to, const void *from, size_t length)
+{
+	size_t room = DYNMEM_ROOM(to);
+
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+		return __builtin_memcpy(to, from, length);
+	if (!__builtin_constant_p(length)) {
+		DYNMEM_HIDE(length);
+		if (length > room)
+			length = room;
+	}
+	dynmem_read(to, length, dynmem_number(from));
+	return to;
+}
+
+/* What is copied is read before it is written, so they may overlap if the helper copies at once. */
+DYNMEM_FUNCTION void *static_memmove(void *to, const void *from, size_t length)
+{
+	dynmem_u64 distance = dynmem_number(to) - dynmem_number(from), i;
+	dynmem_u8 byte;
+
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+		return __builtin_memmove(to, from, length);
+	if (distance >= length)
+		return static_memcpy(to, from, length);
+	for (i = 0; i < DYNMEM_ROOM(to) && i < length; i++) {
+		dynmem_u64 at = length - 1 - i;
+
+		dynmem_read(&byte, 1, dynmem_number(from) + at);
+		DYNMEM_HIDE(at);
+		if (at >= DYNMEM_ROOM(to))
+			break;
+		((dynmem_u8 *)to)[at] = byte;
+#if DYNMEM_ARENA
+		if (!can_loop)
+			break;
+#endif
+	}
+	return to;
+}
+
+DYNMEM_FUNCTION void *static_memset(void *to, int byte, size_t length)
+{
+	size_t room = DYNMEM_ROOM(to), i;
+
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+		return __builtin_memset(to, byte, length);
+	for (i = 0; i < length && i < room; i++) {
+		DYNMEM_HIDE(i); /* or clang makes a memset of the loop */
+		((dynmem_u8 *)to)[i] = (dynmem_u8)byte;
+#if DYNMEM_ARENA
+		if (!can_loop)
+			break;
+#endif
+	}
+	return to;
+}
+
+DYNMEM_READERS(, DYNMEM_PLAIN_A)
+DYNMEM_COMPARERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B)
+DYNMEM_WRITERS(, )
+
+#if DYNMEM_ARENA
+
+DYNMEM_FUNCTION void dynmem_put(char *to, size_t at, size_t room, const char DYNMEM_SPACE *from,
+				size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length && can_loop; i++) {
+		DYNMEM_HIDE(at);
+		if (at >= room)
+			break;
+		to[at++] = (char)DYNMEM_AT(dynmem_u8, from + i);
+	}
+}
+
+/* In an arena there is room everywhere. */
+#define DYNMEM_PUT_IN_ARENA(from_space, copy)                                                    \
+	DYNMEM_FUNCTION void dynmem_put(char DYNMEM_SPACE *to, size_t at, size_t room,         \
+					const char from_space *from, size_t length)             \
+	{                                                                                       \
+		(void)room;                                                                     \
+		if (from)                                                                       \
+			copy(dynmem_number(to) + at, dynmem_number(from), length);              \
+		else                                                                            \
+			dynmem_set(dynmem_number(to) + at, 0, length);                          \
+	}
+DYNMEM_PUT_IN_ARENA(DYNMEM_SPACE, dynmem_move)
+DYNMEM_PUT_IN_ARENA(, dynmem_fetch)
+
+DYNMEM_FUNCTION void DYNMEM_SPACE *static_memmove(void DYNMEM_SPACE *to, const void DYNMEM_SPACE *from,
+						  size_t length)
+{
+	dynmem_move(dynmem_number(to), dynmem_number(from), length);
+	return to;
+}
+
+/* Words, then bytes, of a constant number, between memory that does not overlap. */
+#define DYNMEM_COPY_IN_PLACE(load, store)                      \
+	do {                                                   \
+		size_t at_ = 0;                                \
+		_Pragma("unroll")                              \
+		for (; at_ + 8 <= length; at_ += 8) {          \
+			dynmem_u64 value_;                     \
+			load(value_, from, at_);               \
+			store(to, at_, value_);                \
+		}                                              \
+		_Pragma("unroll")                              \
+		for (; at_ < length; at_++) {                  \
+			dynmem_u8 value_;                      \
+			load(value_, from, at_);               \
+			store(to, at_, value_);                \
+		}                                              \
+	} while (0)
+#define DYNMEM_LOAD_ARENA(value, from, at) \
+	(value) = DYNMEM_AT(__typeof__(value), dynmem_number(from) + (at))
+#define DYNMEM_STORE_ARENA(to, at, value) \
+	DYNMEM_AT(__typeof__(value), dynmem_number(to) + (at)) = (value)
+#define DYNMEM_LOAD_PLAIN(value, from, at) \
+	__builtin_memcpy(&(value), (const dynmem_u8 *)(from) + (at), sizeof(value))
+#define DYNMEM_STORE_PLAIN(to, at, value) \
+	__builtin_memcpy((dynmem_u8 *)(to) + (at), &(value), sizeof(value))
+
+DYNMEM_FUNCTION void DYNMEM_SPACE *static_memcpy(void DYNMEM_SPACE *to, const void DYNMEM_SPACE *from,
+						 size_t length)
+{
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+		DYNMEM_COPY_IN_PLACE(DYNMEM_LOAD_ARENA, DYNMEM_STORE_ARENA);
+	else
+		dynmem_move(dynmem_number(to), dynmem_number(from), length);
+	return to;
+}
+
+DYNMEM_FUNCTION void DYNMEM_SPACE *static_memcpy(void DYNMEM_SPACE *to, const void *from,
+						 size_t length)
+{
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+		DYNMEM_COPY_IN_PLACE(DYNMEM_LOAD_PLAIN, DYNMEM_STORE_ARENA);
+	else
+		dynmem_fetch(dynmem_number(to), dynmem_number(from), length);
+	return to;
+}
+
+DYNMEM_FUNCTION void *static_memcpy(void *to, const void DYNMEM_SPACE *from, size_t length)
+{
+	size_t room = DYNMEM_ROOM(to), i;
+
+	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE)) {
+		DYNMEM_COPY_IN_PLACE(DYNMEM_LOAD_ARENA, DYNMEM_STORE_PLAIN);
+	} else if (__builtin_constant_p(length)) {
+		for (i = 0; i < length; i++)
+			((dynmem_u8 *)to)[i] = DYNMEM_AT(dynmem_u8, dynmem_number(from) + i);
+	} else {
+		dynmem_put(to, 0, room, (const char DYNMEM_SPACE *)from, length);
+	}
+	return to;
+}
+
+/* Memory in an arena and other memory do not overlap. */
+DYNMEM_FUNCTION void DYNMEM_SPACE *static_memmove(void DYNMEM_SPACE *to, const void *from,
+						  size_t length)
+{
+	return static_memcpy(to, from, length);
+}
+
+DYNMEM_FUNCTION void *static_memmove(void *to, const void DYNMEM_SPACE *from, size_t length)
+{
+	return static_memcpy(to, from, length);
+}
+
+DYNMEM_FUNCTION void DYNMEM_SPACE *static_memset(void DYNMEM_SPACE *to, int byte, size_t length)
+{
+	dynmem_u64 word = (byte & 255) * (~0ULL / 255);
+	size_t at = 0;
+
+	if (!DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE)) {
+		dynmem_set(dynmem_number(to), (dynmem_u64)byte, length);
+		return to;
+	}
+	_Pragma("unroll") for (; at + 8 <= length; at += 8)
+		DYNMEM_AT(dynmem_u64, dynmem_number(to) + at) = word;
+	_Pragma("unroll") for (; at < length; at++)
+		DYNMEM_AT(dynmem_u8, dynmem_number(to) + at) = (dynmem_u8)word;
+	return to;
+}
+
+DYNMEM_READERS(DYNMEM_SPACE, 0)
+DYNMEM_COMPARERS(DYNMEM_SPACE, DYNMEM_SPACE, 0)
+DYNMEM_COMPARERS(DYNMEM_SPACE, , DYNMEM_PLAIN_B)
+DYNMEM_COMPARERS(, DYNMEM_SPACE, DYNMEM_PLAIN_A)
+DYNMEM_WRITERS(DYNMEM_SPACE, DYNMEM_SPACE)
+DYNMEM_WRITERS(DYNMEM_SPACE, )
+DYNMEM_WRITERS(, DYNMEM_SPACE)
+
+/* A copy of a string of either kind, as a place. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dynmem_u32 flags)
+{
+	dynmem_u64 end = dynmem_scan(source, limit, 0, (flags & DYNMEM_PLAIN_A) | DYNMEM_STRING);
+	dynmem_u64 length = end ? end - source : limit, place, to;
+
+	/* No block has room for that and the byte behind it. */
+	if (length >= POOL_SIZE)
+		return dynmem_allocate(0, 1);
+	place = dynmem_allocate(length + 1, 1);
+	if (place == DYNMEM_NOWHERE)
+		return place;
+	to = dynmem_block(place);
+	if (flags & DYNMEM_PLAIN_A)
+		dynmem_fetch(to, source, length);
+	else
+		dynmem_move(to, source, length);
+	DYNMEM_AT(dynmem_u8, to + length) = 0;
+	return place;
+}
+
+#else
+#define static_use_arena() ((void)0)
+#endif
+
+#endif /* DYNMEM_KERNEL */
 
 
 /* ---- the functions programs call --------------------------------------------------------- */
@@ -1742,7 +2619,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit)
  * A block of `size` bytes with undefined contents, aligned to the granule; NULL if size is 0,
  * larger than POOL_SIZE, or no heap has room.
  */
-DYNMEM_INLINE void *static_malloc(size_t size)
+DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
 {
 	dynmem_u64 place;
 
@@ -1758,7 +2635,7 @@ DYNMEM_INLINE void *static_malloc(size_t size)
  * Frees a block, from any CPU and context; NULL is ignored. A pointer that is not the start of a
  * block in use is refused and counted. It may have been stored in a map and loaded again.
  */
-DYNMEM_INLINE void static_free(void *pointer)
+DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
 	if (!pointer)
 		return;
@@ -1769,11 +2646,11 @@ DYNMEM_INLINE void static_free(void *pointer)
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
-DYNMEM_INLINE void *static_calloc(size_t count, size_t size)
+DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 {
 	size_t total = count * size;
 	dynmem_u64 place;
-	void *pointer;
+	void DYNMEM_SPACE *pointer;
 
 	/* Two numbers that a pool may hold have a product that 64 bits hold. */
 	if (count > POOL_SIZE || size > POOL_SIZE)
@@ -1781,7 +2658,7 @@ DYNMEM_INLINE void *static_calloc(size_t count, size_t size)
 	if (__builtin_constant_p(total) && total && total <= 64) {
 		pointer = static_malloc(total);
 		if (pointer)
-			__builtin_memset(pointer, 0, total);
+			static_memset(pointer, 0, total);
 		return pointer;
 	}
 	place = dynmem_allocate(total, 1);
@@ -1795,7 +2672,7 @@ DYNMEM_INLINE void *static_calloc(size_t count, size_t size)
  * is no room or the pointer is not the start of a block in use. realloc(NULL, n) allocates,
  * realloc(p, 0) frees and returns NULL.
  */
-DYNMEM_INLINE void *static_realloc(void *pointer, size_t size)
+DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
 {
 	dynmem_u64 place;
 
@@ -1806,7 +2683,8 @@ DYNMEM_INLINE void *static_realloc(void *pointer, size_t size)
 }
 
 /* realloc to `count` times `size` bytes; NULL, and the block as it was, if that overflows. */
-DYNMEM_INLINE void *static_reallocarray(void *pointer, size_t count, size_t size)
+DYNMEM_INLINE void DYNMEM_SPACE *static_reallocarray(void DYNMEM_SPACE *pointer, size_t count,
+					       size_t size)
 {
 	if (count > POOL_SIZE || size > POOL_SIZE) {
 		/* 0 times anything is 0, not an overflow. */
@@ -1818,7 +2696,7 @@ DYNMEM_INLINE void *static_reallocarray(void *pointer, size_t count, size_t size
 }
 
 /* As malloc, at a multiple of `alignment`, a power of two; NULL if it is none. */
-DYNMEM_INLINE void *static_aligned_alloc(size_t alignment, size_t size)
+DYNMEM_INLINE void DYNMEM_SPACE *static_aligned_alloc(size_t alignment, size_t size)
 {
 	dynmem_u64 place;
 
@@ -1832,9 +2710,10 @@ DYNMEM_INLINE void *static_aligned_alloc(size_t alignment, size_t size)
  * As aligned_alloc, through `result`; EINVAL if the alignment is no power of two or smaller than a
  * pointer, ENOMEM if there is no room. Of size 0 it gives NULL and succeeds.
  */
-DYNMEM_INLINE int static_posix_memalign(void **result, size_t alignment, size_t size)
+DYNMEM_OVERLOADED DYNMEM_INLINE int static_posix_memalign(void DYNMEM_SPACE **result,
+							 size_t alignment, size_t size)
 {
-	void *pointer = NULL;
+	void DYNMEM_SPACE *pointer = NULL;
 
 	if (alignment < sizeof(void *) || alignment & (alignment - 1))
 		return EINVAL;
@@ -1847,6 +2726,47 @@ DYNMEM_INLINE int static_posix_memalign(void **result, size_t alignment, size_t 
 	return 0;
 }
 
+#if DYNMEM_ARENA
+/* The same where the result goes to a pointer that is in the arena itself. */
+DYNMEM_OVERLOADED DYNMEM_INLINE int
+static_posix_memalign(void DYNMEM_SPACE *DYNMEM_SPACE *result, size_t alignment, size_t size)
+{
+	void DYNMEM_SPACE *pointer = NULL;
+	int error = static_posix_memalign(&pointer, alignment, size);
+
+	if (!error)
+		*result = pointer;
+	return error;
+}
+
+/* A copy of the first `limit` characters of a string at most; NULL if there is no room. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strndup(const char DYNMEM_SPACE *string,
+								 size_t limit)
+{
+	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit, 0);
+
+	return DYNMEM_POINTER(place, (size_t)1);
+}
+
+/* The same of a string on the stack, in a map, or elsewhere in the kernel's memory. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strndup(const char *string, size_t limit)
+{
+	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit, DYNMEM_PLAIN_A);
+
+	return DYNMEM_POINTER(place, (size_t)1);
+}
+
+/* A copy of a string, of any length. NULL if there is no room. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char DYNMEM_SPACE *string)
+{
+	return static_strndup(string, ~(size_t)0);
+}
+
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char *string)
+{
+	return static_strndup(string, ~(size_t)0);
+}
+#else
 /* A copy of the first `limit` characters of a string at most; as strdup otherwise. */
 DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 {
@@ -1863,9 +2783,10 @@ DYNMEM_INLINE char *static_strdup(const char *string)
 {
 	return static_strndup(string, ~(size_t)0);
 }
+#endif
 
 /* Bytes usable in a block, not less than asked for; 0 for NULL and what is not a block in use. */
-DYNMEM_INLINE size_t static_malloc_usable_size(void *pointer)
+DYNMEM_INLINE size_t static_malloc_usable_size(void DYNMEM_SPACE *pointer)
 {
 	return pointer ? (size_t)dynmem_usable(dynmem_number(pointer)) : 0;
 }
@@ -1894,9 +2815,9 @@ DYNMEM_INLINE int static_reset(void)
 	dynmem_noted(static_reallocarray(pointer, count, size), __LINE__, 0)
 #define static_aligned_alloc(alignment, size) \
 	dynmem_noted(static_aligned_alloc(alignment, size), __LINE__, 1)
-#define static_strdup(string) ((char *)dynmem_noted(static_strdup(string), __LINE__, 0))
+#define static_strdup(string) ((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), __LINE__, 0))
 #define static_strndup(string, limit) \
-	((char *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
+	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
 #endif
 
 #endif /* __clang_analyzer__ */

@@ -28,14 +28,14 @@ struct operation {
 static inline __attribute__((always_inline)) void perform(struct operation *o,
 							   unsigned long long *slot)
 {
-	void *pointer = (void *)(unsigned long)*slot;
+	void __arena *pointer = (void __arena *)(unsigned long)*slot;
 
 	switch (o->op) {
 	case OP_MALLOC:
 		pointer = static_malloc(o->a);
 		break;
 	case OP_FREE:
-		static_free(pointer ? (char *)pointer + o->a : pointer);
+		static_free(pointer ? (char __arena *)pointer + o->a : pointer);
 		o->result = 0;
 		if (!o->a)
 			*slot = 0;
@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) void perform(struct operation *o,
 		pointer = static_aligned_alloc(o->a, o->b);
 		break;
 	case OP_USABLE:
-		o->result = static_malloc_usable_size(pointer ? (char *)pointer + o->a : pointer);
+		o->result = static_malloc_usable_size(pointer ? (char __arena *)pointer + o->a : pointer);
 		return;
 	case OP_MEMALIGN:
 		o->result = static_posix_memalign(&pointer, o->a, o->b);

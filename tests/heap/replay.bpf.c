@@ -21,7 +21,7 @@ SEC("xdp") int replay(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct operation *given = data;
 	unsigned long long *slot, first;
-	void *pool;
+	void __arena *pool;
 
 	if ((void *)(given + 1) > end)
 		return XDP_ABORTED;

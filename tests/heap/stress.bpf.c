@@ -43,21 +43,21 @@ struct {
 } counts SEC(".maps");
 
 /* The pointer to a block that came out of a map as a number. */
-static __always_inline struct block *reach(__u64 address)
+static __always_inline struct block __arena *reach(__u64 address)
 {
 	__u64 place = dynmem_place(address);
 
 	return place == DYNMEM_NOWHERE ? NULL : DYNMEM_POINTER(place, sizeof(struct block));
 }
 
-static __always_inline void fill(struct block *block, __u64 key)
+static __always_inline void fill(struct block __arena *block, __u64 key)
 {
 	block->key = key;
 	for (__u32 i = 0; i < WORDS; i++)
 		block->pattern[i] = key * (i + 3);
 }
 
-static __always_inline int damaged(struct block *block)
+static __always_inline int damaged(struct block __arena *block)
 {
 	__u64 key = block->key, wrong = 0;
 
@@ -66,7 +66,7 @@ static __always_inline int damaged(struct block *block)
 	return wrong != 0;
 }
 
-static __always_inline void swap(struct counts *count, struct block *block)
+static __always_inline void swap(struct counts *count, struct block __arena *block)
 {
 	__u32 key = bpf_get_prandom_u32() % SHARED;
 	__u64 *slot = bpf_map_lookup_elem(&shared, &key), address;
@@ -81,14 +81,14 @@ static __always_inline void swap(struct counts *count, struct block *block)
 		count->damaged++;
 	else
 		block->key = ~block->key; /* another user would see this */
-	static_free((void *)address);
+	static_free((void __arena *)address);
 	count->freed++;
 }
 
 static __always_inline void step(struct counts *count)
 {
 	__u32 random = bpf_get_prandom_u32();
-	struct block *block;
+	struct block __arena *block;
 
 	/* A constant size with a fast path, a variable small one, and now and then a large one. */
 	if (random & 0x100)
@@ -160,11 +160,11 @@ static long finish_one(__u32 index, void *unused)
 		return 1;
 	address = __sync_lock_test_and_set(slot, 0);
 	if (address) {
-		struct block *block = reach(address);
+		struct block __arena *block = reach(address);
 
 		if (!block || damaged(block))
 			count->damaged++;
-		static_free((void *)address);
+		static_free((void __arena *)address);
 		count->freed++;
 	}
 	return 0;

@@ -13,7 +13,7 @@ char LICENSE[] SEC("license") = "GPL";
 volatile unsigned int size = 100, position = 7;
 
 struct node {
-	struct node *next;
+	struct node __arena *next;
 	int value;
 	char text[40];
 };
@@ -24,9 +24,9 @@ static __always_inline int exercise(void)
 	/* Whether the machine lets programs of the type in at all. */
 	return 3;
 #else
-	struct node *node = static_malloc(sizeof(*node));
+	struct node __arena *node = static_malloc(sizeof(*node));
 	unsigned int at = position;
-	char *bytes, *larger, *copy;
+	char __arena *bytes, *larger, *copy;
 	int result = 1;
 
 	if (!node)
