@@ -7,6 +7,7 @@ use object::{
     Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionIndex, SectionKind, SymbolKind,
 };
 
+use super::btf;
 use super::explain::Kind;
 use super::raw::SourceLine;
 
@@ -22,6 +23,8 @@ const CALL_REGISTER: u8 = 0x8d;
 const PSEUDO_CALL: u8 = 1;
 /// The register that holds the address of the frame's end.
 const FRAME: u8 = 10;
+/// Loads an address.
+const LOAD_ADDRESS: u8 = 0x18;
 /// `r1 += constant`, with 64 bits.
 const ADD_CONSTANT: u8 = 0x07;
 /// `r1 = r2`, with 64 bits.
@@ -52,7 +55,7 @@ struct Function {
     calls: Vec<(u64, usize)>,
 }
 
-/// Looks for recursion, indirect calls and too much stack.
+/// Looks for recursion, indirect calls, too much stack, and names that nothing defines.
 ///
 /// # Errors
 ///
@@ -66,6 +69,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Finding>, object::Error> {
             .iter()
             .position(|(index, start, end)| *index == section && (*start..*end).contains(&offset))
     };
+    let placed = btf::placed(section(&file, ".BTF"));
     for section in file.sections().filter(|s| s.kind() == SectionKind::Text) {
         let Ok(data) = section.data() else { continue };
         let name = section.name().unwrap_or_default();
@@ -83,6 +87,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Finding>, object::Error> {
             let Some(caller) = find(section.index(), offset) else {
                 continue;
             };
+            if let (CALL | LOAD_ADDRESS, Some(placed), Some(RelocationTarget::Symbol(symbol))) =
+                (code[0], &placed, targets.get(&offset))
+                && let Ok(symbol) = file.symbol_by_index(*symbol)
+                && let Ok(wanted) = symbol.name()
+                && symbol.is_undefined()
+                && !placed.contains(wanted)
+            {
+                let verb = ["uses", "calls"][usize::from(code[0] == CALL)];
+                let caller = &functions[caller].name;
+                findings.push(Finding {
+                    kind: Kind::UnresolvedExtern,
+                    message: format!("{caller} {verb} {wanted}, which nothing defines"),
+                    place: (name.to_owned(), offset),
+                    line: None,
+                });
+            }
             match code[0] {
                 CALL_REGISTER => findings.push(Finding {
                     kind: Kind::IndirectCall,
@@ -136,7 +156,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Finding>, object::Error> {
     }
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     findings.dedup_by(|a, b| a.kind == b.kind && a.place == b.place);
-    let lines = lines(&file).unwrap_or_default();
+    let lines = btf::lines(section(&file, ".BTF"), section(&file, ".BTF.ext")).unwrap_or_default();
     for finding in &mut findings {
         let (section, offset) = &finding.place;
         let before = lines
@@ -149,44 +169,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Finding>, object::Error> {
     Ok(findings)
 }
 
-/// The source lines of all instructions, by section: the part of `.BTF.ext` that says so. The
-/// format is that of Documentation/bpf/btf.rst. `None` if there is none, or if it is damaged.
-fn lines(file: &object::File<'_>) -> Option<Vec<(String, SourceLine)>> {
-    let section = |name: &str| file.section_by_name(name)?.data().ok();
-    let (btf, ext) = (section(".BTF")?, section(".BTF.ext")?);
-    let number = |data: &[u8], at: usize| {
-        let bytes = data.get(at..at.checked_add(4)?)?;
-        Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
-    };
-    let strings = btf.get(number(btf, 4)? + number(btf, 16)?..)?;
-    let string = |offset: usize| {
-        let text = strings.get(offset..)?;
-        let end = text.iter().position(|byte| *byte == 0)?;
-        Some(String::from_utf8_lossy(&text[..end]).into_owned())
-    };
-    // Header: magic, version and flags, its length, then offset and length of two tables.
-    let mut at = number(ext, 4)? + number(ext, 16)?;
-    let end = at + number(ext, 20)?;
-    let size = number(ext, at)?;
-    at += 4;
-    let mut lines = Vec::new();
-    while at < end {
-        let (name, count) = (string(number(ext, at)?)?, number(ext, at + 4)?);
-        at += 8;
-        for _ in 0..count {
-            let position = number(ext, at + 12)? as u32;
-            let line = SourceLine {
-                instruction: (number(ext, at)? / 8) as u32,
-                file: string(number(ext, at + 4)?)?,
-                line: position >> 10,
-                column: position & 0x3ff,
-                text: string(number(ext, at + 8)?)?,
-            };
-            lines.push((name.clone(), line));
-            at += size;
-        }
-    }
-    Some(lines)
+/// The contents of a section; empty if there is none.
+fn section<'a>(file: &object::File<'a>, name: &str) -> &'a [u8] {
+    let section = file.section_by_name(name);
+    section.and_then(|s| s.data().ok()).unwrap_or_default()
 }
 
 type Range = (SectionIndex, u64, u64);

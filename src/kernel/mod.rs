@@ -6,13 +6,14 @@
 //! * [`verdict`] reads verifier logs: figures of accepted programs, reasons of refused ones. Pure.
 //! * [`compile`] finds clang and compiles sources, some of them replaced in memory.
 //! * [`explain`] says what a refusal means and what to do about it. Pure.
-//! * [`inspect`] finds in an object what every kernel refuses. Pure.
+//! * [`inspect`] finds in an object what every kernel refuses, with lines from its `btf`. Pure.
 //! * [`heaps`] finds the heaps of loaded programs, [`stats`] counts what they hold.
 //! * [`privilege`] says what is missing when the kernel lets this process load nothing.
 //!
 //! The invariant of this job: nothing is ever attached or pinned, so that judging a program leaves
 //! no trace in the running system once the returned values are dropped.
 
+mod btf;
 pub mod compile;
 pub mod explain;
 pub mod heaps;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 
 use bpf_malloc::rewrite::{Severity, Span};
 
@@ -45,25 +46,29 @@ pub fn file(file: &File, mode: Mode) -> Vec<u8> {
 
 /// Writes the faults.
 pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
-    for fault in faults {
-        let file = match &fault.path {
-            Some(path) => format!("file={},", property(&path.to_string_lossy())),
-            None => String::new(),
-        };
-        let text = data(&format!("{}\n{}", fault.message, fault.help));
-        writeln!(out, "::error {file}title={}::{text}", fault.code)?;
-    }
-    Ok(())
+    faults
+        .iter()
+        .try_for_each(|fault| out.write_all(fault_annotation(fault).as_bytes()))
 }
 
-/// One error, at a line of a file if it is known.
-#[cfg(feature = "kernel")]
-pub fn annotation(place: Option<(&std::path::Path, usize)>, title: &str, message: &str) -> String {
-    let place = match place {
-        Some((path, line)) => format!("file={},line={line},", property(&path.to_string_lossy())),
-        None => String::new(),
-    };
-    format!("::error {place}title={title}::{}\n", data(message))
+/// A fault as an error.
+pub fn fault_annotation(fault: &Fault) -> String {
+    let message = format!("{}\n{}", fault.message, fault.help);
+    let place = fault.path.as_deref().map(|path| (path, None));
+    annotation(place, fault.code, &message)
+}
+
+/// One error, in a file and at a line of it if they are known.
+pub fn annotation(place: Option<(&Path, Option<usize>)>, title: &str, message: &str) -> String {
+    let mut text = String::from("::error ");
+    if let Some((path, line)) = place {
+        let _ = write!(text, "file={},", property(&path.to_string_lossy()));
+        if let Some(line) = line {
+            let _ = write!(text, "line={line},");
+        }
+    }
+    let _ = writeln!(text, "title={title}::{}", data(message));
+    text
 }
 
 fn place(lines: &Lines, span: Span) -> String {

@@ -20,10 +20,10 @@ use bpf_malloc::rewrite::{EditKind, Plan, Severity};
 pub use diff::write as write_diff;
 pub use fault::Fault;
 #[cfg(feature = "kernel")]
-pub use github::annotation;
+pub use github::{annotation, fault_annotation};
 pub use human::Style;
 #[cfg(feature = "kernel")]
-pub use sarif::{SCHEMA as SARIF_SCHEMA, uri};
+pub use sarif::{SCHEMA as SARIF_SCHEMA, notification, uri};
 
 /// What is reported about one file.
 pub struct File<'a> {

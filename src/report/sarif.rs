@@ -80,27 +80,27 @@ pub fn begin(out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes what stands behind the last result.
 pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
-    let notifications: Vec<Value> = faults
-        .iter()
-        .map(|fault| {
-            let mut value = json!({
-                "level": "error",
-                "descriptor": { "id": fault.code },
-                "message": { "text": format!("{}\n{}", fault.message, fault.help) },
-            });
-            if let Some(path) = &fault.path {
-                value["locations"] = json!([{
-                    "physicalLocation": { "artifactLocation": { "uri": uri(path) } },
-                }]);
-            }
-            value
-        })
-        .collect();
+    let notifications: Vec<Value> = faults.iter().map(notification).collect();
     let invocation = json!({
         "executionSuccessful": faults.is_empty(),
         "toolExecutionNotifications": notifications,
     });
     writeln!(out, "\n],\"invocations\":[{invocation}]}}]}}")
+}
+
+/// A fault as something that the tool has to say about its run.
+pub fn notification(fault: &Fault) -> Value {
+    let mut value = json!({
+        "level": "error",
+        "descriptor": { "id": fault.code },
+        "message": { "text": format!("{}\n{}", fault.message, fault.help) },
+    });
+    if let Some(path) = &fault.path {
+        value["locations"] = json!([{
+            "physicalLocation": { "artifactLocation": { "uri": uri(path) } },
+        }]);
+    }
+    value
 }
 
 fn rule(id: &str, summary: &str, level: &str) -> Value {

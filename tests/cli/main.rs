@@ -8,5 +8,7 @@ mod links;
 mod output;
 mod project;
 mod reports;
+#[path = "../common/sarif.rs"]
+mod sarif;
 mod settings;
 mod usage;

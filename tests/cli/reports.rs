@@ -1,6 +1,7 @@
 //! Reports for programs.
 
 use crate::common::{Dir, HARD, PLAIN, SOURCE, tool};
+use crate::sarif::assert_sarif;
 use serde_json::Value;
 
 fn dir() -> Dir {
@@ -110,25 +111,13 @@ fn sarif() {
     let dir = dir();
     dir.write("d/binary.c", b"\0");
     let report = report(&dir, "sarif", &["--check", "d"], 2);
-    // Every field has to be one that SARIF 2.1.0 knows, of the right type: what goes through the
-    // types made from its schema comes out the same.
-    let typed: serde_sarif::sarif::Sarif = serde_json::from_value(report.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&typed).unwrap(), report);
-    assert_eq!(report["version"], "2.1.0");
+    assert_sarif(&report);
     let run = &report["runs"][0];
-    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|rule| rule["id"].as_str().unwrap())
-        .collect();
     let results = run["results"].as_array().unwrap();
     assert!(results.len() >= 3);
     for result in results {
-        assert!(rules.contains(&result["ruleId"].as_str().unwrap()));
         let region = &result["locations"][0]["physicalLocation"]["region"];
-        assert!(region["startLine"].as_u64().unwrap() >= 1);
-        assert!(region["startColumn"].as_u64().unwrap() >= 1);
+        assert!(region["startLine"].is_u64() && region["startColumn"].is_u64());
     }
     let call = results.iter().find(|r| r["ruleId"] == "call").unwrap();
     let replacement = &call["fixes"][0]["artifactChanges"][0]["replacements"][0];

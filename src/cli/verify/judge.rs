@@ -12,7 +12,8 @@ use bpf_malloc::kernel::run::{self, RunInput, RunOutput, Support};
 
 use super::refusal::Explained;
 use super::sources::Sources;
-use super::{Verify, report};
+use super::{Verify, machine, report};
+use crate::cli::args::Format;
 use crate::cli::console::Console;
 use crate::cli::{exit, load};
 use crate::report::Fault;
@@ -60,32 +61,34 @@ pub enum Ask {
 
 /// The command.
 pub fn run(arguments: &Verify, ask: Ask, console: &mut Console) -> ExitCode {
-    let done = prepare(arguments, ask).and_then(|mut judge| {
-        let files: Vec<_> = arguments
-            .files
-            .iter()
-            .map(|path| FileReport {
+    let (files, mut faults) = match prepare(arguments, ask) {
+        Err(fault) => (Vec::new(), vec![fault]),
+        Ok(mut judge) => {
+            let report = |path: &PathBuf| FileReport {
                 path: path.clone(),
                 programs: judge.file(path),
-            })
-            .collect();
-        console.out(&report::render(arguments, ask, &files, console.out_color))?;
-        console.flush()?;
-        Ok(files)
-    });
-    let files = match done {
-        Ok(files) => files,
-        Err(fault) => {
-            console.fault(&fault);
-            return exit::code(true, false);
+            };
+            (arguments.files.iter().map(report).collect(), Vec::new())
         }
     };
-    for file in &files {
-        if let Err(Problem::Unable(fault)) = &file.programs {
-            console.fault(fault);
-        }
+    let text = match arguments.message_format {
+        // A table of nothing says nothing.
+        Format::Human if files.is_empty() => Vec::new(),
+        Format::Human => report::render(ask, &files, arguments.log, console.out_color),
+        Format::Json => machine::json(&files, &faults, arguments.log),
+        Format::Sarif => machine::sarif(&files, &faults),
+        Format::Github => machine::github(&files, &faults),
+    };
+    let written = console.out(&text).and_then(|()| console.flush());
+    faults.extend(written.err());
+    let of_files = files.iter().filter_map(|file| match &file.programs {
+        Err(Problem::Unable(fault)) => Some(fault),
+        _ => None,
+    });
+    for fault in faults.iter().chain(of_files) {
+        console.fault(fault);
     }
-    let unable = files.iter().any(|file| match &file.programs {
+    let unjudged = files.iter().any(|file| match &file.programs {
         Ok(programs) => programs
             .iter()
             .any(|p| p.judgement.denied() || matches!(p.output, Some(Err(_)))),
@@ -95,7 +98,7 @@ pub fn run(arguments: &Verify, ask: Ask, console: &mut Console) -> ExitCode {
         Ok(programs) => programs.iter().any(|p| p.refusal.is_some()),
         Err(problem) => matches!(problem, Problem::Refused(_)),
     });
-    exit::code(unable, refused)
+    exit::code(unjudged || !faults.is_empty(), refused)
 }
 
 fn prepare(arguments: &Verify, ask: Ask) -> Result<Judge<'_>, Fault> {
@@ -155,25 +158,27 @@ impl Judge<'_> {
         } else {
             self.compile(path, &real)?
         };
-        let blockers = match self.ask {
-            Ask::Kernel => Vec::new(),
-            Ask::Nobody => inspect(&bytes).map_err(|error| unable(path, &error))?,
+        let blockers = || {
+            let findings = inspect(&bytes).map_err(|error| unable(path, &error))?;
+            Ok::<_, Problem>(Explained::by_inspection(findings, &sources))
         };
-        let mut blockers: Vec<Explained> = blockers
-            .into_iter()
-            .map(|finding| Explained::by_inspection(finding, &sources))
-            .collect();
-        let object = ObjectFile::named_after(&real, bytes);
+        let object = ObjectFile::named_after(&real, bytes.clone());
         let programs = match object.programs() {
             Ok(programs) => programs,
-            // What libbpf cannot even open has something missing, and libbpf says what.
+            // What libbpf cannot even open has something missing. libbpf names the first of what
+            // is missing, and where it is not missing a name, nobody else says what is.
             Err(LoadError::Open { message, .. }) => {
-                blockers.push(Explained::by_libbpf(&message));
+                let mut blockers = blockers()?;
+                let said = Explained::by_libbpf(&message);
+                if blockers.iter().all(|blocker| blocker.kind != said.kind) {
+                    blockers.push(said);
+                }
                 return Err(Problem::Refused(blockers));
             }
             Err(error) => return Err(unable(path, &error).into()),
         };
         if self.ask == Ask::Nobody {
+            let blockers = blockers()?;
             return match blockers.is_empty() {
                 true => Ok(Vec::new()),
                 false => Err(Problem::Refused(blockers)),
@@ -204,9 +209,10 @@ impl Judge<'_> {
         match compiled {
             Ok(bytes) => Ok((bytes, sources)),
             Err(CompileError::Clang { message, .. }) => {
-                Err(match Explained::by_clang(&message, &sources) {
-                    Some(explained) => Problem::Refused(vec![explained]),
-                    None => Problem::Unable(Fault::of(
+                let explained = Explained::by_clang(&message, &sources);
+                Err(match explained.is_empty() {
+                    false => Problem::Refused(explained),
+                    true => Problem::Unable(Fault::of(
                         path,
                         "compile",
                         format!("does not compile\n{}", message.trim_end()),

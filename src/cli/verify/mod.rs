@@ -4,6 +4,8 @@
 #[cfg(feature = "kernel")]
 mod judge;
 #[cfg(feature = "kernel")]
+mod machine;
+#[cfg(feature = "kernel")]
 mod refusal;
 #[cfg(feature = "kernel")]
 mod report;

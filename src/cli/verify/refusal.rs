@@ -1,5 +1,6 @@
 //! A refusal in the user's terms: what it means, what to do, and where in the source.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,13 @@ impl Place {
     }
 }
 
+/// The first of those that have the same `key`, in order.
+fn distinct<K: Ord>(mut found: Vec<Explained>, key: impl Fn(&Explained) -> K) -> Vec<Explained> {
+    let mut seen = BTreeSet::new();
+    found.retain(|one| seen.insert(key(one)));
+    found
+}
+
 impl Explained {
     /// What the kernel says about a program, if it refuses it.
     pub fn by_kernel(judgement: &Judgement, sources: &Sources) -> Option<Self> {
@@ -77,14 +85,19 @@ impl Explained {
     }
 
     /// What was found in an object without asking anybody.
-    pub fn by_inspection(finding: Finding, sources: &Sources) -> Self {
-        Self {
+    pub fn by_inspection(findings: Vec<Finding>, sources: &Sources) -> Vec<Self> {
+        let explain = |finding: Finding| Self {
             kind: finding.kind,
             message: finding.message,
             place: finding
                 .line
                 .map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
-        }
+        };
+        // Two calls in a line say the same.
+        distinct(findings.into_iter().map(explain).collect(), |one| {
+            let line = one.place.as_ref().map(|place| place.line);
+            (one.kind, one.message.clone(), line)
+        })
     }
 
     /// What libbpf says about an object that it does not open.
@@ -97,21 +110,32 @@ impl Explained {
         }
     }
 
-    /// What clang says about a source that does what BPF cannot; `None` if the source is merely
-    /// wrong.
-    pub fn by_clang(message: &str, sources: &Sources) -> Option<Self> {
-        let (kind, line) = classify(message);
-        let line = line.filter(|_| kind != Kind::Other)?;
-        // file:line:column: error: what
-        let mut parts = line.splitn(4, ':');
-        let place = parts.next().zip(parts.next().and_then(|n| n.parse().ok()));
-        Some(Self {
-            kind,
-            message: match (&place, parts.nth(1)) {
-                (Some(_), Some(what)) => what.trim().to_owned(),
-                _ => line.to_owned(),
-            },
-            place: place.map(|(file, line)| Place::new(Path::new(file), line, sources)),
+    /// What clang says about a source that does what BPF cannot, one for each kind and line;
+    /// nothing if the source is merely wrong.
+    pub fn by_clang(message: &str, sources: &Sources) -> Vec<Self> {
+        let mut found = Vec::new();
+        for line in message.lines().filter(|line| line.contains("error: ")) {
+            let (kind, _) = classify(line);
+            if kind == Kind::Other {
+                continue;
+            }
+            // file:line:column: error: what
+            let mut parts = line.splitn(4, ':');
+            let place = parts.next().zip(parts.next().and_then(|n| n.parse().ok()));
+            let what = parts.nth(1).filter(|_| place.is_some()).unwrap_or(line);
+            found.push(Self {
+                kind,
+                message: what.trim().trim_start_matches("error: ").to_owned(),
+                place: place.map(|(file, line)| Place::new(Path::new(file), line, sources)),
+            });
+        }
+        // A calculation with floating point is several calls.
+        distinct(found, |one| {
+            let place = one.place.as_ref();
+            (
+                one.kind,
+                place.map(|place| (place.path.clone(), place.line)),
+            )
         })
     }
 

@@ -1,0 +1,204 @@
+//! The verdicts for programs: JSON, SARIF, annotations of GitHub Actions.
+//!
+//! The JSON object has this shape, which is stable; fields may be added:
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "files": [
+//!     { "path": "a.bpf.c", "programs": [{
+//!       "name": "count", "section": "xdp", "verdict": "accepted",
+//!       "verified_instructions": 8429, "total_states": 301, "peak_states": 124,
+//!       "stack_bytes": [16, 0], "instructions": 702, "load_ns": 9500000,
+//!       "refusal": null, "log": null,
+//!       "run": { "return_value": 2, "return_name": "XDP_PASS", "duration_ns": 87,
+//!                "includes_system_call": false }
+//!     }] },
+//!     { "path": "b.bpf.c", "verdict": "refused", "refusals": [REFUSAL] },
+//!     { "path": "c.bpf.c", "verdict": null, "error": ERROR }
+//!   ],
+//!   "errors": [ERROR]
+//! }
+//! ```
+//! A REFUSAL is `{ "kind": "stack", "message": "…", "meaning": "…", "help": "…",
+//! "path": "a.bpf.c", "line": 17 }`: the message in the words of the verifier, libbpf or clang, the
+//! line from 1 and before the rewrite, path and line `null` where they are not known. An ERROR is
+//! `{ "code": "unreadable", "message": "…", "help": "…" }`.
+//!
+//! The `verdict` of a program is `"accepted"`, `"refused"`, or `null` if the kernel let nobody ask;
+//! a refused one has a `refusal`, and a `log` with `--log`. `run` is there with `--run`, for what can
+//! be run; if that failed it is `{ "error": "…" }`. Times are in nanoseconds, `stack_bytes` in bytes
+//! for the program and each function it calls, `instructions` those that were loaded; figures that
+//! the kernel did not tell are `null`. A file that is refused as a whole, by clang or libbpf, has
+//! `refusals`; with `check`, so has every file with an obstacle, and one without has no `programs`.
+//! `errors` are those of no single file.
+
+use bpf_malloc::kernel::explain::Kind;
+use bpf_malloc::kernel::run::return_name;
+use serde_json::{Value, json};
+
+use super::judge::{FileReport, Problem, ProgramReport};
+use super::refusal::Explained;
+use super::report::{Refused, refusals, verdict};
+use crate::report::{self, Fault};
+
+/// The version of the shape of the JSON object.
+const VERSION: u32 = 1;
+
+fn document(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+/// One JSON object; `faults` are those of no single file.
+pub fn json(files: &[FileReport], faults: &[Fault], log: bool) -> Vec<u8> {
+    let files: Vec<Value> = files.iter().map(|file| file_json(file, log)).collect();
+    let errors: Vec<Value> = faults.iter().map(fault_json).collect();
+    document(&json!({ "version": VERSION, "files": files, "errors": errors }))
+}
+
+fn file_json(file: &FileReport, log: bool) -> Value {
+    let path = file.path.display().to_string();
+    match &file.programs {
+        Ok(programs) => {
+            let programs = programs.iter().map(|program| program_json(program, log));
+            json!({ "path": path, "programs": programs.collect::<Vec<_>>() })
+        }
+        Err(Problem::Refused(refusals)) => json!({
+            "path": path,
+            "verdict": "refused",
+            "refusals": refusals.iter().map(refusal_json).collect::<Vec<_>>(),
+        }),
+        Err(Problem::Unable(fault)) => json!({
+            "path": path,
+            "verdict": null,
+            "error": fault_json(fault),
+        }),
+    }
+}
+
+fn fault_json(fault: &Fault) -> Value {
+    json!({ "code": fault.code, "message": fault.message, "help": fault.help })
+}
+
+fn refusal_json(refusal: &Explained) -> Value {
+    json!({
+        "kind": refusal.kind.name(),
+        "message": refusal.message,
+        "meaning": refusal.kind.meaning(),
+        "help": refusal.kind.help(),
+        "path": refusal.place.as_ref().map(|place| place.path.display().to_string()),
+        "line": refusal.place.as_ref().map(|place| place.line),
+    })
+}
+
+fn program_json(program: &ProgramReport, log: bool) -> Value {
+    let judgement = &program.judgement;
+    let info = judgement.program.as_ref();
+    let stats = &judgement.stats;
+    let run = program.output.as_ref().map(|output| match output {
+        Ok(output) => json!({
+            "return_value": output.return_value as i32,
+            "return_name":
+                info.and_then(|info| return_name(info.program_type, output.return_value)),
+            "duration_ns": output.duration.as_nanos() as u64,
+            "includes_system_call": output.per_call,
+        }),
+        Err(message) => json!({ "error": message }),
+    });
+    json!({
+        "name": info.map(|info| &info.name),
+        "section": info.map(|info| &info.section),
+        "verdict": verdict(judgement),
+        "verified_instructions": stats.verified_instructions,
+        "total_states": stats.total_states,
+        "peak_states": stats.peak_states,
+        "stack_bytes": stats.stack_bytes,
+        "instructions": judgement.instructions,
+        "load_ns": judgement.load_time.as_nanos() as u64,
+        "refusal": program.refusal.as_ref().map(refusal_json),
+        "log": (log && !judgement.accepted()).then_some(&judgement.log),
+        "run": run,
+    })
+}
+
+/// What is wrong, what it means and what to do.
+fn message(refused: &Refused) -> String {
+    let refusal = refused.refusal;
+    format!(
+        "{} is refused: {}\n{}",
+        refused.subject,
+        refusal.message,
+        refusal.advice()
+    )
+}
+
+/// The faults of the run and of single files.
+fn all<'a>(files: &'a [FileReport], faults: &'a [Fault]) -> impl Iterator<Item = &'a Fault> {
+    let of_files = files.iter().filter_map(|file| match &file.programs {
+        Err(Problem::Unable(fault)) => Some(fault),
+        _ => None,
+    });
+    faults.iter().chain(of_files)
+}
+
+/// SARIF 2.1.0 with a result for each refusal. A result without a line is one about the file that
+/// was judged: what shows results wants each to have a place.
+pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
+    let rules = Kind::ALL.map(|kind| {
+        json!({
+            "id": kind.name(),
+            "shortDescription": { "text": kind.meaning() },
+            "help": { "text": kind.help() },
+            "defaultConfiguration": { "level": "error" },
+        })
+    });
+    let result = |refused: &Refused| {
+        let place = match &refused.refusal.place {
+            Some(place) => json!({
+                "artifactLocation": { "uri": report::uri(&place.path) },
+                "region": { "startLine": place.line },
+            }),
+            None => json!({ "artifactLocation": { "uri": report::uri(refused.file) } }),
+        };
+        json!({
+            "ruleId": refused.refusal.kind.name(),
+            "level": "error",
+            "message": { "text": message(refused) },
+            "locations": [{ "physicalLocation": place }],
+        })
+    };
+    let notifications: Vec<Value> = all(files, faults).map(report::notification).collect();
+    document(&json!({
+        "$schema": report::SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "bpf-malloc",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            }},
+            "results": refusals(files).iter().map(result).collect::<Vec<_>>(),
+            "invocations": [{
+                "executionSuccessful": notifications.is_empty(),
+                "toolExecutionNotifications": notifications,
+            }],
+        }],
+    }))
+}
+
+/// Annotations of GitHub Actions, one for each refusal and each fault.
+pub fn github(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
+    let mut text = String::new();
+    for refused in &refusals(files) {
+        let place = match &refused.refusal.place {
+            Some(place) => (&*place.path, Some(place.line)),
+            None => (refused.file, None),
+        };
+        let title = refused.refusal.kind.name();
+        text += &report::annotation(Some(place), title, &message(refused));
+    }
+    for fault in all(files, faults) {
+        text += &report::fault_annotation(fault);
+    }
+    text.into_bytes()
+}
