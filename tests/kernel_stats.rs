@@ -7,7 +7,7 @@ mod kernel;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
 use bpf_malloc::kernel::compile::Clang;
@@ -192,5 +192,34 @@ fn what_is_no_heap_or_of_another_layout_is_refused() {
         &["--pin", "/nowhere"],
     ] {
         assert_eq!(stats(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn watching_shows_what_changes_until_it_is_stopped() {
+    if !can_load("watching_shows_what_changes_until_it_is_stopped") {
+        return;
+    }
+    let loaded = load("watched");
+    let id = map_id(&loaded).to_string();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .args(["stats", "--map-id", &id, "--json", "--watch", "0.1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One object after the other, as jq(1) reads them.
+    let mut reports = serde_json::Deserializer::from_reader(child.stdout.take().unwrap())
+        .into_iter::<Value>()
+        .map(|report| report.unwrap()["heaps"].as_array().unwrap().clone());
+    assert_eq!(sum(&reports.next().unwrap(), "used_blocks"), 0);
+    loaded.run("leak", &RunInput::default()).unwrap();
+    let seen = reports.any(|heaps| sum(&heaps, "used_blocks") == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(seen, "the block that was allocated meanwhile");
+
+    for bad in ["0", "-1", "soon"] {
+        let arguments = ["--map-id", &id, &format!("--watch={bad}")];
+        assert_eq!(stats(&arguments).status.code(), Some(2), "{bad}");
     }
 }

@@ -409,6 +409,15 @@ fn what_cannot_be_judged_is_two_and_the_rest_is_judged() {
         String::from_utf8_lossy(&output.stderr).contains("--clang"),
         "{output:?}"
     );
+    let output = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .args(["verify", "prog.bpf.c"])
+        .current_dir(project.path())
+        .env("PATH", project.path())
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("apt-get install clang-19"), "{errors}");
     let output = verify(
         project.path(),
         &["prog.bpf.c", "--", "-DBROKEN=", "-Wno-such", "-Werror"],
