@@ -25,7 +25,8 @@ fn check(arguments: &[&str]) -> Output {
 }
 
 /// What can be seen without a kernel, by the name of its kind.
-const VISIBLE: [&str; 9] = [
+const VISIBLE: [&str; 10] = [
+    "address-space",
     "recursion",
     "indirect-call",
     "stack",

@@ -15,6 +15,12 @@ pub enum Kind {
     ReloadedPointer,
     /// A pointer is kept in 32 bits.
     NarrowPointer,
+    /// A pointer into an arena and one to other memory are mixed.
+    AddressSpace,
+    /// A helper is given a pointer into an arena.
+    ArenaArgument,
+    /// A pointer into an arena is followed, and nothing names the arena.
+    ArenaNotNamed,
     /// A function calls itself.
     Recursion,
     /// More than five arguments.
@@ -43,7 +49,7 @@ pub enum Kind {
     StructReturn,
     /// A function with `...`.
     Varargs,
-    /// An instruction that this kernel does not know yet.
+    /// An instruction or a type of map that this kernel does not know yet.
     OldKernel,
     /// Anything else; the words of the kernel have to do.
     Other,
@@ -68,6 +74,10 @@ const WORDS: &[(&str, Kind)] = &[
     ("invalid size of register fill", NarrowPointer),
     ("partial copy of pointer", NarrowPointer),
     ("corrupted spill memory", NarrowPointer),
+    ("changes address space of", AddressSpace),
+    ("non-overlapping address spaces", AddressSpace),
+    ("type=arena expected=", ArenaArgument),
+    ("has an associated arena", ArenaNotNamed),
     ("cannot use helper", HelperNotAllowed),
     ("unknown func bpf_", HelperNotAllowed),
     ("helper call is not allowed", HelperNotAllowed),
@@ -83,6 +93,7 @@ const WORDS: &[(&str, Kind)] = &[
     ("unknown opcode", OldKernel),
     ("BPF_STX uses reserved fields", OldKernel),
     ("func_info doesn't match", OldKernel),
+    ("failed to create: -EINVAL", OldKernel),
     ("infinite loop detected", UnboundedLoop),
     ("loop detected", UnboundedLoop),
     ("program is too large. Processed", TooManyInstructions),
@@ -152,12 +163,15 @@ pub fn classify(text: &str) -> (Kind, Option<&str>) {
 
 impl Kind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         MissingNullCheck,
         OutOfBounds,
         UnboundedOffset,
         ReloadedPointer,
         NarrowPointer,
+        AddressSpace,
+        ArenaArgument,
+        ArenaNotNamed,
         Recursion,
         TooManyArguments,
         IndirectCall,
@@ -227,6 +241,26 @@ impl Kind {
                  whole one stays a pointer",
                 "make it a pointer before anything else: void *data = (void *)(long)ctx->data; \
                  and subtract pointers, not ctx->data_end - ctx->data",
+            ),
+            AddressSpace => (
+                "address-space",
+                "a pointer into the arena, where linked blocks lie, stands where one to other \
+                 memory is declared, or the other way round",
+                "declare it with __arena if it only ever points into the heap; what points to both \
+                 kinds of memory has to become two variables, and static_memcpy() copies from one \
+                 kind to the other",
+            ),
+            ArenaArgument => (
+                "arena-argument",
+                "helpers take no pointer into an arena",
+                "copy the block with static_memcpy() to a variable on the stack or in a map, and \
+                 give the helper that",
+            ),
+            ArenaNotNamed => (
+                "arena-not-named",
+                "the program follows a pointer into an arena, and no instruction of it names the \
+                 arena's map, so the kernel does not know which arena",
+                "write static_use_arena(); at the start of the program",
             ),
             Recursion => (
                 "recursion",
@@ -317,9 +351,10 @@ impl Kind {
             ),
             OldKernel => (
                 "old-kernel",
-                "the program holds an instruction that this kernel is too old for",
+                "the program has an instruction or a type of map that this kernel is too old for",
                 "the heap's default lock needs -mcpu=v3 and Linux 5.12: on older kernels define \
-                 DYNAMIC_MEMORY_SPIN_LOCK before the include; -mcpu=v4 needs Linux 6.6",
+                 DYNAMIC_MEMORY_SPIN_LOCK before the include; -mcpu=v4 needs Linux 6.6, \
+                 DYNAMIC_MEMORY_ARENA 6.9",
             ),
             Other => (
                 "refused",

@@ -119,13 +119,13 @@ fn verdicts_on_other_kernels() {
 
     let mut matrix = Matrix::default();
     let mut complaints = Vec::new();
-    for kernel in &kernels {
+    let reports = vm::boot_all(&kernels, &initramfs, directory.path());
+    for (kernel, report) in kernels.iter().zip(reports) {
         let vm::Report {
             release,
             verdicts,
             replayed,
-        } = vm::boot(kernel, &initramfs, directory.path())
-            .unwrap_or_else(|reason| panic!("Linux {}: {reason}", kernel.version));
+        } = report.unwrap_or_else(|reason| panic!("Linux {}: {reason}", kernel.version));
         assert!(
             release.contains(&kernel.version),
             "booted {release} instead of {}",

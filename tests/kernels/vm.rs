@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -133,9 +135,38 @@ fn copy_libraries(program: &Path, root: &Path) {
     }
 }
 
+/// Boots the kernels, as many at a time as this machine has CPUs, and returns what the programs in
+/// each said, or why they said nothing.
+pub fn boot_all(
+    kernels: &[Kernel],
+    initramfs: &Path,
+    directory: &Path,
+) -> Vec<Result<Report, String>> {
+    let next = AtomicUsize::new(0);
+    let mut reports: Vec<OnceLock<_>> = kernels.iter().map(|_| OnceLock::new()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(kernel) = kernels.get(index) else {
+                        return;
+                    };
+                    let report = boot(kernel, initramfs, directory);
+                    assert!(reports[index].set(report).is_ok(), "each is booted once");
+                }
+            });
+        }
+    });
+    let taken = reports.iter_mut().map(|report| report.take());
+    taken
+        .map(|report| report.expect("all were booted"))
+        .collect()
+}
+
 /// Boots a kernel and returns what the programs in it said. A machine that hangs or crashes is
 /// started a second time: under emulation about one boot in a hundred does.
-pub fn boot(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<Report, String> {
+fn boot(kernel: &Kernel, initramfs: &Path, directory: &Path) -> Result<Report, String> {
     match run(kernel, initramfs, directory) {
         Err(first) => {
             let _ = writeln!(
