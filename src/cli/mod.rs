@@ -14,7 +14,6 @@ mod rewrite;
 mod scan;
 mod settings;
 mod stats;
-mod system;
 mod verify;
 mod walk;
 mod workspace;

@@ -22,7 +22,6 @@ mod directives;
 mod engine;
 mod includes;
 mod macros;
-mod project;
 mod source;
 mod symbols;
 
@@ -36,7 +35,6 @@ use std::sync::Arc;
 use crate::rewrite::CommandLineMacro;
 use crate::rewrite::lexer::Kind;
 
-pub use project::{ProjectIncludes, preprocess_in};
 pub use source::Cache;
 pub use symbols::{Symbol, Symbols};
 

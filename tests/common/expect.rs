@@ -7,6 +7,9 @@
 //! // kernel: 5.18 (older ones lack something the program needs)
 //! // return: 2 (of a test run on the sample packet)
 //! // emulated: no, and why (left out in virtual machines)
+//! // run: fill(7) 1, sum 7 (instead of return: each run, the first word of its context, its value)
+//! // backend: map | arena (of programs that are rewritten first)
+//! // header: uthash.h (of /usr/include, to be copied next to the program)
 //! ```
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -44,8 +47,13 @@ pub fn version(release: &str) -> (u32, u32) {
 
 /// The programs of a directory below `fixtures/kernel`, by name.
 pub fn cases(directory: &str) -> Vec<Case> {
+    cases_in(&format!("kernel/{directory}"))
+}
+
+/// The programs of a directory below `fixtures`, by name.
+pub fn cases_in(directory: &str) -> Vec<Case> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/kernel")
+        .join("fixtures")
         .join(directory);
     let mut cases: Vec<_> = fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))

@@ -55,6 +55,7 @@ demo_packages=(
 test_packages=(
 	bpftool libelf-dev zlib1g-dev   # programs with a skeleton
 	busybox-static qemu-system-x86  # other kernels in virtual machines
+	uthash-dev                      # macro libraries in programs with linked data
 	cmake git meson ninja-build pre-commit # the examples for other build systems
 )
 

@@ -1,0 +1,105 @@
+//! Programs that store pointers and follow them later: lists, trees, tables.
+//!
+//! `fixtures/linked` holds them as people write them, in plain C. Two things are shown of each: in
+//! user space, with the C library's malloc, it returns what it says it does; and rewritten by one
+//! command it is accepted by this kernel and returns the same there.
+#![cfg(all(feature = "kernel", feature = "cli"))]
+
+#[path = "../common/expect.rs"]
+mod expect;
+#[path = "../common/kernel.rs"]
+mod kernel;
+mod native;
+mod runs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use expect::{Case, cases_in};
+
+/// A directory of its own for each test, and in it one for each program, with what it includes.
+fn project(case: &Case, parent: &Path) -> PathBuf {
+    let directory = parent.join(&case.name);
+    fs::create_dir_all(&directory).expect("a directory");
+    let file = case.path.file_name().expect("a name");
+    fs::copy(&case.path, directory.join(file)).expect("a copy of the program");
+    if let Some(header) = header(case) {
+        let name = header.file_name().expect("a name");
+        fs::copy(&header, directory.join(name)).expect("a copy of the header");
+    }
+    directory
+}
+
+/// The installed header that the program has a copy of.
+fn header(case: &Case) -> Option<PathBuf> {
+    let name = case.tag("header")?;
+    // Debian keeps some headers in a directory of the machine's name.
+    let machine = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+    let candidates = [Path::new("/usr/include"), Path::new(&machine)];
+    let found = candidates
+        .iter()
+        .map(|d| d.join(name))
+        .find(|p| p.is_file());
+    Some(found.unwrap_or_else(|| candidates[0].join(name)))
+}
+
+/// The programs whose headers are installed; says which ones are left out.
+fn programs(test: &str) -> Vec<Case> {
+    let mut cases = cases_in("linked");
+    cases.retain(|case| match header(case) {
+        Some(path) if !path.is_file() => {
+            let reason = format!(
+                "{} is not installed; tests/setup/install.sh test installs it",
+                path.display()
+            );
+            kernel::skip_or_fail(&format!("{test} ({})", case.name), &reason);
+            false
+        }
+        _ => true,
+    });
+    cases
+}
+
+/// Runs `check` for each program, on all processors, and reports what it complains about.
+fn for_each(cases: &[Case], check: impl Fn(&Case) -> Result<(), String> + Sync) {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let complaints: Vec<String> = thread::scope(|scope| {
+        let share = cases.len().div_ceil(workers).max(1);
+        let check = &check;
+        let threads: Vec<_> = cases
+            .chunks(share)
+            .map(|cases| {
+                scope.spawn(move || {
+                    let failed = |case: &Case| {
+                        check(case)
+                            .err()
+                            .map(|text| format!("{}: {text}", case.name))
+                    };
+                    cases.iter().filter_map(failed).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    assert!(
+        complaints.is_empty(),
+        "{} of {} programs:\n{}",
+        complaints.len(),
+        cases.len(),
+        complaints.join("\n")
+    );
+}
+
+#[test]
+fn programs_are_right_in_user_space() {
+    let cases = programs("programs_are_right_in_user_space");
+    assert!(cases.len() >= 36, "{} programs", cases.len());
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    for_each(&cases, |case| {
+        native::check(case, &project(case, directory.path()))
+    });
+}
