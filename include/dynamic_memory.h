@@ -249,8 +249,8 @@ _Static_assert(DYNAMIC_MEMORY_GRANULE >= 16 && DYNAMIC_MEMORY_GRANULE <= 4096 &&
 	       "DYNAMIC_MEMORY_GRANULE must be a power of two from 16 to 4096");
 _Static_assert(POOL_SIZE % DYNAMIC_MEMORY_GRANULE == 0 && POOL_SIZE >= 2 * DYNAMIC_MEMORY_GRANULE,
 	       "POOL_SIZE must be a multiple of DYNAMIC_MEMORY_GRANULE, two granules at least");
-_Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= 16777216,
-	       "a pool may have 2^24 granules: make DYNAMIC_MEMORY_GRANULE larger");
+_Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= 8388608,
+	       "a pool may have 2^23 granules: make DYNAMIC_MEMORY_GRANULE larger");
 _Static_assert(DYNAMIC_MEMORY_HEAPS >= 1 && DYNAMIC_MEMORY_HEAPS <= 64 &&
 		       (DYNAMIC_MEMORY_HEAPS & (DYNAMIC_MEMORY_HEAPS - 1)) == 0,
 	       "DYNAMIC_MEMORY_HEAPS must be a power of two from 1 to 64");
@@ -368,12 +368,12 @@ typedef dynmem_u32 dynmem_lock;
  * Marks an initialised heap and the version of this layout; another value means another
  * layout.
  */
-#define DYNMEM_VERSION 0x444d0001U
+#define DYNMEM_VERSION 0x444d0002U
 /* Marks a heap that is being reset: it serves nothing until that is done. */
 #define DYNMEM_RESETTING 0x444dffffU
 /*
  * Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two,
- * so that a block of a larger bin is at most an eighth too large. 178 reach 2^24
+ * so that a block of a larger bin is at most an eighth too large. 170 reach 2^23
  * granules; a power of two lets a mask prove an index valid.
  */
 #define DYNMEM_BINS 256U
@@ -386,26 +386,37 @@ typedef dynmem_u32 dynmem_lock;
 #define DYNMEM_BIN_DEPTH 4U
 /*
  * Lists of parked blocks, which wait here for the next allocation of their size without
- * being merged with their neighbours: one for each number of granules up to half of
- * these, the other half for larger blocks by a hash of theirs.
+ * being merged with their neighbours. Each number of granules up to this has a list of
+ * its own, larger ones share them by a hash.
  */
-#define DYNMEM_LISTS 64U
-/* Granules of the largest block that has a list of its own; half of the lists. */
-#define DYNMEM_LISTED 32U
+#define DYNMEM_LISTS 128U
+/*
+ * Logarithm of the number of lists: the hash folds a number of granules by so many
+ * bits.
+ */
+#define DYNMEM_LISTS_LOG 7U
 /*
  * Logarithm of the length up to which a list grows, 64. Longer lists serve larger
  * bursts, and hold memory back from other sizes until an allocation finds none and
  * empties the lists.
  */
 #define DYNMEM_LIST_DEPTH_LOG 6U
-/* Where a list's word keeps its length, above the granule its first block starts at. */
-#define DYNMEM_LIST_SHIFT 24U
+/*
+ * Where a list's word keeps its length, above the granule its first block starts at. A
+ * full list has the bit set that a tag has for "handed over", so that one test finds
+ * both.
+ */
+#define DYNMEM_LIST_SHIFT 23U
 /*
  * Smallest block in granules: a free block keeps its two links in as many table
  * entries.
  */
 #define DYNMEM_SMALLEST 2U
-/* State of a granule in the two top bits of its tag: within a block, or never used. */
+/*
+ * State of a granule in the two top bits of its tag: within a block, or never used. The
+ * second granule's tag of a block that was ever parked keeps, below the state, the word
+ * its list had before: the way to the next parked block.
+ */
 #define DYNMEM_INSIDE 0U
 /* State of a granule: a block in use starts here. */
 #define DYNMEM_IN_USE 1U
@@ -455,7 +466,7 @@ struct dynmem_heap {
 	/* Atomic: blocks handed over by a free that found the lock held. */
 	dynmem_u64 handed_over;
 	/* Lists of parked blocks: length and first granule less one. */
-	dynmem_u32 lists[64];
+	dynmem_u32 lists[128];
 	/* Bit set: the bin has a block. */
 	dynmem_u64 bin_map[4];
 	/* Size changes of blocks where they stand, by realloc. */
@@ -524,58 +535,58 @@ _Static_assert(sizeof(((struct dynmem_heap *)0)->handed_over) == 8,
 	       "sizeof(((dynmem_heap *)0)->handed_over) == 8");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, lists) == 64,
 	       "__builtin_offsetof(dynmem_heap, lists) == 64");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 256,
-	       "sizeof(((dynmem_heap *)0)->lists) == 256");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 320,
-	       "__builtin_offsetof(dynmem_heap, bin_map) == 320");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 512,
+	       "sizeof(((dynmem_heap *)0)->lists) == 512");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 576,
+	       "__builtin_offsetof(dynmem_heap, bin_map) == 576");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bin_map) == 32,
 	       "sizeof(((dynmem_heap *)0)->bin_map) == 32");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 352,
-	       "__builtin_offsetof(dynmem_heap, resizes) == 352");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 608,
+	       "__builtin_offsetof(dynmem_heap, resizes) == 608");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
 	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 360,
-	       "__builtin_offsetof(dynmem_heap, double_frees) == 360");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 616,
+	       "__builtin_offsetof(dynmem_heap, double_frees) == 616");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->double_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->double_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 368,
-	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 368");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 624,
+	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 624");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->invalid_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->invalid_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 376,
-	       "__builtin_offsetof(dynmem_heap, failed_size) == 376");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 632,
+	       "__builtin_offsetof(dynmem_heap, failed_size) == 632");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_size) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_size) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 384,
-	       "__builtin_offsetof(dynmem_heap, failed_memory) == 384");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 640,
+	       "__builtin_offsetof(dynmem_heap, failed_memory) == 640");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_memory) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_memory) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 392,
-	       "__builtin_offsetof(dynmem_heap, failed_busy) == 392");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 648,
+	       "__builtin_offsetof(dynmem_heap, failed_busy) == 648");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_busy) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_busy) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 400,
-	       "__builtin_offsetof(dynmem_heap, granule) == 400");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 656,
+	       "__builtin_offsetof(dynmem_heap, granule) == 656");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granule) == 4,
 	       "sizeof(((dynmem_heap *)0)->granule) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 404,
-	       "__builtin_offsetof(dynmem_heap, granules) == 404");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 660,
+	       "__builtin_offsetof(dynmem_heap, granules) == 660");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granules) == 4,
 	       "sizeof(((dynmem_heap *)0)->granules) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 408,
-	       "__builtin_offsetof(dynmem_heap, entry_bits) == 408");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 664,
+	       "__builtin_offsetof(dynmem_heap, entry_bits) == 664");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->entry_bits) == 4,
 	       "sizeof(((dynmem_heap *)0)->entry_bits) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 412,
-	       "__builtin_offsetof(dynmem_heap, flags) == 412");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 668,
+	       "__builtin_offsetof(dynmem_heap, flags) == 668");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->flags) == 4,
 	       "sizeof(((dynmem_heap *)0)->flags) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 416,
-	       "__builtin_offsetof(dynmem_heap, bins) == 416");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 672,
+	       "__builtin_offsetof(dynmem_heap, bins) == 672");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
 	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1440,
-	       "__builtin_offsetof(dynmem_heap, pending_words) == 1440");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1696,
+	       "__builtin_offsetof(dynmem_heap, pending_words) == 1696");
 /* END layout */
 
 /* Every pool begins on a page of its own. */
@@ -783,6 +794,30 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
 #define DYNMEM_HIDE(value) __asm__ volatile("" : "+r"(value))
 
+/*
+ * Brings `value` down to `limit`, a constant, if it is larger. The verifier follows what does not jump
+ * first: that is the whole range here, and the limit alone, then part of what it knows, is done with
+ * at once. As C the compiler may turn this around, and all that follows is verified twice.
+ */
+#ifdef native_executable
+#define DYNMEM_LINGER(value) (void)(value)
+#define DYNMEM_CLAMP(value, limit)         \
+	do {                               \
+		if ((value) > (limit))     \
+			(value) = (limit); \
+	} while (0)
+#else
+/*
+ * The verifier remembers a place where ways meet only if it has come eight instructions far since
+ * the last. These two, which do nothing, make a rare way long enough: so the place where it meets
+ * the frequent one is remembered, and what follows is not verified again for each.
+ */
+#define DYNMEM_LINGER(value) __asm__ volatile("%0 = %0\n\t%0 = %0" : "+r"(value))
+#define DYNMEM_CLAMP(value, limit)                                                \
+	__asm__ volatile("if %0 > %1 goto +1\n\tgoto +1\n\t%0 = %1" : "+r"(value) \
+			 : "i"(limit))
+#endif
+
 /* Puts the frequent path first. The verifier, too, then comes to the end of it first, and finds
  * the others joining it. */
 #define DYNMEM_RARE(condition) __builtin_expect(!!(condition), 0)
@@ -794,6 +829,13 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 #define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
 #define DYNMEM_FETCH_OR(at, value) __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST)
 #define DYNMEM_FETCH_AND(at, value) __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST)
+/* Whether `at` held `old`, and holds `value` now. */
+#define DYNMEM_SWAP(at, old, value)                                             \
+	({                                                                      \
+		__typeof__(*(at)) old_ = old;                                   \
+		__atomic_compare_exchange_n(at, &old_, value, 0, __ATOMIC_SEQ_CST, \
+					    __ATOMIC_SEQ_CST);                  \
+	})
 #define DYNMEM_COUNT(at) ((void)__atomic_fetch_add(at, 1, __ATOMIC_RELAXED))
 /* Read or written by a thread that does not hold the lock. */
 #define DYNMEM_LOAD(at) __atomic_load_n(at, __ATOMIC_RELAXED)
@@ -827,6 +869,7 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 		DYNMEM_HIDE(old_);                                      \
 		old_;                                                   \
 	})
+#define DYNMEM_SWAP(at, old, value) __sync_bool_compare_and_swap(at, old, value)
 #define DYNMEM_COUNT(at) ((void)__sync_fetch_and_add(at, 1))
 #define DYNMEM_LOAD(at) (*(volatile __typeof__(*(at)) *)(at))
 #define DYNMEM_STORE(at, value) (*(volatile __typeof__(*(at)) *)(at) = (value))
@@ -1037,6 +1080,7 @@ DYNMEM_INLINE void dynmem_coalesce(struct dynmem_heap *heap, dynmem_u64 block, d
 {
 	dynmem_u64 left = DYNMEM_LOAD(dynmem_tag_before(heap, block)), right;
 
+	DYNMEM_STORE(dynmem_tag_behind(heap, block), 0); /* the way to the next parked block */
 	if ((left & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
 		left &= DYNMEM_TAG_GRANULES;
 		DYNMEM_STORE(dynmem_tag_before(heap, block), 0);
@@ -1055,7 +1099,7 @@ DYNMEM_INLINE void dynmem_coalesce(struct dynmem_heap *heap, dynmem_u64 block, d
 	dynmem_bin_insert(heap, block, granules);
 }
 
-/* A free block of so many granules at least, by good fit; 0 if there is none. */
+/* Takes a free block of so many granules at least from its bin, by good fit; 0 if there is none. */
 DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granules)
 {
 	dynmem_u32 i;
@@ -1066,7 +1110,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granul
 	/* The blocks of its own bin may be smaller: look at a few, then take any larger bin. */
 	for (i = 0; i < DYNMEM_BIN_DEPTH && block; i++) {
 		if ((DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES) >= granules)
-			return block;
+			goto found;
 		block = *dynmem_next(heap, block);
 	}
 	bin++;
@@ -1081,8 +1125,45 @@ DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granul
 	}
 	if (!map)
 		return 0;
-	return (dynmem_entry)*dynmem_bin_head(heap, (bin << 6) + dynmem_lowest(map));
+	bin = (bin << 6) + dynmem_lowest(map);
+	block = (dynmem_entry)*dynmem_bin_head(heap, bin);
+found:
+	DYNMEM_HIDE(bin);
+	dynmem_bin_take(heap, block, bin);
+	return block;
 }
+
+/*
+ * What is done with the lock held, as global functions where Linux takes a call there: less to verify,
+ * and less stack, as what needs many registers has a frame of its own, and none of these frames lies
+ * below another. With a bpf_spin_lock held Linux takes no call.
+ */
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_MERGE(heap, number, index, granules) dynmem_coalesce(heap, 1 + (index), granules)
+#define DYNMEM_INSERT(heap, number, index, granules) dynmem_bin_insert(heap, 1 + (index), granules)
+#define DYNMEM_FIND(heap, number, granules) dynmem_find(heap, granules)
+#else
+DYNMEM_GLOBAL int dynmem_merge(dynmem_u64 number, dynmem_u64 index, dynmem_u64 granules)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	if (!heap)
+		return -EINVAL;
+	dynmem_coalesce(heap, 1 + index, granules);
+	return 0;
+}
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_find_held(dynmem_u64 number, dynmem_u64 granules)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	return heap ? dynmem_find(heap, granules) : 0;
+}
+#define DYNMEM_MERGE(heap, number, index, granules) dynmem_merge(number, index, granules)
+/* No neighbour is free, so it merges with none. */
+#define DYNMEM_INSERT(heap, number, index, granules) dynmem_merge(number, index, granules)
+#define DYNMEM_FIND(heap, number, granules) dynmem_find_held(number, granules)
+#endif
 
 /* ---- the lists of parked blocks ---------------------------------------------------------- */
 
@@ -1091,40 +1172,34 @@ DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granul
 /* The list for blocks of so many granules. Sizes that are powers of two get different ones. */
 DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)
 {
-	dynmem_u64 less = granules - 1;
-	dynmem_u64 half = less + DYNMEM_TAG_GRANULES + 1 - DYNMEM_LISTED;
-
-	/* The sum has the bit above the largest number of granules set from DYNMEM_LISTED on. */
-	half = half / ((DYNMEM_TAG_GRANULES + 1) / DYNMEM_LISTED) & DYNMEM_LISTED;
-	/*
-	 * The two have no bit in common, so clang would add them by an OR, of which the verifier of
-	 * Linux 6.1 knows no bounds.
-	 */
-	if (!__builtin_constant_p(granules))
-		DYNMEM_HIDE(half);
-	return ((less + less / DYNMEM_LISTED) & (DYNMEM_LISTED - 1)) + half;
+	granules--;
+	return (granules ^ granules >> DYNMEM_LISTS_LOG) & (DYNMEM_LISTS - 1);
 }
 
-/* Not 0 if a list's word says that the list is full. */
-#define DYNMEM_LIST_FULL(word) ((word) >> (DYNMEM_LIST_SHIFT + DYNMEM_LIST_DEPTH_LOG))
+/* Not 0 if a list's word says that the list is full: the bit that no other list's word has. */
+#define DYNMEM_LIST_FULL(word) ((word) & DYNMEM_TAG_HANDED_OVER)
+_Static_assert(DYNMEM_LIST_ONE << DYNMEM_LIST_DEPTH_LOG == DYNMEM_TAG_HANDED_OVER,
+	       "one test finds a full list and a tag that is not \"in use\"");
 
-/* Index of the first block of a list, which is taken off; the list must have one. */
+/*
+ * Takes off the first block of a list, which must have one, and gives its index. The second granule
+ * of a parked block has the word that the list had before, length included, for its tag: below the
+ * bits of the state, so it says "inside" wherever a tag is looked at.
+ */
 DYNMEM_INLINE dynmem_u64 dynmem_list_pop(struct dynmem_heap *heap, dynmem_u32 *list)
 {
-	dynmem_u64 word = *list, index = word & DYNMEM_INDEX_MASK;
+	dynmem_u64 index = *list & DYNMEM_INDEX_MASK;
 
-	DYNMEM_STORE(list, (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) - 1) << DYNMEM_LIST_SHIFT |
-					heap->links[index]));
+	DYNMEM_STORE(list, DYNMEM_LOAD(&heap->tags[2 + index]));
 	return index;
 }
 
 DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, dynmem_u64 index)
 {
-	dynmem_u64 word = *list;
+	dynmem_u32 word = *list;
 
-	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
-	DYNMEM_STORE(list,
-		     (dynmem_u32)(((word >> DYNMEM_LIST_SHIFT) + 1) << DYNMEM_LIST_SHIFT | index));
+	DYNMEM_STORE(&heap->tags[2 + index], word);
+	DYNMEM_STORE(list, (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
 }
 
 /* What a block of so many granules adds to a heap's `used`. */
@@ -1157,11 +1232,14 @@ DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
 	DYNMEM_HIDE(index);
 	index &= DYNMEM_INDEX_MASK;
 	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	/* Anything but a block in use is left alone: its tag belongs to the holder of the lock. */
-	if ((tag & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_IN_USE))
-		tag = DYNMEM_FETCH_OR(&heap->tags[1 + index], (dynmem_u32)DYNMEM_TAG_HANDED_OVER);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE)) {
-		if (tag)
+	/*
+	 * Anything but a block in use is left alone: its tag belongs to the holder of the lock. Where
+	 * the tag changes at this moment, another free or a reset was faster.
+	 */
+	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
+	    !DYNMEM_SWAP(&heap->tags[1 + index], (dynmem_u32)tag,
+			 (dynmem_u32)(tag | DYNMEM_TAG_HANDED_OVER))) {
+		if (tag & DYNMEM_TAG_STATE)
 			DYNMEM_COUNT(&heap->double_frees);
 		else
 			DYNMEM_COUNT(&heap->invalid_frees);
@@ -1201,7 +1279,7 @@ DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
 	} while (0)
 
 /* Takes one handed-over block back, or clears one bit left behind; under the lock. */
-DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap)
+DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap, dynmem_u64 number)
 {
 	dynmem_u64 *parent = &heap->pending, *word;
 	dynmem_u64 bit = DYNMEM_LOAD(parent), at = 0, tag;
@@ -1229,7 +1307,7 @@ DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap)
 	}
 	tag &= DYNMEM_TAG_GRANULES;
 	heap->used -= DYNMEM_USE(tag);
-	dynmem_coalesce(heap, at + 1, tag);
+	DYNMEM_MERGE(heap, number, at, tag);
 }
 #endif
 
@@ -1257,39 +1335,52 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 }
 
 /*
- * A block of the free ones, in use, as place within the heap's pool; 0 if none fits. `units` is
- * the alignment in granules and `base` the address of the pool in granules. Under the lock.
+ * Cuts `granules` granules from the free block at `block`, which is in no bin, as far behind its start
+ * as `units`, the alignment in granules, demands: the place of a block in use. Under the lock. The
+ * heap is used first and the rests are freed last, so that little has to be kept across the calls.
  */
-DYNMEM_INLINE dynmem_u64 dynmem_carve(struct dynmem_heap *heap, dynmem_u64 granules,
-				      dynmem_u64 units, dynmem_u64 base)
+DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 number,
+				    dynmem_u64 block, dynmem_u64 granules, dynmem_u64 units)
 {
-	dynmem_u64 block, have, gap = 0;
+	dynmem_u64 have = DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES, gap = 0, rest;
 
-	/* Room for the largest gap: units - 1, or one more than units where 1 would be too small. */
-	block = dynmem_find(heap, granules + (units > 1 ? units + 1 : 0));
-	if (!block)
-		return 0;
-	have = DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES;
+	DYNMEM_STORE(dynmem_tag(heap, block + have - 1), 0);
 	if (units > 1) {
-		gap = -(base + block - 1) & (units - 1);
+		gap = -(heap->pool_address / DYNAMIC_MEMORY_GRANULE + block - 1) & (units - 1);
 		if (gap && gap < DYNMEM_SMALLEST)
 			gap += units;
-	}
-	dynmem_bin_remove(heap, block, have);
-	DYNMEM_STORE(dynmem_tag(heap, block + have - 1), 0);
-	if (gap) {
-		dynmem_bin_insert(heap, block, gap);
+		DYNMEM_STORE(dynmem_tag(heap, block), 0);
 		block += gap;
 		have -= gap;
 	}
-	if (have - granules >= DYNMEM_SMALLEST) {
-		dynmem_bin_insert(heap, block + granules, have - granules);
-		have = granules;
-	}
+	rest = have - granules;
+	if (rest < DYNMEM_SMALLEST)
+		rest = 0;
+	have -= rest;
 	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
 	dynmem_count_allocation(heap, have);
-	return block;
+	block--;
+	if (gap)
+		DYNMEM_INSERT(heap, number, block - gap, gap);
+	if (rest)
+		DYNMEM_INSERT(heap, number, block + have, rest);
+	return number << 32 | block * DYNAMIC_MEMORY_GRANULE;
 }
+
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_CUT(heap, number, block, granules, units) \
+	dynmem_cut(heap, number, block, granules, units)
+#else
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 granules,
+					 dynmem_u64 units)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	return heap ? dynmem_cut(heap, number, block, granules, units) : 0;
+}
+#define DYNMEM_CUT(heap, number, block, granules, units) \
+	dynmem_cut_held(number, block, granules, units)
+#endif
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
 /* Takes one handed-over block back; 0 if there is none, or the heap is locked. */
@@ -1299,7 +1390,7 @@ DYNMEM_GLOBAL int dynmem_collect(dynmem_u64 number)
 
 	if (!heap || !DYNMEM_LOAD(&heap->pending) || !DYNMEM_TRY_LOCK(heap))
 		return 0;
-	dynmem_drain(heap);
+	dynmem_drain(heap, number);
 	DYNMEM_UNLOCK(heap);
 	return 1;
 }
@@ -1311,86 +1402,91 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 }
 #endif
 
+/* Set in a place where the heap has handed-over blocks to take back: above any offset. */
+#define DYNMEM_PENDING (1ULL << 31)
+
 /*
- * A block of one heap: its place, or DYNMEM_NOWHERE. `granules` is DYNMEM_SMALLEST at least;
- * `align` is a power of two in bytes.
+ * A block of one heap: its place, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. `granules` is
+ * DYNMEM_SMALLEST at least; `units` is the alignment in granules, a power of two or 0.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 align)
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE, list = dynmem_list(granules), base = 0, word = 0, index;
+	dynmem_u64 list = dynmem_list(granules), index;
 
-	if (!heap || granules > DYNMEM_GRANULES)
-		return DYNMEM_NOWHERE;
-	if (!DYNMEM_LOAD(&heap->version))
-		dynmem_prepare(number);
-	if (align > DYNAMIC_MEMORY_GRANULE)
-		base = DYNMEM_LOAD(&heap->pool_address) / DYNAMIC_MEMORY_GRANULE;
-	if (DYNMEM_LOAD(&heap->pending))
-		dynmem_collect(number);
-	if (!DYNMEM_TRY_LOCK(heap))
+	if (!heap || granules > DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_NOWHERE;
 	DYNMEM_HIDE(list);
 	list &= DYNMEM_LISTS - 1;
-	if (align <= DYNAMIC_MEMORY_GRANULE) /* what is parked may not be aligned further */
-		word = heap->lists[list];
-	index = word & DYNMEM_INDEX_MASK;
+	index = heap->lists[list] & DYNMEM_INDEX_MASK;
 	if (heap->version != DYNMEM_VERSION) {
-		/* It is being reset. */
-	} else if (word >= DYNMEM_LIST_ONE &&
+		/* It was never used, or is being reset. */
+		number = DYNMEM_NOWHERE;
+	} else if (units <= 1 && /* what is parked may not be aligned further */
 		   DYNMEM_LOAD(&heap->tags[1 + index]) == (DYNMEM_TAG(DYNMEM_PARKED) | granules)) {
+		/* An empty list leads to the pool's first block, which is not parked then. */
 		dynmem_list_pop(heap, &heap->lists[list]);
 		DYNMEM_STORE(&heap->tags[1 + index],
 			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 		dynmem_count_allocation(heap, granules);
-		place = number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+		number = number << 32 | index * DYNAMIC_MEMORY_GRANULE;
 	} else {
-		index = dynmem_carve(heap, granules, align / DYNAMIC_MEMORY_GRANULE, base);
-		if (index)
-			place = number << 32 | (index - 1) * DYNAMIC_MEMORY_GRANULE;
+		/* Room for the largest gap: less than units, or one more where 1 would be too small. */
+		index = DYNMEM_FIND(heap, number, granules + (units > 1 ? units + 1 : 0));
+		number = index ? DYNMEM_CUT(heap, number, index, granules, units) : DYNMEM_NOWHERE;
 	}
 	DYNMEM_UNLOCK(heap);
-	return place;
+	if (DYNMEM_LOAD(&heap->pending))
+		number |= DYNMEM_PENDING; /* DYNMEM_NOWHERE has it already */
+	return number;
 }
 
-/* Merges one parked block of a list into the free ones; 0 if the list has none, or is locked. */
-DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
+/* Merges the first block of a list into the free ones; 0 if it has none, or the heap is locked. */
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+DYNMEM_GLOBAL /* what merges is inline there: too much for a loop */
+#else
+DYNMEM_INLINE
+#endif
+int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u64 index, granules;
 	int found = 0;
 
-	if (!heap || list >= DYNMEM_LISTS || !DYNMEM_TRY_LOCK(heap))
+	if (!heap || !DYNMEM_TRY_LOCK(heap))
 		return 0;
+	DYNMEM_HIDE(list);
+	list &= DYNMEM_LISTS - 1;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
 		index = dynmem_list_pop(heap, &heap->lists[list]);
 		granules = DYNMEM_LOAD(&heap->tags[1 + index]) & DYNMEM_TAG_GRANULES;
-		dynmem_coalesce(heap, 1 + index, granules);
+		DYNMEM_MERGE(heap, number, index, granules);
 		found = 1;
 	}
 	DYNMEM_UNLOCK(heap);
 	return found;
 }
 
-DYNMEM_GLOBAL int dynmem_unpark_all(dynmem_u64 number, dynmem_u64 list)
+/* The same for all blocks of a list; how many there were. */
+DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
 {
 	dynmem_u32 i;
-	int count = 0;
 
-	for (i = 0; i < 1U << DYNMEM_LIST_DEPTH_LOG; i++) {
-		if (!dynmem_unpark(number, list))
+	for (i = 0; i < 1U << DYNMEM_LIST_DEPTH_LOG; i++)
+		if (!dynmem_unpark_one(number, list))
 			break;
-		count++;
-	}
-	return count;
+	return (int)i;
 }
 
-/* Makes one block of all that is free in a heap and lies side by side; 0 if that changed nothing. */
+/*
+ * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
+ * use; 0 if that changed nothing.
+ */
 DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
 	dynmem_u32 i, list;
 	struct dynmem_heap *heap = dynmem_heap(number);
-	int changed = 0;
+	int changed;
 
 	if (!heap)
 		return 0;
@@ -1398,70 +1494,72 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 	if (DYNMEM_LOAD(&heap->lock))
 		return 0;
 #endif
+	changed = !DYNMEM_LOAD(&heap->version) && !dynmem_prepare(number);
 	for (i = 0; i < 64; i++) {
 		if (!dynmem_collect(number))
 			break;
 		changed = 1;
 	}
-	for (list = DYNMEM_SMALLEST - 1; list < DYNMEM_LISTS; list++)
+	for (list = 0; list < DYNMEM_LISTS; list++)
 		if (DYNMEM_LOAD(&heap->lists[list]) >= DYNMEM_LIST_ONE &&
-		    dynmem_unpark_all(number, list))
+		    dynmem_unpark(number, list))
 			changed = 1;
 	return changed;
+}
+
+/* Counts an allocation that no heap serves, by its cause. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
+{
+	dynmem_u32 i;
+	struct dynmem_heap *heap;
+	int busy = 0;
+
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
+		heap = dynmem_heap(i);
+		if (heap && DYNMEM_LOAD(&heap->lock))
+			busy = 1;
+	}
+#endif
+	heap = dynmem_heap(number);
+	if (!heap)
+		return DYNMEM_NOWHERE;
+	if (!granules)
+		DYNMEM_COUNT(&heap->failed_size);
+	else if (busy)
+		DYNMEM_COUNT(&heap->failed_busy);
+	else
+		DYNMEM_COUNT(&heap->failed_memory);
+	return DYNMEM_NOWHERE;
 }
 
 /*
  * A block of any heap, the one of `number` first; DYNMEM_NOWHERE, counted by its cause, if no
  * heap can serve it. 0 granules stand for a size that nothing can serve.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 align)
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
 {
+	dynmem_u64 place = DYNMEM_NOWHERE;
 	dynmem_u32 i;
-	struct dynmem_heap *own = dynmem_heap(number);
-	dynmem_u64 place;
-	int busy = 0;
 
-	if (!own)
-		return DYNMEM_NOWHERE;
-	if (!granules) {
-		DYNMEM_COUNT(&own->failed_size);
-		return DYNMEM_NOWHERE;
+	if (granules)
+		place = dynmem_serve(number, granules, units);
+	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE && granules; i++) {
+		/*
+		 * Rather make room here than let the programs of a CPU live on the heaps of others;
+		 * then others as they are; then make room there.
+		 */
+		if (!i || i > DYNAMIC_MEMORY_HEAPS)
+			dynmem_gather((number + i) & (DYNAMIC_MEMORY_HEAPS - 1));
+		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, units);
 	}
-	place = dynmem_serve(number, granules, align);
-	if (place != DYNMEM_NOWHERE)
-		return place;
-	/* Rather make room here than let the programs of a CPU live on the heaps of others. */
-	if (dynmem_gather(number)) {
-		place = dynmem_serve(number, granules, align);
-		if (place != DYNMEM_NOWHERE)
-			return place;
+	if (place == DYNMEM_NOWHERE)
+		return dynmem_refuse(number, granules);
+	if (place & DYNMEM_PENDING) {
+		dynmem_collect(place >> 32);
+		place -= DYNMEM_PENDING;
 	}
-	for (i = 1; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, align);
-		if (place != DYNMEM_NOWHERE)
-			return place;
-	}
-	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		dynmem_u64 other = (number + i) & (DYNAMIC_MEMORY_HEAPS - 1);
-
-		dynmem_gather(other);
-		place = dynmem_serve(other, granules, align);
-		if (place != DYNMEM_NOWHERE)
-			return place;
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-		{
-			struct dynmem_heap *heap = dynmem_heap(other);
-
-			if (heap && DYNMEM_LOAD(&heap->lock))
-				busy = 1;
-		}
-#endif
-	}
-	if (busy)
-		DYNMEM_COUNT(&own->failed_busy);
-	else
-		DYNMEM_COUNT(&own->failed_memory);
-	return DYNMEM_NOWHERE;
+	return place;
 }
 
 /* ---- release ----------------------------------------------------------------------------- */
@@ -1547,7 +1645,7 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
 	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
 	    heap->version != DYNMEM_VERSION) {
-		if (tag)
+		if (tag & DYNMEM_TAG_STATE)
 			DYNMEM_COUNT(&heap->double_frees);
 		else
 			DYNMEM_COUNT(&heap->invalid_frees);
@@ -1563,8 +1661,8 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 		if (DYNMEM_LIST_FULL(heap->lists[list])) {
 			/* This block may be wanted again soon: the one before it makes room. */
 			other = dynmem_list_pop(heap, &heap->lists[list]);
-			dynmem_coalesce(heap, other + 1,
-					DYNMEM_LOAD(&heap->tags[1 + other]) & DYNMEM_TAG_GRANULES);
+			DYNMEM_MERGE(heap, number, other,
+				     DYNMEM_LOAD(&heap->tags[1 + other]) & DYNMEM_TAG_GRANULES);
 		}
 		dynmem_list_push(heap, &heap->lists[list], index);
 		DYNMEM_STORE(&heap->tags[1 + index],
@@ -1618,7 +1716,7 @@ DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 place, dynmem_u64 granules)
 		done = granules <= have;
 		if (done && have - granules >= DYNMEM_SMALLEST) {
 			/* The rest may have a free neighbour, if the block shrinks. */
-			dynmem_coalesce(heap, index + 1 + granules, have - granules);
+			DYNMEM_MERGE(heap, place >> 32, index + granules, have - granules);
 			have = granules;
 		}
 		DYNMEM_STORE(&heap->tags[1 + index],
@@ -1690,13 +1788,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_granules(dynmem_u64 size)
 
 DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 {
-	dynmem_u64 own = dynmem_own(), granules = dynmem_granules(size), place = DYNMEM_NOWHERE;
-
-	if (granules)
-		place = dynmem_serve(own, granules, align);
-	if (place == DYNMEM_NOWHERE)
-		place = dynmem_serve_any(own, granules, align);
-	return place;
+	return dynmem_serve_any(dynmem_own(), dynmem_granules(size), align / DYNAMIC_MEMORY_GRANULE);
 }
 
 #if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
@@ -1714,8 +1806,16 @@ DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
  * complaint would be about something else. DYNMEM_NOWHERE needs no test: no pool has its number.
  */
 #define DYNMEM_POINTER(place, size)                                    \
-	dynmem_pointer((place) >> 32, (dynmem_u32)(place),             \
+	dynmem_pointer((place) >> 32, dynmem_offset(place),            \
 		       __builtin_constant_p(size) && (size) <= POOL_SIZE ? (size) : 1)
+
+/* The offset of a place, where the verifier sees that it is none beyond the tables. */
+DYNMEM_INLINE dynmem_u64 dynmem_offset(dynmem_u64 place)
+{
+	place &= DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE;
+	DYNMEM_HIDE(place);
+	return place;
+}
 
 #if DYNMEM_ARENA
 /* There is nothing to prove about a pointer to an arena; without a branch it stays one path. */
@@ -1729,16 +1829,14 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_pointer(dynmem_u64 number, dynmem_u64 of
 	return (void DYNMEM_SPACE *)((address + (dynmem_u32)offset) & number);
 }
 #else
+/* The pointer to an offset as above, or NULL where no pool has the number. */
 DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
 {
 	dynmem_u8 *pointer = NULL, *pool;
 
-	DYNMEM_HIDE(offset); /* before the look-up: one path from here on */
+	if (DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE + size > DYNMEM_STRIDE)
+		DYNMEM_CLAMP(offset, POOL_SIZE - DYNMEM_ROUND_UP(size) * DYNAMIC_MEMORY_GRANULE);
 	pool = dynmem_pool(number);
-	if (DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE + size <= DYNMEM_STRIDE)
-		offset &= DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE;
-	else if (offset > POOL_SIZE - size)
-		offset = POOL_SIZE - size;
 	if (pool)
 		pointer = pool + offset;
 	DYNMEM_HIDE(pointer);
@@ -1750,33 +1848,32 @@ DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_
 /* A block of `size` bytes, a constant that is not 0 and not larger than a pool. */
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_malloc_constant(dynmem_u64 size)
 {
-	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset;
+	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset, place;
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u32 *list;
+	dynmem_u32 *list, *tag;
 
 	if (DYNMEM_RARE(!heap))
 		return NULL;
 	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
 		goto slow;
 	list = &heap->lists[dynmem_list(granules)];
-	/* A list of large blocks has several sizes. */
-	if (DYNMEM_RARE(*list < DYNMEM_LIST_ONE ||
-			(granules > DYNMEM_LISTED &&
-			 DYNMEM_LOAD(&heap->tags[1 + (*list & DYNMEM_INDEX_MASK)]) !=
-				 (DYNMEM_TAG(DYNMEM_PARKED) | granules)))) {
+	offset = *list & DYNMEM_INDEX_MASK;
+	/* One test: an empty list leads to the pool's first block, which is not parked then. */
+	tag = &heap->tags[1 + offset];
+	if (DYNMEM_RARE(DYNMEM_LOAD(tag) != (DYNMEM_TAG(DYNMEM_PARKED) | granules))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
-	offset = dynmem_list_pop(heap, list);
-	DYNMEM_STORE(&heap->tags[1 + offset],
-		     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	DYNMEM_STORE(list, DYNMEM_LOAD(tag + 1));
+	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 	dynmem_count_allocation(heap, granules);
 	DYNMEM_UNLOCK(heap);
 	offset *= DYNAMIC_MEMORY_GRANULE;
 	goto found;
 slow:
-	offset = dynmem_serve_any(number, granules, 1);
-	number = offset >> 32;
+	place = dynmem_serve_any(number, granules, 1);
+	number = place >> 32;
+	offset = dynmem_offset(place); /* as bounded as above, so that what follows is alike */
 found:
 	return dynmem_pointer(number, offset, size);
 }
@@ -1786,36 +1883,34 @@ DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
 {
 #if DYNMEM_FAST_PATH
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
-	dynmem_u64 distance, index, granules, list, word;
-	dynmem_u32 *tag;
+	dynmem_u64 elsewhere, index, granules, word;
+	dynmem_u32 *tag, *list;
 
 	if (!heap)
 		return; /* never: the number is that of a heap */
-	if (!DYNMEM_TRY_LOCK(heap))
+	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
 		goto slow;
 	/*
 	 * Only a block of this CPU's heap: finding another's takes more instructions. The masked
 	 * numbers are hidden, or the compiler would derive them from one another, and the verifier
 	 * lose their bounds.
 	 */
-	distance = DYNMEM_DISTANCE(address, heap->pool_address);
-	distance = DYNMEM_ROTATE(distance);
-	index = distance & DYNMEM_INDEX_MASK;
+	elsewhere = DYNMEM_DISTANCE(address, heap->pool_address);
+	index = elsewhere / DYNAMIC_MEMORY_GRANULE & DYNMEM_INDEX_MASK;
+	elsewhere &= ~(DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE);
 	DYNMEM_HIDE(index);
 	tag = &heap->tags[1 + index];
 	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE);
-	list = dynmem_list(granules);
-	word = heap->lists[list];
+	list = &heap->lists[dynmem_list(granules)];
+	word = *list;
 	/* In another heap, no block in use, or the list is full: one test, one path. */
-	if ((distance ^ index) | (granules & ~DYNMEM_TAG_GRANULES) |
-	    DYNMEM_LIST_FULL(word)) {
+	if (DYNMEM_RARE(elsewhere | ((granules | word) & ~DYNMEM_TAG_GRANULES))) {
 		DYNMEM_UNLOCK(heap);
+		DYNMEM_LINGER(address);
 		goto slow;
 	}
 	heap->used -= DYNMEM_USE(granules);
-	heap->links[index] = (dynmem_entry)(word & (DYNMEM_LIST_ONE - 1));
-	DYNMEM_STORE(&heap->lists[list],
-		     (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
+	dynmem_list_push(heap, list, index);
 	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | granules));
 	DYNMEM_UNLOCK(heap);
 	return;

@@ -22,7 +22,7 @@ use libbpf_rs::{MapCore, MapFlags};
 /// Verified instructions a program may cost because it uses the allocator at all.
 const ONCE: u64 = 20_000;
 /// Verified instructions a call of malloc or free may cost on top.
-const PER_CALL: u64 = 90;
+const PER_CALL: u64 = 80;
 
 /// Compiles a file of `tests/heap` with the header.
 fn compile(source: &str, arguments: &[&str]) -> ObjectFile {

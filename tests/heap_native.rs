@@ -235,7 +235,14 @@ fn tolerated_bytes(image: &[u8]) -> impl Fn(usize) -> bool {
     use std::mem::offset_of;
     let snapshot = walk::check(image).expect("the heap is sound");
     let entries = 64;
-    let links = size_of::<Heap>() + 8 + (entries + 2) * 4;
+    let tags = size_of::<Heap>() + 8;
+    let links = tags + (entries + 2) * 4;
+    let seconds: Vec<usize> = snapshot
+        .blocks
+        .iter()
+        .filter(|block| block.state == walk::State::InUse)
+        .map(|block| tags + (block.start as usize + 2) * 4)
+        .collect();
     let linked: Vec<usize> = snapshot
         .blocks
         .iter()
@@ -251,8 +258,8 @@ fn tolerated_bytes(image: &[u8]) -> impl Fn(usize) -> bool {
             || figure(offset_of!(Heap, resizes), offset_of!(Heap, granules))
             || figure(offset_of!(Heap, flags), offset_of!(Heap, bins))
             || figure(size_of::<Heap>(), size_of::<Heap>() + 8)
-            // An empty list's word may keep the granule it led to last.
-            || (figure(offset_of!(Heap, lists), offset_of!(Heap, bin_map)) && at % 4 != 3)
+            // A block in use may keep what it led to when it was parked, below the state.
+            || seconds.iter().any(|tag| figure(*tag, tag + 3))
             || (at >= links && !linked.contains(&((at - links) / 2)))
     }
 }

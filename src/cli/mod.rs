@@ -14,6 +14,7 @@ mod rewrite;
 mod scan;
 mod settings;
 mod stats;
+mod system;
 mod verify;
 mod walk;
 mod workspace;

@@ -18,13 +18,12 @@ use foldhash::fast::RandomState;
 use super::compdb::{self, Database, Flags};
 use super::load::{self, Demand};
 use super::settings::CONFIG_NAME;
+use super::system;
 use super::walk::Start;
 use crate::report::Fault;
 
 /// Headers kept in memory, in bytes. More are read anew each time.
 const KEPT: usize = 96 << 20;
-/// Headers here are the system's, whatever is included from where.
-const SYSTEM: [&str; 4] = ["/usr/include", "/usr/local/include", "/usr/lib", "/lib"];
 
 /// A map that many threads fill. Paths are kept in it as strings: comparing and hashing those by
 /// their parts, as `Path` does, is slow.
@@ -82,6 +81,8 @@ pub struct Workspace {
     listings: Cache<OsString, Arc<HashSet<OsString, RandomState>>>,
     /// By flags (the address of what the database holds), then by directory.
     places: Cache<usize, Arc<Cache<OsString, Arc<Place>>>>,
+    /// Headers of the system, by flags, directory of the including file, name and kind of brackets.
+    system: Cache<(usize, PathBuf, String, bool), Option<Arc<Path>>>,
     contents: Cache<OsString, Option<Arc<[u8]>>>,
     kept: AtomicUsize,
     nearest: Cache<OsString, Option<Arc<Database>>>,
@@ -119,6 +120,7 @@ impl Workspace {
             roots: Cache::new(),
             listings: Cache::new(),
             places: Cache::new(),
+            system: Cache::new(),
             contents: Cache::new(),
             kept: AtomicUsize::new(0),
             nearest: Cache::new(),
@@ -158,6 +160,26 @@ impl Workspace {
         })
     }
 
+    fn system_header(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Header> {
+        let flags = self.flags(from);
+        let search = || {
+            let given = flags.iter().flat_map(|flags| &flags.dirs);
+            system::search(from, name, angled, next, self.own.dirs.iter().chain(given))
+        };
+        let path = if next {
+            search()
+        } else {
+            let key = flags.as_ref().map_or(0, |f| Arc::as_ptr(f) as usize);
+            let dir = from.parent().filter(|_| !angled).unwrap_or(Path::new(""));
+            let key = (key, dir.to_path_buf(), name.to_owned(), angled);
+            self.system.get(&key, Clone::clone, search)
+        }?;
+        Some(Header {
+            bytes: self.content(&path)?,
+            path: path.to_path_buf(),
+        })
+    }
+
     /// Searches for a header as the compiler would; beyond that, since its `-I` are not always
     /// known, in the directories above and in their `include`, up to the project's root.
     fn resolve(
@@ -175,7 +197,7 @@ impl Workspace {
         }
         let given = flags.map_or(&[][..], |f| &f.dirs);
         for dir in self.own.dirs.iter().chain(given) {
-            if !is_system(dir)
+            if !system::holds(dir)
                 && let Some(found) = self.probe(dir, name)
             {
                 return Some(found);
@@ -208,7 +230,7 @@ impl Workspace {
             }
         }
         let real = fs::canonicalize(dir.join(name)).ok()?;
-        (real.is_file() && !is_system(&real)).then(|| real.into())
+        (real.is_file() && !system::holds(&real)).then(|| real.into())
     }
 
     fn content(&self, path: &Arc<Path>) -> Option<Arc<[u8]>> {
@@ -291,10 +313,6 @@ fn common<'a>(mut dirs: impl Iterator<Item = &'a Path>) -> PathBuf {
     common
 }
 
-fn is_system(path: &Path) -> bool {
-    SYSTEM.iter().any(|dir| path.starts_with(dir))
-}
-
 /// A workspace together with what is known of the other inputs.
 pub struct View<'a> {
     /// The files around.
@@ -308,6 +326,10 @@ pub struct View<'a> {
 impl Project for View<'_> {
     fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
         self.workspace.header(from, name, angled)
+    }
+
+    fn system_header(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Header> {
+        self.workspace.system_header(from, name, angled, next)
     }
 
     fn rewritten(&self, path: &Path) -> bool {

@@ -16,6 +16,8 @@ pub(super) struct Arguments {
     /// Where each argument starts and ends in `tokens`.
     ranges: Vec<(usize, usize)>,
     closing: Token,
+    /// No argument was given for the parameter that takes all that are left, not even an empty one.
+    elided: bool,
     /// The `)`.
     pub close: Loc,
 }
@@ -97,10 +99,12 @@ impl Preprocessor<'_> {
             ranges.push((start, tokens.len()));
         }
         let given = ranges.len();
+        let elided = variadic && (given < parameters || parameters == 1 && tokens.is_empty());
         let arguments = Arguments {
             open,
             tokens,
             ranges,
+            elided,
             close: closing.loc,
             closing,
         };
@@ -353,9 +357,11 @@ fn drop_paste(filling: &Filling, index: u32, before: bool, to: &mut Vec<Token>) 
     found
 }
 
-/// GNU's `, ## __VA_ARGS__`: the comma goes where no argument follows.
+/// GNU's `, ## __VA_ARGS__`: the comma goes where no argument was given. As in clang it stays where
+/// an empty one was.
 fn drop_comma(filling: &Filling, index: u32, to: &mut Vec<Token>) {
-    if filling.variadic == Some(index) && to.last().is_some_and(|t| t.is(op(","))) {
+    let dropped = filling.variadic == Some(index) && filling.arguments.elided;
+    if dropped && to.last().is_some_and(|t| t.is(op(","))) {
         to.pop();
         if to.last().is_some_and(|t| t.op == PASTE) {
             to.pop();

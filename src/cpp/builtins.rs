@@ -270,7 +270,7 @@ impl Preprocessor<'_> {
             Builtin::Line => {
                 // A use that spans lines has the number of its last.
                 let mut loc = name.loc;
-                let mut parent = name.expansion;
+                let mut parent = self.reading(&name);
                 while let Some(id) = parent {
                     let expansion = self.unit.expansion(id);
                     loc = expansion.close.unwrap_or(expansion.invocation);

@@ -240,23 +240,16 @@ fn apply(operator: u32, left: Value, right: Value) -> Value {
             unsigned: left.unsigned,
         })
     };
-    // By a negative number is the other way round, as clang does it.
-    let by = |n: i64| u32::try_from(n.unsigned_abs()).unwrap_or(u32::MAX).min(64);
-    let up = |n: u32| a.checked_shl(n).unwrap_or(0);
-    let down = |n: u32| match left.unsigned {
-        true => a.checked_shr(n).unwrap_or(0),
-        false => (signed_a >> n.min(63)).cast_unsigned(),
-    };
-    let negative = !right.unsigned && signed_b < 0;
+    // Clang takes a negative number of places for a large one.
+    let places = u32::try_from(b).unwrap_or(u32::MAX);
     const SHL: u32 = op("<<");
     const SHR: u32 = op(">>");
     match operator {
         OR => truth(a != 0 || b != 0),
         AND => truth(a != 0 && b != 0),
-        SHL if negative => shifted(down(by(signed_b))),
-        SHR if negative => shifted(up(by(signed_b))),
-        SHL => shifted(up(u32::try_from(b).unwrap_or(64).min(64))),
-        SHR => shifted(down(u32::try_from(b).unwrap_or(64).min(64))),
+        SHL => shifted(a.checked_shl(places).unwrap_or(0)),
+        SHR if left.unsigned => shifted(a >> places.min(63)),
+        SHR => shifted((signed_a >> places.min(63)).cast_unsigned()),
         _ => {
             const DIVIDE: u32 = op("/");
             const MODULO: u32 = op("%");

@@ -36,7 +36,7 @@ struct Context {
     tokens: Vec<Token>,
     at: usize,
     /// The macro they came out of.
-    of: Option<MacroId>,
+    of: Option<(MacroId, ExpansionId)>,
     /// What lies below is not read: the tokens are an argument or the rest of a directive.
     bottom: bool,
 }
@@ -261,7 +261,7 @@ impl<'a> Preprocessor<'a> {
     /// Drops the innermost context.
     fn leave(&mut self) {
         if let Some(context) = self.contexts.pop() {
-            if let Some(id) = context.of {
+            if let Some((id, _)) = context.of {
                 self.macros.set_active(id, false);
             }
             let mut tokens = context.tokens;
@@ -355,7 +355,7 @@ impl<'a> Preprocessor<'a> {
         if found.pastes {
             tokens = self.paste(tokens);
         }
-        self.push(name, id, tokens);
+        self.push(name, (id, expansion), tokens);
         true
     }
 
@@ -376,7 +376,7 @@ impl<'a> Preprocessor<'a> {
         let expansion = self.note(name, self.macros.get(id).define, Some(arguments.close));
         let mut tokens = self.list();
         if self.substitute(id, &arguments, expansion, &mut tokens) {
-            self.push(name, id, tokens);
+            self.push(name, (id, expansion), tokens);
         } else {
             self.put_back(arguments.whole(name));
         }
@@ -384,16 +384,16 @@ impl<'a> Preprocessor<'a> {
     }
 
     /// Has what came out of a macro read next.
-    fn push(&mut self, name: Token, id: MacroId, mut tokens: Vec<Token>) {
+    fn push(&mut self, name: Token, of: (MacroId, ExpansionId), mut tokens: Vec<Token>) {
         if let Some(first) = tokens.first_mut() {
             first.space = name.space;
             first.first = name.first;
         }
-        self.macros.set_active(id, true);
+        self.macros.set_active(of.0, true);
         self.contexts.push(Context {
             tokens,
             at: 0,
-            of: Some(id),
+            of: Some(of),
             bottom: false,
         });
     }
@@ -425,6 +425,13 @@ impl<'a> Preprocessor<'a> {
                 .macros
                 .of(token.symbol)
                 .is_some_and(|id| self.macros.get(id).active)
+    }
+
+    /// The outermost macro use that is being read, of those that a token just read comes out of.
+    pub fn reading(&self, token: &Token) -> Option<ExpansionId> {
+        let above = self.contexts.iter().rev().take_while(|c| !c.bottom);
+        let outermost = above.filter_map(|context| context.of).last();
+        outermost.map(|(_, id)| id).or(token.expansion)
     }
 
     /// The line of an offset, counted from 1.

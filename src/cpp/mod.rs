@@ -22,6 +22,7 @@ mod directives;
 mod engine;
 mod includes;
 mod macros;
+mod project;
 mod source;
 mod symbols;
 
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use crate::rewrite::CommandLineMacro;
 use crate::rewrite::lexer::Kind;
 
+pub use project::{ProjectIncludes, preprocess_in};
 pub use source::Cache;
 pub use symbols::{Symbol, Symbols};
 

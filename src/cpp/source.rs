@@ -1,5 +1,6 @@
 //! A file in tokens, as the preprocessor reads it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,8 @@ impl Source {
     /// Reads a file. Offsets are of 32 bits: what lies behind 4 GiB is not seen.
     pub fn new(bytes: Arc<[u8]>) -> Self {
         let seen = &bytes[..bytes.len().min(u32::MAX as usize)];
-        let lexed = lex(seen);
+        let plain = without_trigraphs(seen);
+        let lexed = lex(&plain);
         let mut reader = Reader {
             lexed: &lexed,
             symbols: Symbols::default(),
@@ -205,6 +207,28 @@ impl Reader<'_> {
             before: directive.before,
         }
     }
+}
+
+/// The bytes of a file with the trigraphs blanked that the lexer takes for line splices, in
+/// comments: compilers do not, unless they are asked to.
+fn without_trigraphs(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut plain = Cow::Borrowed(bytes);
+    if memchr::memmem::find(bytes, b"??/").is_none() {
+        return plain;
+    }
+    let starts: Vec<usize> = memchr::memmem::find_iter(bytes, b"??/").collect();
+    let lexed = lex(bytes);
+    let comments = lexed.comments.iter().filter(|comment| comment.trigraph);
+    for comment in comments {
+        let first = starts.partition_point(|&start| start < comment.start);
+        let inside = starts[first..]
+            .iter()
+            .take_while(|start| **start < comment.end);
+        for &start in inside {
+            plain.to_mut()[start..start + 3].fill(b' ');
+        }
+    }
+    plain
 }
 
 /// The macro that keeps a file from being read twice, if all of the file stands between `#ifndef`

@@ -5,11 +5,11 @@
 //! included, so it holds nothing but literal constants and `repr(C)` structures.
 
 /// Marks an initialised heap and the version of this layout; another value means another layout.
-pub const DYNMEM_VERSION: u32 = 0x444d_0001;
+pub const DYNMEM_VERSION: u32 = 0x444d_0002;
 /// Marks a heap that is being reset: it serves nothing until that is done.
 pub const DYNMEM_RESETTING: u32 = 0x444d_ffff;
 /// Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that a
-/// block of a larger bin is at most an eighth too large. 178 reach 2^24 granules; a power of two
+/// block of a larger bin is at most an eighth too large. 170 reach 2^23 granules; a power of two
 /// lets a mask prove an index valid.
 pub const DYNMEM_BINS: u32 = 256;
 /// 64-bit words in the map of non-empty bins.
@@ -18,19 +18,22 @@ pub const DYNMEM_BIN_WORDS: u32 = 4;
 /// more finds tighter fits, each costs the verifier a pass.
 pub const DYNMEM_BIN_DEPTH: u32 = 4;
 /// Lists of parked blocks, which wait here for the next allocation of their size without being
-/// merged with their neighbours: one for each number of granules up to half of these, the other
-/// half for larger blocks by a hash of theirs.
-pub const DYNMEM_LISTS: u32 = 64;
-/// Granules of the largest block that has a list of its own; half of the lists.
-pub const DYNMEM_LISTED: u32 = 32;
+/// merged with their neighbours. Each number of granules up to this has a list of its own, larger
+/// ones share them by a hash.
+pub const DYNMEM_LISTS: u32 = 128;
+/// Logarithm of the number of lists: the hash folds a number of granules by so many bits.
+pub const DYNMEM_LISTS_LOG: u32 = 7;
 /// Logarithm of the length up to which a list grows, 64. Longer lists serve larger bursts, and
 /// hold memory back from other sizes until an allocation finds none and empties the lists.
 pub const DYNMEM_LIST_DEPTH_LOG: u32 = 6;
-/// Where a list's word keeps its length, above the granule its first block starts at.
-pub const DYNMEM_LIST_SHIFT: u32 = 24;
+/// Where a list's word keeps its length, above the granule its first block starts at. A full list
+/// has the bit set that a tag has for "handed over", so that one test finds both.
+pub const DYNMEM_LIST_SHIFT: u32 = 23;
 /// Smallest block in granules: a free block keeps its two links in as many table entries.
 pub const DYNMEM_SMALLEST: u32 = 2;
-/// State of a granule in the two top bits of its tag: within a block, or never used.
+/// State of a granule in the two top bits of its tag: within a block, or never used. The second
+/// granule's tag of a block that was ever parked keeps, below the state, the word its list had
+/// before: the way to the next parked block.
 pub const DYNMEM_INSIDE: u32 = 0;
 /// State of a granule: a block in use starts here.
 pub const DYNMEM_IN_USE: u32 = 1;
@@ -77,7 +80,7 @@ pub struct Heap {
     /// Atomic: blocks handed over by a free that found the lock held.
     pub handed_over: u64,
     /// Lists of parked blocks: length and first granule less one.
-    pub lists: [u32; 64],
+    pub lists: [u32; 128],
     /// Bit set: the bin has a block.
     pub bin_map: [u64; 4],
     /// Size changes of blocks where they stand, by realloc.

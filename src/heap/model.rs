@@ -29,7 +29,7 @@ impl Model {
     /// An empty heap, `pool` and `granule` in bytes. The pool begins at `address`, on which depends
     /// where blocks of large alignment can start.
     pub fn new(pool: u64, granule: u32, address: u64) -> Self {
-        let granules = u32::try_from(pool / u64::from(granule)).expect("at most 2^24 granules");
+        let granules = u32::try_from(pool / u64::from(granule)).expect("at most 2^23 granules");
         let mut model = Self {
             granule: u64::from(granule),
             granules,

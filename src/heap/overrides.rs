@@ -20,6 +20,8 @@ const MAX_VARIABLE_OFFSET: u64 = 1 << 29;
 /// Largest value of an array map before Linux 6.0: one contiguous kernel allocation
 /// (`KMALLOC_MAX_SIZE` on x86-64 and arm64 with pages of 4 KiB).
 const MAX_VALUE_BEFORE_6_0: u64 = 4 << 20;
+/// Most granules of a pool: the bits a list's word has for one, `DYNMEM_LIST_SHIFT`.
+const MAX_GRANULES: u64 = 1 << super::layout::DYNMEM_LIST_SHIFT;
 /// The granularity of a pool's place in its map, in bytes: a page.
 const PAGE: u64 = 4_096;
 
@@ -74,6 +76,13 @@ pub enum OverrideError {
         /// The size asked for, in bytes.
         bytes: u64,
         /// The granule it has to be a multiple of, in bytes.
+        granule: u32,
+    },
+    /// A pool of more granules than the heap's tables can count.
+    Granules {
+        /// The size asked for, in bytes.
+        bytes: u64,
+        /// The granule with which it has too many, in bytes.
         granule: u32,
     },
     /// A number of heaps that is not 1, 2, 4, 8, 16, 32 or 64.
@@ -131,6 +140,9 @@ impl OverrideError {
                 "the next size that works is {}",
                 bytes.next_multiple_of(u64::from(*granule))
             ),
+            Self::Granules { granule, .. } => {
+                format!("use a granule of {} bytes", 2 * granule)
+            }
             Self::Heaps { .. } => "choose 1, 2, 4, 8, 16, 32 or 64 heaps; about as many as the \
                                    machine has CPUs is best"
                 .into(),
@@ -164,6 +176,11 @@ impl fmt::Display for OverrideError {
             Self::PoolGranule { bytes, granule } => write!(
                 f,
                 "a pool of {bytes} bytes is not a multiple of the granule of {granule} bytes"
+            ),
+            Self::Granules { bytes, granule } => write!(
+                f,
+                "a pool of {bytes} bytes has more than {MAX_GRANULES} granules of {granule} bytes, \
+                 the most that the lists of parked blocks can tell apart"
             ),
             Self::Heaps { heaps } => {
                 write!(
@@ -279,6 +296,12 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
             granule,
         });
     }
+    if pool / u64::from(granule) > MAX_GRANULES {
+        return Err(OverrideError::Granules {
+            bytes: pool,
+            granule,
+        });
+    }
     if !heaps.is_power_of_two() || heaps > 64 {
         return Err(OverrideError::Heaps { heaps });
     }
@@ -371,6 +394,15 @@ mod tests {
                     ..none
                 },
                 "power of two",
+                "32",
+            ),
+            (
+                Overrides {
+                    pool_size: Some(256 << 20),
+                    granule: Some(16),
+                    ..none
+                },
+                "8388608 granules",
                 "32",
             ),
             (

@@ -105,12 +105,7 @@ pub(crate) fn bin(granules: u32) -> usize {
 /// The list that a parked block of so many granules waits in.
 pub(crate) fn list_of(granules: u32) -> u32 {
     let less = granules.wrapping_sub(1);
-    let half = if less >= DYNMEM_LISTED {
-        DYNMEM_LISTED
-    } else {
-        0
-    };
-    (less + less / DYNMEM_LISTED) % DYNMEM_LISTED + half
+    (less ^ less >> DYNMEM_LISTS_LOG) % DYNMEM_LISTS
 }
 
 /// The bytes with the places of the tables in them.
@@ -154,7 +149,7 @@ impl<'a> Image<'a> {
         let entry = field!(image, entry_bits) as usize / 8;
         ensure!(entry == 2 || entry == 4, "entries of {} bits", entry * 8);
         ensure!(
-            (2..=1 << 24).contains(&granules),
+            (2..=1 << 23).contains(&granules),
             "a pool of {granules} granules"
         );
         let entries = granules.next_power_of_two().max(64);
@@ -199,9 +194,13 @@ impl<'a> Image<'a> {
         }
     }
 
+    fn word(&self, granule: u32) -> u32 {
+        self.u32(self.tags + granule as usize * 4)
+    }
+
     /// State, hand-over bit and granules of a tag; granules count from 1.
     fn tag(&self, granule: u32) -> (u32, bool, u32) {
-        let tag = self.u32(self.tags + granule as usize * 4);
+        let tag = self.word(granule);
         (tag >> 30, tag >> 29 & 1 == 1, tag & ((1 << 29) - 1))
     }
 
@@ -371,7 +370,13 @@ fn check_tags(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
     for block in &snapshot.blocks {
         let first = block.start + 1;
         let last = block.start + block.granules;
-        let mut inside = first + 1..=last;
+        // What a parked block's second tag leads to is for the lists to check; a block in use
+        // may have one left from when it was parked last.
+        ensure!(
+            block.state == State::Free || image.word(first + 1) >> 30 == DYNMEM_INSIDE,
+            "the block at granule {first} has a second start"
+        );
+        let mut inside = first + 2..=last;
         if block.state == State::Free {
             ensure!(
                 before != Some(State::Free),
@@ -455,9 +460,15 @@ fn check_bins(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
 fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
     let mut parked = BTreeSet::new();
     for list in 0..DYNMEM_LISTS {
-        let word = image.u32(offset_of!(Heap, lists) + list as usize * 4);
-        let mut granule = (word & ((1 << DYNMEM_LIST_SHIFT) - 1)) + 1;
-        for _ in 0..word >> DYNMEM_LIST_SHIFT {
+        let mut word = image.u32(offset_of!(Heap, lists) + list as usize * 4);
+        let length = word >> DYNMEM_LIST_SHIFT;
+        for left in (1..=length).rev() {
+            let granule = (word & ((1 << DYNMEM_LIST_SHIFT) - 1)) + 1;
+            ensure!(
+                word >> DYNMEM_LIST_SHIFT == left,
+                "list {list} has {left} blocks left, but says {}",
+                word >> DYNMEM_LIST_SHIFT
+            );
             ensure!(
                 granule <= snapshot.granules,
                 "list {list} leads to granule {granule}"
@@ -471,8 +482,10 @@ fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
                 state == DYNMEM_PARKED && !handed_over && list_of(granules) == list,
                 "granule {granule}, state {state}, {granules} granules, is in list {list}"
             );
-            granule = image.link(granule) + 1;
+            // The second granule's tag keeps the word that the list had before.
+            word = image.word(granule + 1);
         }
+        ensure!(word == 0, "list {list} is empty but leads somewhere");
     }
     for block in snapshot
         .blocks

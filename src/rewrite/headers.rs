@@ -191,6 +191,8 @@ pub struct Cache {
     infos: RwLock<HashMap<PathBuf, Arc<HeaderInfo>>>,
     /// Whether a header, or any that it includes, matters.
     boring: RwLock<HashSet<PathBuf>>,
+    /// Headers in tokens, for the preprocessor.
+    pub sources: crate::cpp::Cache,
 }
 
 impl Cache {

@@ -98,6 +98,18 @@ pub trait Project: Sync {
     /// belongs to the project. Headers of the system are none of it.
     fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header>;
 
+    /// The header of the system that an include in the file `from` means, which may be one of the
+    /// system itself. With `next` what `#include_next` means, whomever the header belongs to.
+    fn system_header(
+        &self,
+        _from: &Path,
+        _name: &str,
+        _angled: bool,
+        _next: bool,
+    ) -> Option<Header> {
+        None
+    }
+
     /// Whether the file is rewritten in the same run.
     fn rewritten(&self, path: &Path) -> bool;
 

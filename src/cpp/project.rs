@@ -1,0 +1,40 @@
+//! Preprocessing a file of a project.
+
+use std::path::Path;
+
+use super::{Included, Includes, Setup, Unit, preprocess};
+use crate::rewrite::{Header, Project};
+
+/// The headers that a project knows, its own first.
+#[derive(Clone, Copy)]
+pub struct ProjectIncludes<'p>(pub &'p dyn Project);
+
+impl Includes for ProjectIncludes<'_> {
+    fn find(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Included> {
+        let of = |project: bool| {
+            move |header: Header| Included {
+                path: header.path,
+                bytes: header.bytes,
+                project,
+            }
+        };
+        let own = match next {
+            true => None,
+            false => self.0.header(from, name, angled),
+        };
+        let system = || self.0.system_header(from, name, angled, next);
+        own.map(of(true)).or_else(|| system().map(of(false)))
+    }
+}
+
+/// Preprocesses a file as a project's compiler would: with the macros and forced includes of its
+/// command line, and with the project's and the system's headers.
+pub fn preprocess_in(path: &Path, source: &[u8], project: &dyn Project) -> Unit {
+    let setup = Setup {
+        includes: &ProjectIncludes(project),
+        command_line: &project.command_line(path),
+        forced: &project.forced_includes(path),
+        cache: &project.cache().sources,
+    };
+    preprocess(path, source, &setup)
+}
