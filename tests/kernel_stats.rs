@@ -1,6 +1,8 @@
 //! `bpf-malloc stats` on heaps of programs that this test keeps loaded.
 #![cfg(all(feature = "kernel", feature = "cli"))]
 
+#[path = "common/expect.rs"]
+mod expect;
 #[path = "common/kernel.rs"]
 mod kernel;
 
@@ -13,6 +15,7 @@ use bpf_malloc::heap::{HEADER, HEADER_NAME};
 use bpf_malloc::kernel::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
+use expect::version;
 use kernel::can_load;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use serde_json::Value;
@@ -23,7 +26,7 @@ const LEAKS: &str = r#"#include <linux/bpf.h>
 #include "dynamic_memory.h"
 SEC("xdp") int leak(struct xdp_md *ctx)
 {
-    char *kept, *other;
+    char __arena *kept, *other;
     kept = static_malloc(40);
     other = static_malloc(500);
     if (kept)
@@ -35,16 +38,21 @@ char LICENSE[] SEC("license") = "GPL";
 "#;
 
 fn load(name: &str) -> Loaded {
+    build(name, &[])
+}
+
+/// As [`load`], with more arguments for clang.
+fn build(name: &str, arguments: &[&str]) -> Loaded {
+    let arguments: Vec<OsString> = [&["-DDYNAMIC_MEMORY_DEBUG"], arguments]
+        .concat()
+        .iter()
+        .map(OsString::from)
+        .collect();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
     fs::write(&path, LEAKS).unwrap();
     let bytes = Clang::newest()
         .unwrap()
-        .compile(
-            &path,
-            &[],
-            &[(HEADER_NAME, HEADER)],
-            &[OsString::from("-DDYNAMIC_MEMORY_DEBUG")],
-        )
+        .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
         .unwrap_or_else(|error| panic!("{error}"));
     ObjectFile::from_bytes(name, bytes)
         .load()
@@ -83,11 +91,25 @@ fn sum(heaps: &[Value], figure: &str) -> u64 {
 
 #[test]
 fn a_leak_is_shown_with_its_line() {
-    if !can_load("a_leak_is_shown_with_its_line") {
-        return;
+    if can_load("a_leak_is_shown_with_its_line") {
+        leaks(&load("leaks"));
     }
-    let loaded = load("leaks");
-    let id = map_id(&loaded).to_string();
+}
+
+#[test]
+fn a_leak_in_an_arena_is_shown_with_its_line() {
+    let test = "a_leak_in_an_arena_is_shown_with_its_line";
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    if version(&release) < (6, 9) {
+        kernel::skip(test, "arenas need Linux 6.9");
+    } else if can_load(test) {
+        leaks(&build("arena_leaks", &["-DDYNAMIC_MEMORY_ARENA"]));
+    }
+}
+
+/// Runs the program and compares what is shown with what it did.
+fn leaks(loaded: &Loaded) {
+    let id = map_id(loaded).to_string();
     assert_eq!(sum(&json(&["--map-id", &id, "--json"]), "allocations"), 0);
     let input = RunInput {
         repeat: 10,
