@@ -119,6 +119,7 @@ fn leaks(loaded: &Loaded) {
 
     let heaps = json(&["--map-id", &id, "--json"]);
     assert_eq!(sum(&heaps, "allocations"), 20);
+    assert!(heaps.iter().all(|heap| heap["programs"][0] == "leak"));
     assert_eq!(sum(&heaps, "used_blocks"), 10);
     let used = sum(&heaps, "used_bytes");
     assert!(
@@ -143,6 +144,7 @@ fn leaks(loaded: &Loaded) {
     let output = stats(&["--map-id", &id]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("line 7: "), "{text}");
+    assert!(text.contains("heap 0 (leak): "), "{text}");
     assert!(text.contains('▒') || text.contains('░'), "a bar: {text}");
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use libbpf_rs::query::MapInfoIter;
+use libbpf_rs::query::{MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use crate::heap::walk::{self, Damage, Snapshot};
@@ -75,6 +75,8 @@ impl std::error::Error for Error {}
 pub struct HeapMap {
     /// Its id.
     pub id: u32,
+    /// Names of the loaded programs that use it, as the kernel keeps them: at most 15 bytes each.
+    pub programs: Vec<String>,
     handle: MapHandle,
 }
 
@@ -101,7 +103,7 @@ pub fn find(selection: &Selection) -> Result<Vec<HeapMap>, Error> {
             let map = MapHandle::from_pinned_path(path)
                 .and_then(|handle| {
                     let id = handle.info()?.info.id;
-                    Ok(HeapMap { id, handle })
+                    Ok(HeapMap::new(id, handle))
                 })
                 .map_err(|error| absent(what.clone(), error.to_string()))?;
             vec![checked(map, what)?]
@@ -116,12 +118,22 @@ pub fn find(selection: &Selection) -> Result<Vec<HeapMap>, Error> {
     }
     maps.sort_by_key(|map| map.id);
     maps.dedup_by_key(|map| map.id);
+    for program in programs() {
+        let name = program.name.to_string_lossy();
+        for map in maps.iter_mut().filter(|m| program.map_ids.contains(&m.id)) {
+            map.programs.push(name.clone().into_owned());
+        }
+    }
     Ok(maps)
 }
 
+/// Every loaded program, with the maps it uses.
+fn programs() -> ProgInfoIter {
+    ProgInfoIter::with_query_opts(ProgInfoQueryOptions::default().include_map_ids(true))
+}
+
 fn by_id(id: u32) -> libbpf_rs::Result<HeapMap> {
-    let handle = MapHandle::from_map_id(id)?;
-    Ok(HeapMap { id, handle })
+    Ok(HeapMap::new(id, MapHandle::from_map_id(id)?))
 }
 
 fn checked(map: HeapMap, what: String) -> Result<HeapMap, Error> {
@@ -142,7 +154,7 @@ fn of_process(pid: u32) -> Result<Vec<HeapMap>, Error> {
         what: format!("process {pid}"),
         reason: error.to_string(),
     })?;
-    let (mut maps, mut programs) = (Vec::new(), Vec::new());
+    let (mut maps, mut opened) = (Vec::new(), Vec::new());
     for entry in entries.filter_map(Result::ok) {
         // A descriptor may be closed by now.
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
@@ -152,22 +164,27 @@ fn of_process(pid: u32) -> Result<Vec<HeapMap>, Error> {
             };
             match (name, value.trim().parse::<u32>()) {
                 ("map_id", Ok(id)) => maps.push(id),
-                ("prog_id", Ok(id)) => programs.push(id),
+                ("prog_id", Ok(id)) => opened.push(id),
                 _ => {}
             }
         }
     }
-    let options = libbpf_rs::query::ProgInfoQueryOptions::default().include_map_ids(true);
-    for program in libbpf_rs::query::ProgInfoIter::with_query_opts(options) {
-        if programs.contains(&program.id) {
-            maps.extend(program.map_ids);
-        }
+    for program in programs().filter(|program| opened.contains(&program.id)) {
+        maps.extend(program.map_ids);
     }
     let opened = maps.into_iter().filter_map(|id| by_id(id).ok());
     Ok(opened.filter(|map| map.handle.name() == MAP_NAME).collect())
 }
 
 impl HeapMap {
+    fn new(id: u32, handle: MapHandle) -> Self {
+        Self {
+            id,
+            programs: Vec::new(),
+            handle,
+        }
+    }
+
     /// Reads the heaps, by number.
     ///
     /// Programs go on meanwhile. A heap that was caught between two steps is read again; one that

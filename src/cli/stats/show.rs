@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
@@ -21,10 +22,13 @@ use crate::report::Fault;
 const BAR: usize = 64;
 /// Source lines named per heap.
 const LINES: usize = 10;
+/// Programs named per heap.
+const USERS: usize = 4;
 
-/// A heap as read: the map it is in, its number there, what it holds.
+/// A heap as read: the map it is in, who uses that, its number there, what it holds.
 struct Heap {
     map: u32,
+    programs: Rc<[String]>,
     number: usize,
     found: Result<Snapshot, Damage>,
 }
@@ -85,9 +89,12 @@ fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
     };
     let mut found = Vec::new();
     for map in heaps::find(&selection).map_err(fault)? {
-        for (number, snapshot) in map.read().map_err(fault)?.into_iter().enumerate() {
+        let snapshots = map.read().map_err(fault)?;
+        let programs: Rc<[String]> = map.programs.into();
+        for (number, snapshot) in snapshots.into_iter().enumerate() {
             found.push(Heap {
                 map: map.id,
+                programs: Rc::clone(&programs),
                 number,
                 found: snapshot,
             });
@@ -99,7 +106,7 @@ fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
 fn table(heaps: &[Heap]) -> String {
     let mut text = String::new();
     for heap in heaps {
-        let name = format!("map {} heap {}", heap.map, heap.number);
+        let name = format!("map {} heap {}{}", heap.map, heap.number, users(heap));
         match &heap.found {
             Ok(snapshot) if snapshot.granules == 0 => {
                 let _ = writeln!(text, "{name}: not used yet");
@@ -115,6 +122,18 @@ fn table(heaps: &[Heap]) -> String {
         }
     }
     text
+}
+
+/// The programs that use a heap, in brackets, if the kernel knows names.
+fn users(heap: &Heap) -> String {
+    let names: Vec<&str> = heap.programs.iter().map(String::as_str).collect();
+    match names.split_at_checked(USERS) {
+        _ if names.is_empty() => String::new(),
+        Some((first, rest)) if !rest.is_empty() => {
+            format!(" ({} and {} more)", first.join(", "), rest.len())
+        }
+        _ => format!(" ({})", names.join(", ")),
+    }
 }
 
 fn one(text: &mut String, name: &str, snapshot: &Snapshot) {
@@ -188,14 +207,15 @@ fn bytes(size: u64) -> String {
     }
 }
 
-/// One JSON object: `heaps`, each with the map's id, its number there and its figures. Sizes are
-/// in bytes.
+/// One JSON object: `heaps`, each with the map's id, the programs that use it, its number there and
+/// its figures. Sizes are in bytes.
 fn json(heaps: &[Heap]) -> Value {
     let heaps: Vec<Value> = heaps
         .iter()
         .map(|heap| match &heap.found {
             Err(damage) => json!({
                 "map_id": heap.map,
+                "programs": &*heap.programs,
                 "heap": heap.number,
                 "error": damage.to_string(),
             }),
@@ -209,6 +229,7 @@ fn json(heaps: &[Heap]) -> Value {
                     .collect();
                 json!({
                     "map_id": heap.map,
+                    "programs": &*heap.programs,
                     "heap": heap.number,
                     "pool_bytes": figures.pool_bytes,
                     "used_bytes": figures.used_bytes,
@@ -263,9 +284,10 @@ fn svg(heaps: &[Heap]) -> String {
         let figures = Figures::of(snapshot);
         let _ = writeln!(
             text,
-            "<text x=\"10\" y=\"{top}\">map {} heap {}: {} of {} in {}</text>",
+            "<text x=\"10\" y=\"{top}\">map {} heap {}{}: {} of {} in {}</text>",
             heap.map,
             heap.number,
+            users(heap),
             bytes(figures.used_bytes),
             bytes(figures.pool_bytes),
             blocks(figures.used_blocks),
