@@ -1480,31 +1480,29 @@ DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
 
 /*
  * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
- * use; 0 if that changed nothing.
+ * use, and takes back up to 64 blocks that were handed over.
  */
 DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
-	dynmem_u32 i, list;
+	dynmem_u32 i;
 	struct dynmem_heap *heap = dynmem_heap(number);
-	int changed;
 
 	if (!heap)
-		return 0;
+		return -EINVAL;
+	if (!DYNMEM_LOAD(&heap->version))
+		return dynmem_prepare(number);
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
 	if (DYNMEM_LOAD(&heap->lock))
-		return 0;
+		return -DYNMEM_EBUSY;
+	/* It runs to its end: the verifier would go on behind it for each round it can stop after. */
+	if (DYNMEM_LOAD(&heap->pending))
+		for (i = 0; i < 64; i++)
+			dynmem_collect(number);
 #endif
-	changed = !DYNMEM_LOAD(&heap->version) && !dynmem_prepare(number);
-	for (i = 0; i < 64; i++) {
-		if (!dynmem_collect(number))
-			break;
-		changed = 1;
-	}
-	for (list = 0; list < DYNMEM_LISTS; list++)
-		if (DYNMEM_LOAD(&heap->lists[list]) >= DYNMEM_LIST_ONE &&
-		    dynmem_unpark(number, list))
-			changed = 1;
-	return changed;
+	for (i = 0; i < DYNMEM_LISTS; i++)
+		if (DYNMEM_LOAD(&heap->lists[i]) >= DYNMEM_LIST_ONE)
+			dynmem_unpark(number, i);
+	return 0;
 }
 
 /* Counts an allocation that no heap serves, by its cause. */
@@ -2138,7 +2136,14 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem
 }
 #endif
 
-DYNMEM_GLOBAL dynmem_u64 dynmem_realloc(dynmem_u64 address, dynmem_u64 size)
+/* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NOWHERE. */
+#define DYNMEM_ELSEWHERE (DYNMEM_NOWHERE - 1)
+
+/*
+ * realloc as far as it needs no other block: the place of the block at an address, now of `size`
+ * bytes, or DYNMEM_NOWHERE where it is none, or freed because size is 0.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_regrow(dynmem_u64 address, dynmem_u64 size)
 {
 	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size), place;
 
@@ -2147,43 +2152,57 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_realloc(dynmem_u64 address, dynmem_u64 size)
 	place = dynmem_place(address);
 	if (granules && dynmem_resize(place, granules))
 		return place;
-	if (size <= usable)
-		return place; /* busy: it keeps what it has */
-	place = dynmem_allocate(size, 1);
-	if (place == DYNMEM_NOWHERE)
-		return place;
-	dynmem_copy(place, address, usable);
-	dynmem_release(address);
+	return size <= usable ? place : DYNMEM_ELSEWHERE; /* busy: it keeps what it has */
+}
+
+/* Copies the block at an address to a new one at a place, if there is one, and frees it. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_transfer(dynmem_u64 place, dynmem_u64 address)
+{
+	if (place != DYNMEM_NOWHERE) {
+		dynmem_copy(place, address, dynmem_usable(address));
+		dynmem_release(address);
+	}
 	return place;
 }
 
 #if !DYNMEM_ARENA
-/* Longest string that strdup copies, with its terminator. */
-#define DYNMEM_STRING_MAX (POOL_SIZE / 2 < 4096 ? POOL_SIZE / 2 : 4096)
-
-DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit)
+/*
+ * Bytes of a copy of a string's first `limit` characters, with the terminator; 0 if that is more than
+ * a guard has, or nothing can be read there. The guard is where it is read to: nobody's memory.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_measure(dynmem_u64 source, dynmem_u64 limit)
 {
-	dynmem_u64 place = dynmem_allocate(DYNMEM_STRING_MAX, 1);
-	dynmem_u64 length = limit < DYNMEM_STRING_MAX ? limit + 1 : DYNMEM_STRING_MAX;
-	dynmem_u8 *pool;
-	dynmem_u32 offset;
+#ifdef native_executable
+	return static_strnlen((const char *)(__UINTPTR_TYPE__)source, limit) + 1;
+#else
+	dynmem_u8 *pool = dynmem_pool(dynmem_own());
+	dynmem_u64 length = limit < DYNAMIC_MEMORY_GUARD ? limit + 1 : DYNAMIC_MEMORY_GUARD;
 	long got;
 
-	if (place == DYNMEM_NOWHERE)
-		return DYNMEM_NOWHERE;
-	offset = (dynmem_u32)place;
-	pool = dynmem_pool(place >> 32);
 	DYNMEM_HIDE(length);
-	if (!pool || offset > POOL_SIZE - DYNMEM_STRING_MAX || length > DYNMEM_STRING_MAX)
-		return DYNMEM_NOWHERE;
-	got = dynmem_read_string(pool + offset, length, source);
+	if (!pool || length > DYNAMIC_MEMORY_GUARD)
+		return 0;
+	got = dynmem_read_string(pool + POOL_SIZE, length, source);
 	/* A longer string is not cut off: that would be another string. */
-	if (got <= 0 || ((dynmem_u64)got == DYNMEM_STRING_MAX && limit >= DYNMEM_STRING_MAX)) {
-		dynmem_release(dynmem_number(pool) + offset);
+	if (got <= 0 || (got == DYNAMIC_MEMORY_GUARD && limit >= DYNAMIC_MEMORY_GUARD))
+		return 0;
+	return (dynmem_u64)got;
+#endif
+}
+
+/* Copies a string of `length` bytes, terminator included, to a place, which it gives. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
+{
+	dynmem_u8 *pool = dynmem_pool(place >> 32);
+	dynmem_u64 offset = dynmem_offset(place);
+
+	DYNMEM_HIDE(length);
+	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
 		return DYNMEM_NOWHERE;
-	}
-	dynmem_resize(place, dynmem_granules((dynmem_u64)got));
-	return place;
+	if (dynmem_read_string(pool + offset, length, source) > 0)
+		return place;
+	dynmem_release(dynmem_number(pool) + offset);
+	return DYNMEM_NOWHERE;
 }
 #endif
 /* ---- memory and strings ------------------------------------------------------------------ */
@@ -2796,7 +2815,9 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size
 
 	if (!pointer)
 		return static_malloc(size);
-	place = dynmem_realloc(dynmem_number(pointer), size);
+	place = dynmem_regrow(dynmem_number(pointer), size);
+	if (place == DYNMEM_ELSEWHERE)
+		place = dynmem_transfer(dynmem_allocate(size, 1), dynmem_number(pointer));
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -2888,14 +2909,17 @@ DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char *str
 /* A copy of the first `limit` characters of a string at most; as strdup otherwise. */
 DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 {
-	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit);
+	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
+	dynmem_u64 place = dynmem_allocate(length, 1);
 
+	if (place != DYNMEM_NOWHERE)
+		place = dynmem_copy_string(place, dynmem_number(string), length);
 	return DYNMEM_POINTER(place, (size_t)1);
 }
 
 /*
- * A copy of a string in kernel memory: on the stack, in a map or a block. NULL if there is no room
- * for 4096 bytes (or half a pool) while it is copied, or the string is not shorter than that.
+ * A copy of a string in kernel memory: on the stack, in a map or a block. NULL if there is no room,
+ * or the string with its terminator is longer than DYNAMIC_MEMORY_GUARD.
  */
 DYNMEM_INLINE char *static_strdup(const char *string)
 {

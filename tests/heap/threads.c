@@ -92,8 +92,9 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < SHARED; i++)
 		give(NULL, i);
 	for (unsigned int i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		while (dynmem_gather(i))
-			;
+		do
+			dynmem_gather(i);
+		while (dynmem_heaps[i].pending);
 		used += dynmem_heaps[i].used;
 		handed_over += dynmem_heaps[i].handed_over;
 		if (dynmem_heaps[i].double_frees || dynmem_heaps[i].invalid_frees) {
