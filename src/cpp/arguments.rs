@@ -54,6 +54,14 @@ struct Filling<'f> {
     blank: bool,
 }
 
+/// Whether what stands at the ends of a part of a body came to nothing, so that a paste operator
+/// there has nothing to paste.
+#[derive(Clone, Copy, Default)]
+struct Edges {
+    first: bool,
+    last: bool,
+}
+
 impl Preprocessor<'_> {
     /// Reads the arguments of a macro, from the `(` on. `None` if they are malformed: what was
     /// read then comes next, the name not to be replaced again.
@@ -141,7 +149,7 @@ impl Preprocessor<'_> {
             replaced: vec![None; found.parameters],
             blank: false,
         };
-        if !self.fill(&mut filling, 0, body.len(), to) {
+        if self.fill(&mut filling, 0, body.len(), to).is_none() {
             return false;
         }
         if pastes {
@@ -150,21 +158,30 @@ impl Preprocessor<'_> {
         true
     }
 
+    /// Fills in a part of the body; `None` if that is beyond the limits.
     fn fill(
         &mut self,
         filling: &mut Filling,
         start: usize,
         end: usize,
         to: &mut Vec<Token>,
-    ) -> bool {
+    ) -> Option<Edges> {
         let body = filling.body;
         let pastes = |at: usize| at < end && body[at].token.op == PASTE;
         let mut at = start;
+        // Where the result of those pieces starts that paste operators join.
+        let mut group = to.len();
+        let mut edges = Edges::default();
+        let mut within_first = true;
         while at < end {
             let piece = &body[at];
             let mut from = to.len();
             let before = at > start && pastes(at - 1);
             let mut behind = at + 1;
+            let mut inner = Edges::default();
+            if !before && !pastes(at) {
+                group = from;
+            }
             match piece.role {
                 Role::Plain => {
                     to.push(Token {
@@ -173,10 +190,7 @@ impl Preprocessor<'_> {
                     });
                 }
                 Role::Stringise => {
-                    let (string, next) = match self.stringised(filling, at) {
-                        Some(made) => made,
-                        None => return false,
-                    };
+                    let (string, next) = self.stringised(filling, at)?;
                     to.push(string);
                     behind = next;
                 }
@@ -196,13 +210,21 @@ impl Preprocessor<'_> {
                     let given = filling.replaced[index as usize]
                         .as_ref()
                         .is_some_and(|tokens| !tokens.is_empty());
-                    if given && !self.fill(filling, at + 2, close as usize, to) {
-                        return false;
+                    if given {
+                        inner = self.fill(filling, at + 2, close as usize, to)?;
                     }
                 }
             }
             if !self.afford(to.len().saturating_sub(from), piece.token.loc) {
-                return false;
+                return None;
+            }
+            let joined = pastes(behind);
+            if inner.first && before && from < to.len() && to[from - 1].op == PASTE {
+                from -= 1;
+                to.remove(from);
+            }
+            if inner.last && joined && from < to.len() {
+                behind += 1;
             }
             if let Some(first) = to.get_mut(from) {
                 first.space = piece.token.space || filling.blank;
@@ -210,7 +232,7 @@ impl Preprocessor<'_> {
             } else {
                 filling.blank |= piece.token.space && !before;
                 // Nothing is pasted to nothing: the operator goes.
-                if pastes(behind) {
+                if joined {
                     behind += 1;
                 } else if before && to.last().is_some_and(|t| t.op == PASTE) {
                     to.pop();
@@ -219,9 +241,14 @@ impl Preprocessor<'_> {
                     }
                 }
             }
+            if !joined && !pastes(at) {
+                edges.last = to.len() <= group;
+                edges.first |= within_first && edges.last;
+                within_first = false;
+            }
             at = behind;
         }
-        true
+        Some(edges)
     }
 
     /// Replaces the macros in an argument.
@@ -249,9 +276,7 @@ impl Preprocessor<'_> {
                 let given = filling.replaced[index as usize].as_ref();
                 if given.is_some_and(|tokens| !tokens.is_empty()) {
                     let blank = filling.blank;
-                    if !self.fill(filling, at + 3, close as usize, &mut content) {
-                        return None;
-                    }
+                    self.fill(filling, at + 3, close as usize, &mut content)?;
                     filling.blank = blank;
                     content = self.paste(content);
                 }

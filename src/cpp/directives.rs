@@ -128,8 +128,12 @@ impl Preprocessor<'_> {
 
     fn evaluate(&mut self, line: &[Token], loc: Loc) -> bool {
         let outer = std::mem::replace(&mut self.in_condition, true);
+        let problems = self.unit.problems.len();
         let tokens = self.replaced(line);
         self.in_condition = outer;
+        if self.unit.problems.len() > problems {
+            return false;
+        }
         let condition = Condition {
             tokens: &tokens,
             symbols: &self.unit.symbols,

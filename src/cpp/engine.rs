@@ -24,7 +24,7 @@ use crate::rewrite::lexer::op;
 /// How many tokens are read from files, at most. A generated `vmlinux.h` has less than a million.
 const READ: usize = 6_000_000;
 /// How many tokens come out of macros, at most, counting those that are replaced again.
-const MADE: usize = 4_000_000;
+const MADE: usize = 2_000_000;
 /// How deep macros nest in arguments of macros.
 const DEEP: usize = 200;
 /// How many problems are told.
@@ -133,6 +133,12 @@ impl<'a> Preprocessor<'a> {
         }
     }
 
+    /// A limit of this module was met. Such problems are told however many others there are.
+    pub fn limit(&mut self, loc: Loc, message: &str) {
+        let message = message.into();
+        self.unit.problems.push(Problem { loc, message });
+    }
+
     /// Makes a file known.
     pub fn load(&mut self, path: &Path, source: Arc<Source>, kind: FileKind) -> FileId {
         let id = FileId(self.unit.files.len() as u32);
@@ -218,7 +224,7 @@ impl<'a> Preprocessor<'a> {
         while let Some(open) = self.open.last_mut() {
             if self.read >= READ {
                 let loc = open.here();
-                self.problem(loc, "too many tokens; the rest is left out");
+                self.limit(loc, "too many tokens; the rest is left out");
                 self.open.clear();
                 break;
             }
@@ -289,7 +295,7 @@ impl<'a> Preprocessor<'a> {
         }
         self.made = self.made.saturating_add(count).saturating_add(1);
         if self.made > MADE {
-            self.problem(
+            self.limit(
                 loc,
                 "macros make too many tokens; from here on they stay as they are",
             );

@@ -131,6 +131,7 @@ impl Source {
         let mut reader = Reader {
             lexed: &lexed,
             symbols: Symbols::default(),
+            short: [None; 256],
         };
         let mut tokens = Vec::with_capacity(lexed.tokens.len());
         let mut inner = Vec::with_capacity(lexed.inner.len());
@@ -166,6 +167,8 @@ impl Source {
 struct Reader<'s> {
     lexed: &'s Lexed<'s>,
     symbols: Symbols,
+    /// The symbols of tokens that are one byte, which are half of all.
+    short: [Option<u32>; 256],
 }
 
 impl Reader<'_> {
@@ -174,7 +177,11 @@ impl Reader<'_> {
         let source = self.lexed.source;
         for token in tokens {
             let gap = &source[behind..token.start];
-            let symbol = self.symbols.intern(&self.lexed.text(token)).0;
+            let symbol = match source[token.start..token.end] {
+                [byte] => *self.short[usize::from(byte)]
+                    .get_or_insert_with(|| self.symbols.intern(&[byte]).0),
+                _ => self.symbols.intern(&self.lexed.text(token)).0,
+            };
             to.push(Spelled {
                 start: token.start as u32,
                 end: token.end as u32,

@@ -397,21 +397,22 @@ impl Lexer<'_> {
     fn token(&mut self) -> Token {
         let start = self.at;
         let byte = self.source[start];
+        let mut spliced = false;
         let (kind, code) = match byte {
             b'"' => {
-                self.literal(b'"');
+                spliced = self.literal(b'"');
                 (Kind::Str, 0)
             }
             b'\'' => {
-                self.literal(b'\'');
+                spliced = self.literal(b'\'');
                 (Kind::Char, 0)
             }
             b'0'..=b'9' => {
-                self.number();
+                spliced = self.number();
                 (Kind::Number, 0)
             }
             b'.' if self.peek(1).is_ascii_digit() => {
-                self.number();
+                spliced = self.number();
                 (Kind::Number, 0)
             }
             _ if is_ident_byte(byte) => return self.ident(),
@@ -426,7 +427,7 @@ impl Lexer<'_> {
             op: code,
             start,
             end: self.at,
-            spliced: false,
+            spliced,
         }
     }
 
@@ -445,7 +446,7 @@ impl Lexer<'_> {
             spliced = true;
             self.at = next;
         }
-        let token = Token {
+        let mut token = Token {
             kind: Kind::Ident,
             op: 0,
             start,
@@ -455,9 +456,11 @@ impl Lexer<'_> {
         let text = &self.source[start..self.at];
         match self.peek(0) {
             b'"' if matches!(text, b"R" | b"LR" | b"uR" | b"UR" | b"u8R") && self.raw_string() => {}
-            b'"' if matches!(text, b"L" | b"u" | b"U" | b"u8") => self.literal(b'"'),
+            b'"' if matches!(text, b"L" | b"u" | b"U" | b"u8") => {
+                token.spliced |= self.literal(b'"');
+            }
             b'\'' if matches!(text, b"L" | b"u" | b"U" | b"u8") => {
-                self.literal(b'\'');
+                token.spliced |= self.literal(b'\'');
                 return Token {
                     kind: Kind::Char,
                     end: self.at,
@@ -473,24 +476,30 @@ impl Lexer<'_> {
         }
     }
 
-    /// A literal ends at its quote or, unterminated, at the end of the line.
-    fn literal(&mut self, quote: u8) {
+    /// A literal ends at its quote or, unterminated, at the end of the line. Whether a splice
+    /// stands in it.
+    fn literal(&mut self, quote: u8) -> bool {
+        let mut spliced = false;
         self.at += 1;
         while let Some(&byte) = self.source.get(self.at) {
             match byte {
-                b'\n' | b'\r' => return,
+                b'\n' | b'\r' => break,
                 b'\\' => match splice(self.source, self.at) {
-                    Some(next) => self.at = next,
+                    Some(next) => {
+                        spliced = true;
+                        self.at = next;
+                    }
                     None => self.at = (self.at + 2).min(self.source.len()),
                 },
                 _ => {
                     self.at += 1;
                     if byte == quote {
-                        return;
+                        break;
                     }
                 }
             }
         }
+        spliced
     }
 
     /// `R"tag(...)tag"`, which GNU C knows too. Whether it was one.
@@ -509,16 +518,29 @@ impl Lexer<'_> {
         true
     }
 
-    fn number(&mut self) {
+    /// Whether a splice stands in it.
+    fn number(&mut self) -> bool {
+        let mut spliced = false;
         while let Some(&byte) = self.source.get(self.at) {
             match byte {
                 b'e' | b'E' | b'p' | b'P' if matches!(self.peek(1), b'+' | b'-') => self.at += 2,
                 b'\'' if is_ident_byte(self.peek(1)) => self.at += 2,
                 b'.' => self.at += 1,
                 _ if is_ident_byte(byte) => self.at += 1,
-                _ => return,
+                b'\\' => {
+                    // As in an identifier: only if the number goes on behind it.
+                    let next = self.unspliced(self.at);
+                    let more = |b: u8| is_ident_byte(b) || b == b'.';
+                    if next == self.at || !self.source.get(next).is_some_and(|&b| more(b)) {
+                        break;
+                    }
+                    spliced = true;
+                    self.at = next;
+                }
+                _ => break,
             }
         }
+        spliced
     }
 }
 

@@ -87,7 +87,8 @@ impl Bench {
     }
 
     fn ours(&self, path: &Path, bytes: &[u8], macros: &[&str]) -> Unit {
-        let given: Vec<_> = macros.iter().map(|text| define(text)).collect();
+        let own = ["__arena", "can_loop"];
+        let given: Vec<_> = macros.iter().chain(&own).map(|text| define(text)).collect();
         let setup = Setup {
             includes: self,
             command_line: &given,
@@ -115,7 +116,10 @@ impl Bench {
         for dir in self.dirs() {
             command.arg("-isystem").arg(dir);
         }
-        for text in macros {
+        for text in macros
+            .iter()
+            .chain(&["__arena=__arena", "can_loop=can_loop"])
+        {
             command.arg(format!("-D{text}"));
         }
         let output = command.arg(path).output().expect("clang runs");
@@ -167,13 +171,15 @@ impl Bench {
             return None;
         }
         // The allocator's own macro, which our side leaves as it is.
-        let ours = unit.tokens.iter().map(|t| unit.text(t));
-        let ours: Vec<_> = ours.filter(|text| *text != b"__arena").collect();
-        let same = ours
+        let own = |text: &&[u8]| *text != b"__arena";
+        let ours: Vec<_> = unit
+            .tokens
             .iter()
-            .zip(&theirs)
-            .take_while(|(a, b)| ***a == ***b)
-            .count();
+            .map(|t| unit.text(t))
+            .filter(own)
+            .collect();
+        let theirs: Vec<_> = theirs.iter().map(|t| &**t).filter(own).collect();
+        let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
         let complains = said.contains("error:");
         if same == ours.len() && same == theirs.len() && complains != unit.problems.is_empty() {
             return None;
@@ -186,7 +192,6 @@ impl Bench {
                 .collect::<Vec<_>>()
                 .join(" ")
         };
-        let theirs: Vec<&[u8]> = theirs.iter().map(|t| &**t).collect();
         let mut text = format!(
             "{} {macros:?}: token {same} of {} and {}\n  ours:  {}\n  clang: {}\n",
             path.display(),

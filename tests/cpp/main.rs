@@ -90,3 +90,10 @@ fn the_types_of_the_kernel_come_out_as_from_clang() {
     );
     bench.compare_all(&[source], &["__TARGET_ARCH_x86"]);
 }
+
+#[test]
+fn corner_cases_come_out_as_from_clang() {
+    let Some(bench) = Bench::new() else { return };
+    let source = bench.add("corners.c", include_bytes!("corners.h"));
+    bench.compare_all(&[source], &[]);
+}
