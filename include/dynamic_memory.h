@@ -165,6 +165,7 @@ static volatile long long dynmem_nothing __attribute__((unused)); /* always 0; a
 /* In user space there is one kind of pointer, and the C library's functions take it. */
 #if !DYNMEM_KERNEL
 #define static_use_arena() ((void)0)
+#define static_unknown(number) (number)
 #define static_memcpy __builtin_memcpy
 #define static_memmove __builtin_memmove
 #define static_memset __builtin_memset
@@ -816,6 +817,24 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 #define DYNMEM_CLAMP(value, limit)                                                \
 	__asm__ volatile("if %0 > %1 goto +1\n\tgoto +1\n\t%0 = %1" : "+r"(value) \
 			 : "i"(limit))
+#endif
+
+#if DYNMEM_KERNEL
+/* 0, unless one asks the verifier. */
+DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
+{
+	dynmem_u64 here = dynmem_number((const void *)&here), same = here;
+
+	DYNMEM_HIDE(same);
+	return here ^ same;
+}
+
+/*
+ * An integer as it is, which is any number to the verifier. With one it knows, it follows a loop
+ * round by round, also where the loop has can_loop, if the variable decides about something later:
+ * `int count = static_unknown(0); while (node && can_loop) count++; if (count > 3) …`.
+ */
+#define static_unknown(number) ((__typeof__(number))((number) ^ dynmem_zero()))
 #endif
 
 /* Puts the frequent path first. The verifier, too, then comes to the end of it first, and finds
@@ -2217,7 +2236,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source,
  * Without an arena the functions that look for something need Linux 5.17.
  */
 
-/* What is not in the arena: the first or the second operand. */
+/* What is not in the arena: the first operand, which is the only one of a scan, or the second. */
 #define DYNMEM_PLAIN_A 1U
 #define DYNMEM_PLAIN_B 2U
 /* The byte that ends a string ends the operation. */
@@ -2402,7 +2421,7 @@ DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, 
 		return 0;
 	compare.a = a;
 	compare.b = b;
-	compare.left = length;
+	compare.left = static_unknown(length);
 	compare.strings = flags & DYNMEM_STRING ? ~0ULL : 0;
 	compare.plain = flags;
 	DYNMEM_REPEAT(dynmem_compare_step, &compare);
@@ -2418,20 +2437,43 @@ DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, 
 	(__builtin_object_size(to, 0) == ~(size_t)0 ? DYNAMIC_MEMORY_GUARD : __builtin_object_size(to, 0))
 /* Lengths up to which a constant number of bytes is copied in place. */
 #define DYNMEM_IN_PLACE 128
+/* What clang copies without a loop even if nothing is aligned. */
+#define DYNMEM_PIECE 64
+/* Keeps clang from making one memcpy or memset of several. */
+#define DYNMEM_SEPARATE() __asm__ volatile("" : : : "memory")
 
 #define DYNMEM_CONSTANT(length, most) (__builtin_constant_p(length) && (length) <= (most))
 
-/* Functions that read one operand; `space` says where it is. */
+/*
+ * The pointer to what a scan has found, in memory outside of an arena: it must be derived from the
+ * one to where the scan began, and the verifier see that it is within what can be reached from there.
+ */
+DYNMEM_INLINE void *dynmem_located(const void *from, size_t room, dynmem_u64 found)
+{
+	dynmem_u64 offset = found - dynmem_number(from);
+
+	DYNMEM_HIDE(offset);
+	if (!found || offset >= room)
+		return NULL;
+	DYNMEM_HIDE(offset); /* or clang adds it before it is known to be within */
+	return (dynmem_u8 *)from + offset;
+}
+#define DYNMEM_LOCATED_1(space, from, found) dynmem_located(from, DYNMEM_ROOM(from), found)
+#define DYNMEM_LOCATED_0(space, from, found) ((void space *)(found))
+
+/* Functions that read one operand; `space` says where it is, and `plain` that it is in no arena. */
 #define DYNMEM_READERS(space, plain)                                                            \
 	DYNMEM_FUNCTION void space *static_memchr(const void space *from, int byte, size_t length) \
 	{                                                                                       \
-		return (void space *)dynmem_scan(dynmem_number(from), length, (dynmem_u32)byte,   \
-						 plain);                                        \
+		dynmem_u64 found = dynmem_scan(dynmem_number(from), length, (dynmem_u32)byte,   \
+					       plain);                                           \
+                                                                                                \
+		return DYNMEM_LOCATED_##plain(space, from, found);                              \
 	}                                                                                       \
 	DYNMEM_FUNCTION size_t static_strnlen(const char space *string, size_t limit)          \
 	{                                                                                       \
 		dynmem_u64 start = dynmem_number(string);                                       \
-		dynmem_u64 end = dynmem_scan(start, limit, 0, (plain) | DYNMEM_STRING);          \
+		dynmem_u64 end = dynmem_scan(start, limit, 0, plain | DYNMEM_STRING);           \
                                                                                                 \
 		return end ? end - start : limit;                                               \
 	}                                                                                       \
@@ -2441,13 +2483,17 @@ DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, 
 	}                                                                                       \
 	DYNMEM_FUNCTION char space *static_strchr(const char space *string, int byte)          \
 	{                                                                                       \
-		return (char space *)dynmem_scan(dynmem_number(string), ~0ULL, (dynmem_u32)byte,  \
-						 (plain) | DYNMEM_STRING);                       \
+		dynmem_u64 found = dynmem_scan(dynmem_number(string), ~0ULL, (dynmem_u32)byte,  \
+					       plain | DYNMEM_STRING);                          \
+                                                                                                \
+		return (char space *)DYNMEM_LOCATED_##plain(space, string, found);              \
 	}                                                                                       \
 	DYNMEM_FUNCTION char space *static_strrchr(const char space *string, int byte)         \
 	{                                                                                       \
-		return (char space *)dynmem_scan_last(dynmem_number(string), (dynmem_u32)byte,    \
-						      (plain) | DYNMEM_STRING);                  \
+		dynmem_u64 found = dynmem_scan_last(dynmem_number(string), (dynmem_u32)byte,    \
+						    plain | DYNMEM_STRING);                     \
+                                                                                                \
+		return (char space *)DYNMEM_LOCATED_##plain(space, string, found);              \
 	}
 
 /* Functions that compare two. */
@@ -2529,15 +2575,22 @@ DYNMEM_FUNCTION void dynmem_put(char *to, size_t at, size_t room, const char *fr
 
 DYNMEM_FUNCTION void *static_memcpy(void *to, const void *from, size_t length)
 {
-	size_t room = DYNMEM_ROOM(to);
+	dynmem_u8 *target = to;
+	const dynmem_u8 *source = from;
+	size_t room = DYNMEM_ROOM(to), at;
 
-	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
-		return __builtin_memcpy(to, from, length);
-	if (!__builtin_constant_p(length)) {
-		DYNMEM_HIDE(length);
-		if (length > room)
-			length = room;
+	if (__builtin_constant_p(length)) {
+		/* In pieces, for clang has no memcpy to call for what is larger. */
+		for (at = 0; at + DYNMEM_PIECE <= length; at += DYNMEM_PIECE) {
+			__builtin_memcpy(target + at, source + at, DYNMEM_PIECE);
+			DYNMEM_SEPARATE();
+		}
+		__builtin_memcpy(target + at, source + at, length % DYNMEM_PIECE);
+		return to;
 	}
+	DYNMEM_HIDE(length);
+	if (length > room)
+		length = room;
 	dynmem_read(to, length, dynmem_number(from));
 	return to;
 }
@@ -2570,13 +2623,20 @@ DYNMEM_FUNCTION void *static_memmove(void *to, const void *from, size_t length)
 
 DYNMEM_FUNCTION void *static_memset(void *to, int byte, size_t length)
 {
+	dynmem_u8 *target = to;
 	size_t room = DYNMEM_ROOM(to), i;
 
-	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
-		return __builtin_memset(to, byte, length);
+	if (__builtin_constant_p(length)) {
+		for (i = 0; i + DYNMEM_PIECE <= length; i += DYNMEM_PIECE) {
+			__builtin_memset(target + i, byte, DYNMEM_PIECE);
+			DYNMEM_SEPARATE();
+		}
+		__builtin_memset(target + i, byte, length % DYNMEM_PIECE);
+		return to;
+	}
 	for (i = 0; i < length && i < room; i++) {
 		DYNMEM_HIDE(i); /* or clang makes a memset of the loop */
-		((dynmem_u8 *)to)[i] = (dynmem_u8)byte;
+		target[i] = (dynmem_u8)byte;
 #if DYNMEM_ARENA
 		if (!can_loop)
 			break;
@@ -2585,7 +2645,7 @@ DYNMEM_FUNCTION void *static_memset(void *to, int byte, size_t length)
 	return to;
 }
 
-DYNMEM_READERS(, DYNMEM_PLAIN_A)
+DYNMEM_READERS(, 1)
 DYNMEM_COMPARERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B)
 DYNMEM_WRITERS(, )
 
@@ -2629,7 +2689,6 @@ DYNMEM_FUNCTION void DYNMEM_SPACE *static_memmove(void DYNMEM_SPACE *to, const v
 #define DYNMEM_COPY_IN_PLACE(load, store)                      \
 	do {                                                   \
 		size_t at_ = 0;                                \
-		_Pragma("unroll")                              \
 		for (; at_ + 8 <= length; at_ += 8) {          \
 			dynmem_u64 value_;                     \
 			load(value_, from, at_);               \
@@ -2664,7 +2723,7 @@ DYNMEM_FUNCTION void DYNMEM_SPACE *static_memcpy(void DYNMEM_SPACE *to, const vo
 DYNMEM_FUNCTION void DYNMEM_SPACE *static_memcpy(void DYNMEM_SPACE *to, const void *from,
 						 size_t length)
 {
-	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE))
+	if (__builtin_constant_p(length))
 		DYNMEM_COPY_IN_PLACE(DYNMEM_LOAD_PLAIN, DYNMEM_STORE_ARENA);
 	else
 		dynmem_fetch(dynmem_number(to), dynmem_number(from), length);
@@ -2673,16 +2732,10 @@ DYNMEM_FUNCTION void DYNMEM_SPACE *static_memcpy(void DYNMEM_SPACE *to, const vo
 
 DYNMEM_FUNCTION void *static_memcpy(void *to, const void DYNMEM_SPACE *from, size_t length)
 {
-	size_t room = DYNMEM_ROOM(to), i;
-
-	if (DYNMEM_CONSTANT(length, DYNMEM_IN_PLACE)) {
+	if (__builtin_constant_p(length))
 		DYNMEM_COPY_IN_PLACE(DYNMEM_LOAD_ARENA, DYNMEM_STORE_PLAIN);
-	} else if (__builtin_constant_p(length)) {
-		for (i = 0; i < length; i++)
-			((dynmem_u8 *)to)[i] = DYNMEM_AT(dynmem_u8, dynmem_number(from) + i);
-	} else {
-		dynmem_put(to, 0, room, (const char DYNMEM_SPACE *)from, length);
-	}
+	else
+		dynmem_put(to, 0, DYNMEM_ROOM(to), (const char DYNMEM_SPACE *)from, length);
 	return to;
 }
 

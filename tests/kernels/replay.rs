@@ -36,7 +36,7 @@ enum Operations {
     Random,
 }
 
-const BUILDS: [Build; 3] = [
+const BUILDS: [Build; 4] = [
     Build {
         name: "default",
         pool: 65_536,
@@ -53,6 +53,13 @@ const BUILDS: [Build; 3] = [
             "-mcpu=v2",
         ],
         oldest: (5, 10),
+        operations: Operations::Traces,
+    },
+    Build {
+        name: "arena",
+        pool: 65_536,
+        arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_ARENA"],
+        oldest: (6, 9),
         operations: Operations::Traces,
     },
     Build {

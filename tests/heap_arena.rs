@@ -1,0 +1,177 @@
+//! The header with its pools in an arena: what is particular to it, in the running kernel. The
+//! traces and random operations run on it in `tests/kernels/replay.rs`.
+#![cfg(feature = "kernel")]
+
+#[path = "common/kernel.rs"]
+mod kernel;
+#[path = "common/perf.rs"]
+mod perf;
+#[path = "common/programs.rs"]
+mod programs;
+#[path = "heap/strings.rs"]
+mod strings;
+
+use std::ffi::OsString;
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
+use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::kernel::load::Loaded;
+use bpf_malloc::kernel::run::RunInput;
+use kernel::{can_load, image, object, skip};
+use programs::{compile, load_and_run, stress, verification_is_flat};
+
+const ARENA: &str = "-DDYNAMIC_MEMORY_ARENA";
+
+/// Whether arenas can be tested here; says why not.
+fn has_arenas(test: &str) -> bool {
+    if !can_load(test) {
+        return false;
+    }
+    let empty = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+                 struct { __uint(type, 33); __uint(map_flags, 1 << 10);\n\
+                 __uint(max_entries, 1); } arena SEC(\".maps\");\n\
+                 char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+                 SEC(\"xdp\") int f(void *ctx) { asm volatile(\"\" : : \"r\"(&arena));\n\
+                 return XDP_PASS; }\n";
+    match object("no-more-than-an-arena", empty).load() {
+        Ok(_) => true,
+        Err(error) => {
+            skip(test, &format!("this kernel has no arenas (6.9): {error}"));
+            false
+        }
+    }
+}
+
+#[test]
+fn every_program_type_loads_and_runs() {
+    if !has_arenas("every_program_type_loads_and_runs") {
+        return;
+    }
+    let ran = load_and_run(&compile("types.bpf.c", &[ARENA]), |_| true);
+    assert!(ran >= 12, "{ran} programs ran");
+    let ran = load_and_run(
+        &compile("types.bpf.c", &[ARENA, "-DDYNAMIC_MEMORY_DEBUG"]),
+        |name| name == "in_xdp" || name == "in_kprobe",
+    );
+    assert_eq!(ran, 1);
+}
+
+#[test]
+fn a_struct_ops_program_loads() {
+    if has_arenas("a_struct_ops_program_loads") {
+        compile("types.bpf.c", &[ARENA, "-DSTRUCT_OPS"])
+            .load_only(|name| name.starts_with("struct_ops"))
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn verification_grows_by_little_per_call_and_not_with_the_pool() {
+    if has_arenas("verification_grows_by_little_per_call_and_not_with_the_pool") {
+        let pools = ["1024", "65536", "1048576", "67108864"];
+        verification_is_flat("#define DYNAMIC_MEMORY_ARENA", &pools);
+    }
+}
+
+#[test]
+fn programs_on_all_cpus_and_in_interrupts_share_the_heaps() {
+    if has_arenas("programs_on_all_cpus_and_in_interrupts_share_the_heaps") {
+        stress(&[ARENA, "-DDYNAMIC_MEMORY_HEAPS=2"]);
+    }
+}
+
+/// Runs a program of `arena.bpf.c`, which returns 2 or the line it does not get past.
+fn passes(loaded: &Loaded, program: &str) {
+    let output = loaded
+        .run(program, &RunInput::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(output.return_value, 2, "{program} stops at that line");
+}
+
+#[test]
+fn linked_data_and_blocks_of_all_kinds() {
+    if !has_arenas("linked_data_and_blocks_of_all_kinds") {
+        return;
+    }
+    for extra in [&[][..], &["-DDYNAMIC_MEMORY_DEBUG"]] {
+        let mut arguments = vec![
+            ARENA,
+            "-DDYNAMIC_MEMORY_HEAPS=2",
+            "-DPOOL_SIZE=1048576",
+            "-DDYNAMIC_MEMORY_GRANULE=16",
+        ];
+        arguments.extend(extra);
+        let loaded = compile("arena.bpf.c", &arguments)
+            .load()
+            .unwrap_or_else(|error| panic!("{error}"));
+        // One program builds the list, one of another type reads it, a third takes it apart.
+        for program in ["list_fill", "list_sum", "list_empty"] {
+            passes(&loaded, program);
+        }
+        let refused = walk::check(&image(&loaded, 0)).expect("a sound heap");
+        let other = walk::check(&image(&loaded, 1)).expect("a sound heap");
+        let invalid = refused.counters.invalid_frees + other.counters.invalid_frees;
+        assert_eq!(invalid, 1, "the variable that was freed is no block");
+        for program in [
+            "null",
+            "helpers",
+            "pairs",
+            "live",
+            "alignments",
+            "long_string",
+        ] {
+            passes(&loaded, program);
+        }
+        for number in 0..2 {
+            let heap = walk::check(&image(&loaded, number)).expect("a sound heap");
+            assert_eq!(heap.counters.used_blocks, 0, "{:?}", heap.counters);
+        }
+        passes(&loaded, "create_destroy");
+        let before: Vec<_> = frees_refused(&loaded);
+        passes(&loaded, "refused");
+        let after = frees_refused(&loaded);
+        // The interior pointers and those that lead nowhere are invalid, the last free is double.
+        assert_eq!(after[0] - before[0], 1, "double frees");
+        assert_eq!(after[1] - before[1], 5, "invalid frees");
+    }
+}
+
+/// Double and invalid frees so far.
+fn frees_refused(loaded: &Loaded) -> Vec<u64> {
+    let heaps = [0, 1].map(|number| walk::check(&image(loaded, number)).expect("a sound heap"));
+    let sum = |of: fn(&walk::Counters) -> u64| heaps.iter().map(|heap| of(&heap.counters)).sum();
+    vec![sum(|c| c.double_frees), sum(|c| c.invalid_frees)]
+}
+
+#[test]
+fn memory_and_string_functions_do_what_the_c_librarys_do() {
+    if !has_arenas("memory_and_string_functions_do_what_the_c_librarys_do") {
+        return;
+    }
+    let arena = compile("strings.bpf.c", &[ARENA, "-DPOOL_SIZE=131072"]);
+    let arena = arena.load().unwrap_or_else(|error| panic!("{error}"));
+    for program in ["block_block", "block_plain", "plain_block", "plain_plain"] {
+        strings::compare(&arena, program);
+    }
+    let map = compile("strings.bpf.c", &[]);
+    let map = map.load().unwrap_or_else(|error| panic!("{error}"));
+    strings::compare(&map, "plain_plain");
+}
+
+#[test]
+fn a_compiler_without_address_spaces_is_told_so() {
+    let Ok(clang) = Clang::at("clang-14".as_ref()) else {
+        skip(
+            "a_compiler_without_address_spaces_is_told_so",
+            "there is no clang-14",
+        );
+        return;
+    };
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/heap/types.bpf.c");
+    let arguments = [OsString::from(ARENA)];
+    let error = clang
+        .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
+        .expect_err("it cannot");
+    let said = error.to_string();
+    assert!(said.contains("clang 19 or later"), "{said}");
+}
