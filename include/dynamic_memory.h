@@ -1884,8 +1884,19 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_malloc_constant(dynmem_u64 size)
 	DYNMEM_STORE(list, DYNMEM_LOAD(tag + 1));
 	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
 	dynmem_count_allocation(heap, granules);
-	DYNMEM_UNLOCK(heap);
 	offset *= DYNAMIC_MEMORY_GRANULE;
+#if DYNMEM_ARENA
+	/* Both ways come to a number the verifier knows nothing about. */
+	offset += heap->pool_address;
+	DYNMEM_UNLOCK(heap);
+	goto found;
+slow:
+	place = dynmem_serve_any(number, granules, 1);
+	return DYNMEM_POINTER(place, size);
+found:
+	return (void DYNMEM_SPACE *)offset;
+#else
+	DYNMEM_UNLOCK(heap);
 	goto found;
 slow:
 	place = dynmem_serve_any(number, granules, 1);
@@ -1893,6 +1904,7 @@ slow:
 	offset = dynmem_offset(place); /* as bounded as above, so that what follows is alike */
 found:
 	return dynmem_pointer(number, offset, size);
+#endif
 }
 #endif
 

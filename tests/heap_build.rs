@@ -29,8 +29,9 @@ fn compilers_and_dialects_take_it_without_a_warning() {
     std::fs::write(
         &source,
         "#include \"dynamic_memory.h\"\n\
-         int main(void) { char *p = static_strdup(\"text\"); int bad = !p || p[3] != 't';\n\
-         static_free(p); return bad; }\n",
+         int main(void) { char __arena *p = static_strdup(\"text\"); int bad = !p || p[3] != 't';\n\
+         static_use_arena(); while (can_loop && static_strnlen(p, 9) != 4) bad = 1;\n\
+         bad |= static_strcmp(p, \"text\"); static_free(p); return bad; }\n",
     )
     .expect("the target directory takes files");
     let mut built = 0;
@@ -43,6 +44,7 @@ fn compilers_and_dialects_take_it_without_a_warning() {
             ("-std=gnu89", "-DPOOL_SIZE=1048576"),
             ("-std=c11", "-DDYNAMIC_MEMORY_DEBUG"),
             ("-std=gnu17", "-O0"),
+            ("-std=gnu11", "-DDYNAMIC_MEMORY_ARENA"),
         ] {
             let program = cc::program(&format!("dialect-{compiler}{dialect}"));
             let output = Command::new(compiler)
