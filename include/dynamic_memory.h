@@ -154,9 +154,8 @@
  * static_from wants a value from 0 to 2^31 - 1.
  */
 #if DYNMEM_KERNEL
-static volatile long long dynmem_nothing __attribute__((unused)); /* always 0; a map's value */
-#define static_opaque(value) ((value) + dynmem_nothing)
-#define static_from(value) ((value) | (dynmem_nothing & 0x7fffffff))
+#define static_opaque(value) ((value) + (long long)dynmem_zero())
+#define static_from(value) ((value) | ((long long)dynmem_zero() & 0x7fffffff))
 #else
 #define static_opaque(value) (value)
 #define static_from(value) (value)
@@ -165,7 +164,6 @@ static volatile long long dynmem_nothing __attribute__((unused)); /* always 0; a
 /* In user space there is one kind of pointer, and the C library's functions take it. */
 #if !DYNMEM_KERNEL
 #define static_use_arena() ((void)0)
-#define static_unknown(number) (number)
 #define static_memcpy __builtin_memcpy
 #define static_memmove __builtin_memmove
 #define static_memset __builtin_memset
@@ -820,7 +818,7 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 #endif
 
 #if DYNMEM_KERNEL
-/* 0, unless one asks the verifier. */
+/* 0, unless one asks the verifier: the difference of two addresses is any number to it. */
 DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
 {
 	dynmem_u64 here = dynmem_number((const void *)&here), same = here;
@@ -828,13 +826,6 @@ DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
 	DYNMEM_HIDE(same);
 	return here ^ same;
 }
-
-/*
- * An integer as it is, which is any number to the verifier. With one it knows, it follows a loop
- * round by round, also where the loop has can_loop, if the variable decides about something later:
- * `int count = static_unknown(0); while (node && can_loop) count++; if (count > 3) …`.
- */
-#define static_unknown(number) ((__typeof__(number))((number) ^ dynmem_zero()))
 #endif
 
 /* Puts the frequent path first. The verifier, too, then comes to the end of it first, and finds
@@ -2433,7 +2424,7 @@ DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, 
 		return 0;
 	compare.a = a;
 	compare.b = b;
-	compare.left = static_unknown(length);
+	compare.left = static_opaque(length);
 	compare.strings = flags & DYNMEM_STRING ? ~0ULL : 0;
 	compare.plain = flags;
 	DYNMEM_REPEAT(dynmem_compare_step, &compare);

@@ -56,7 +56,7 @@ SEC("socket") int list_sum(struct __sk_buff *skb)
 SEC("tc") int list_empty(struct __sk_buff *skb)
 {
 	struct node __arena *node;
-	__u32 count = static_unknown(0);
+	__u32 count = static_opaque(0);
 
 	(void)skb;
 	while (head != &first && can_loop) {
@@ -166,7 +166,7 @@ struct {
 SEC("syscall") int pairs(void *ctx)
 {
 	char __arena *block;
-	int i = static_unknown(0);
+	int i = static_opaque(0);
 
 	(void)ctx;
 	for (; i < 800 && can_loop; i++) {
@@ -185,7 +185,7 @@ __weak __noinline int is_filled(__u64 address, __u32 length, __u32 byte)
 	__u32 i;
 
 	static_use_arena();
-	for (i = static_unknown(0); i < length && can_loop; i++)
+	for (i = static_opaque(0); i < length && can_loop; i++)
 		if (block[i] != (char)byte)
 			return 0;
 	return i == length;
@@ -193,12 +193,12 @@ __weak __noinline int is_filled(__u64 address, __u32 length, __u32 byte)
 
 SEC("syscall") int live(void *ctx)
 {
-	__u32 i, index, key, byte, next = static_unknown(0);
+	__u32 i, index, key, byte, next = static_opaque(0);
 	char __arena *block;
 	__u64 *slot;
 
 	(void)ctx;
-	for (i = static_unknown(0); i < SLOTS && can_loop; i++) {
+	for (i = static_opaque(0); i < SLOTS && can_loop; i++) {
 		key = i;
 		slot = bpf_map_lookup_elem(&slots, &key);
 		block = static_malloc(size_of(i));
@@ -208,7 +208,7 @@ SEC("syscall") int live(void *ctx)
 	}
 	CHECK(i == SLOTS);
 	/* 7 shares no divisor with the number of slots: all get their turn. */
-	for (i = static_unknown(0); i < SLOTS && can_loop; i++) {
+	for (i = static_opaque(0); i < SLOTS && can_loop; i++) {
 		index = key = next & (SLOTS - 1);
 		next += 7;
 		slot = bpf_map_lookup_elem(&slots, &key);
@@ -226,7 +226,7 @@ SEC("syscall") int alignments(void *ctx)
 {
 	__u64 alignment = 1;
 	void __arena *block, *other;
-	int i = static_unknown(0);
+	int i = static_opaque(0);
 
 	(void)ctx;
 	for (; i < 17 && can_loop; i++) {
@@ -250,7 +250,7 @@ SEC("syscall") int alignments(void *ctx)
 SEC("syscall") int create_destroy(void *ctx)
 {
 	void __arena *block;
-	int i = static_unknown(0);
+	int i = static_opaque(0);
 
 	(void)ctx;
 	for (; i < 50 && can_loop; i++) {
