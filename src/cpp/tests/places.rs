@@ -1,6 +1,6 @@
 use super::*;
 
-fn spelled<'u>(unit: &'u Unit, loc: Loc) -> &'u str {
+fn spelled(unit: &Unit, loc: Loc) -> &str {
     let bytes = &unit.file(loc.file).bytes[loc.start as usize..loc.end as usize];
     std::str::from_utf8(bytes).unwrap()
 }

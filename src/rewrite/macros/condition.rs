@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::super::lexer::{Kind, Lexed, Token, op};
-
-/// The value of an expression; `None` where it depends on something that is not visible.
-type Value = Option<i64>;
+use crate::cpp::TokenKind;
+use crate::cpp::condition::{self, Integer, Malformed, Operands, Value, evaluate};
 
 /// What is known of a macro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +12,7 @@ pub enum Known {
     /// Not defined.
     Undefined,
     /// Defined, with this value if it is a number.
-    Defined(Value),
+    Defined(Option<i64>),
     /// May be either.
     Unknown,
 }
@@ -30,56 +29,21 @@ pub fn decide(lexed: &Lexed, inner: &[Token], known: &dyn Fn(&[u8]) -> Known) ->
         b"ifdef" | b"elifdef" => defined(inner.get(1)),
         b"ifndef" | b"elifndef" => defined(inner.get(1)).map(|d| !d),
         b"if" | b"elif" => {
-            let mut parser = Parser {
+            let condition = Condition {
                 lexed,
                 tokens: &inner[1..],
-                at: 0,
                 known,
             };
-            let value = parser.ternary(0);
-            if parser.at == parser.tokens.len() {
-                value.map(|v| v != 0)
-            } else {
-                None
-            }
+            evaluate(&condition).ok()?.map(Integer::is_true)
         }
         _ => None,
     }
 }
 
 /// Reads an integer literal of the preprocessor.
-pub fn integer(text: &[u8]) -> Value {
-    let text = std::str::from_utf8(text).ok()?;
-    let digits = text
-        .trim_end_matches(['u', 'U', 'l', 'L'])
-        .replace('\'', "");
-    let (digits, radix) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&digits[2..], 16),
-        [b'0', b'b' | b'B', ..] => (&digits[2..], 2),
-        [b'0', _, ..] => (&digits[1..], 8),
-        _ => (&digits[..], 10),
-    };
-    u64::from_str_radix(digits, radix)
-        .ok()
-        .map(u64::cast_signed)
+pub fn integer(text: &[u8]) -> Option<i64> {
+    condition::integer(text).map(|value| value.bits.cast_signed())
 }
-
-/// Operators by precedence, loosest first.
-const LEVELS: [&[&str]; 10] = [
-    &["||"],
-    &["&&"],
-    &["|"],
-    &["^"],
-    &["&"],
-    &["==", "!="],
-    &["<=", ">=", "<", ">"],
-    &["<<", ">>"],
-    &["+", "-"],
-    &["*", "/", "%"],
-];
-
-/// Brackets nested deeper than this are not followed.
-const DEEP: usize = 64;
 
 /// The macros that have to be defined for a condition to hold, as far as that is plain to see:
 /// `X` in `#ifdef X` and in `#if defined(X) && …`.
@@ -137,139 +101,63 @@ pub fn sufficient<'t>(lexed: &Lexed<'t>, inner: &[Token]) -> Vec<Cow<'t, [u8]>> 
     }
 }
 
-struct Parser<'a> {
+struct Condition<'a> {
     lexed: &'a Lexed<'a>,
     tokens: &'a [Token],
-    at: usize,
     known: &'a dyn Fn(&[u8]) -> Known,
 }
 
-impl Parser<'_> {
-    fn eat(&mut self, code: &str) -> bool {
-        let found = self.tokens.get(self.at).is_some_and(|t| t.is(op(code)));
-        self.at += usize::from(found);
-        found
+impl Operands for Condition<'_> {
+    fn token(&self, at: usize) -> Option<(TokenKind, u32)> {
+        let token = self.tokens.get(at)?;
+        Some((token.kind.into(), token.op))
     }
 
-    fn ternary(&mut self, depth: usize) -> Value {
-        let condition = self.binary(0, depth);
-        if depth > DEEP || !self.eat("?") {
-            return condition;
-        }
-        let yes = self.ternary(depth + 1);
-        if !self.eat(":") {
-            return None;
-        }
-        let no = self.ternary(depth + 1);
-        if condition? != 0 { yes } else { no }
+    fn text(&self, at: usize) -> Cow<'_, [u8]> {
+        self.lexed.text(&self.tokens[at])
     }
 
-    fn binary(&mut self, level: usize, depth: usize) -> Value {
-        let Some(operators) = LEVELS.get(level) else {
-            return self.unary(depth);
-        };
-        let mut left = self.binary(level + 1, depth);
-        while let Some(operator) = operators.iter().copied().find(|o| self.eat(o)) {
-            let right = self.binary(level + 1, depth);
-            left = apply(operator, left, right);
-        }
-        left
-    }
-
-    fn unary(&mut self, depth: usize) -> Value {
-        if depth > DEEP {
-            return None;
-        }
-        if self.eat("!") {
-            return self.unary(depth + 1).map(|v| i64::from(v == 0));
-        }
-        if self.eat("-") {
-            return self.unary(depth + 1).map(i64::wrapping_neg);
-        }
-        if self.eat("+") {
-            return self.unary(depth + 1);
-        }
-        if self.eat("~") {
-            return self.unary(depth + 1).map(|v| !v);
-        }
-        if self.eat("(") {
-            let value = self.ternary(depth + 1);
-            return if self.eat(")") { value } else { None };
-        }
-        self.primary()
-    }
-
-    fn primary(&mut self) -> Value {
-        let token = self.tokens.get(self.at)?;
-        self.at += 1;
-        let text = self.lexed.text(token);
-        if token.kind == Kind::Number {
-            return integer(&text);
-        }
-        if token.kind != Kind::Ident {
-            return None;
-        }
-        if *text == *b"defined" {
-            let bracket = self.eat("(");
-            let name = self.tokens.get(self.at)?;
-            self.at += 1;
-            if bracket && !self.eat(")") {
-                return None;
+    fn name(&self, at: &mut usize) -> Result<Value, Malformed> {
+        let is = |at: usize, code: &str| self.tokens.get(at).is_some_and(|t| t.is(op(code)));
+        let name = *at;
+        *at += 1;
+        if *self.text(name) == *b"defined" {
+            let bracket = is(*at, "(");
+            *at += usize::from(bracket) + 1;
+            let asked = self
+                .tokens
+                .get(*at - 1)
+                .ok_or((name, "macro name missing"))?;
+            if bracket && !is(*at, ")") {
+                return Err((name, "missing ')' after 'defined'"));
             }
-            return match (self.known)(&self.lexed.text(name)) {
-                Known::Undefined => Some(0),
-                Known::Defined(_) => Some(1),
-                Known::Unknown => None,
+            *at += usize::from(bracket);
+            let truth = |holds| Ok(Some(Integer::signed(holds)));
+            return match (self.known)(&self.lexed.text(asked)) {
+                Known::Undefined => truth(0),
+                Known::Defined(_) => truth(1),
+                Known::Unknown => Ok(None),
             };
         }
-        if self.tokens.get(self.at).is_some_and(|t| t.is(op("("))) {
+        if is(*at, "(") {
             // A function-like macro or `__has_include`: its value is not known; skip it.
             let mut open = 0usize;
-            while let Some(token) = self.tokens.get(self.at) {
-                self.at += 1;
+            while let Some(token) = self.tokens.get(*at) {
+                *at += 1;
                 open += usize::from(token.is(op("(")));
                 open -= usize::from(token.is(op(")")));
                 if open == 0 {
                     break;
                 }
             }
-            return None;
+            return Ok(None);
         }
-        match (self.known)(&text) {
-            Known::Undefined => Some(0),
-            Known::Defined(value) => value,
+        Ok(match (self.known)(&self.text(name)) {
+            Known::Undefined => Some(Integer::signed(0)),
+            Known::Defined(value) => value.map(Integer::signed),
             Known::Unknown => None,
-        }
+        })
     }
-}
-
-fn apply(operator: &str, left: Value, right: Value) -> Value {
-    match (operator, left, right) {
-        ("&&", Some(0), _) | ("&&", _, Some(0)) => return Some(0),
-        ("||", Some(v), _) | ("||", _, Some(v)) if v != 0 => return Some(1),
-        _ => {}
-    }
-    let (a, b) = (left?, right?);
-    Some(match operator {
-        "||" => i64::from(a != 0 || b != 0),
-        "&&" => i64::from(a != 0 && b != 0),
-        "|" => a | b,
-        "^" => a ^ b,
-        "&" => a & b,
-        "==" => i64::from(a == b),
-        "!=" => i64::from(a != b),
-        "<=" => i64::from(a <= b),
-        ">=" => i64::from(a >= b),
-        "<" => i64::from(a < b),
-        ">" => i64::from(a > b),
-        "<<" => a.checked_shl(u32::try_from(b).ok()?)?,
-        ">>" => a.checked_shr(u32::try_from(b).ok()?)?,
-        "+" => a.wrapping_add(b),
-        "-" => a.wrapping_sub(b),
-        "*" => a.wrapping_mul(b),
-        "/" => a.checked_div(b)?,
-        _ => a.checked_rem(b)?,
-    })
 }
 
 #[cfg(test)]
