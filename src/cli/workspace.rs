@@ -369,4 +369,32 @@ mod tests {
             Path::new("/")
         );
     }
+
+    #[test]
+    fn headers_of_the_project_come_before_the_systems() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir(root.join(".git")).unwrap();
+        fs::create_dir_all(root.join("include/linux")).unwrap();
+        fs::write(root.join("include/linux/types.h"), "typedef int mine;\n").unwrap();
+        let workspace = Workspace::new(&[], Vec::new()).map(|mut workspace| {
+            workspace.max_size = 1 << 20;
+            workspace
+        });
+        let view = View {
+            workspace: &workspace.unwrap_or_else(|_| panic!("a workspace")),
+            rewritten: HashSet::new(),
+            facts: Facts::default(),
+        };
+        let source = b"#include <linux/types.h>\n#include <linux/bpf.h>\n";
+        let unit = bpf_malloc::cpp::preprocess_in(&root.join("a.c"), source, &view);
+        let paths: Vec<_> = unit.files.iter().map(|file| &file.path).collect();
+        assert!(paths.contains(&&root.join("include/linux/types.h")));
+        // Where the kernel's headers are not installed, that is all.
+        let system = Path::new("/usr/include/linux/bpf.h");
+        match system.is_file() {
+            true => assert!(paths.iter().any(|path| *path == system), "{paths:?}"),
+            false => assert_eq!(unit.problems.len(), 1),
+        }
+    }
 }

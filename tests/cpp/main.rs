@@ -97,3 +97,36 @@ fn corner_cases_come_out_as_from_clang() {
     let source = bench.add("corners.c", include_bytes!("corners.h"));
     bench.compare_all(&[source], &[]);
 }
+
+/// The headers that the preprocessor brings are C that a compiler takes.
+#[test]
+fn headers_that_come_along_compile() {
+    let Some(bench) = Bench::new() else { return };
+    let source = bench.add("all.c", include_bytes!("all.h"));
+    let headers = root().join("src/cpp");
+    let output = Command::new("clang-19")
+        .args([
+            "-target",
+            "bpf",
+            "-mcpu=v3",
+            "-O2",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-nostdinc",
+        ])
+        // The names of the C library are known to the compiler, which has its own mind on them.
+        .args(["-ffreestanding", "-fsyntax-only", "-isystem"])
+        .arg(headers.join("headers"))
+        .arg("-isystem")
+        .arg(headers.join("fallback"))
+        .arg(source)
+        .output()
+        .expect("clang runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
