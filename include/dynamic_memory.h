@@ -1415,6 +1415,32 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 /* Set in a place where the heap has handed-over blocks to take back: above any offset. */
 #define DYNMEM_PENDING (1ULL << 31)
 
+/* A place, or DYNMEM_NOWHERE, which has the bit already, with DYNMEM_PENDING if that is so. */
+#define DYNMEM_REMIND(heap, place) \
+	(DYNMEM_LOAD(&(heap)->pending) ? (place) | DYNMEM_PENDING : (place))
+
+/* A parked block of so many granules, as a place, or DYNMEM_NOWHERE. Under the lock. */
+DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 number,
+				      dynmem_u64 granules)
+{
+	dynmem_u64 list = dynmem_list(granules), index;
+
+	DYNMEM_HIDE(list);
+	list &= DYNMEM_LISTS - 1;
+	index = heap->lists[list] & DYNMEM_INDEX_MASK;
+	/*
+	 * An empty list leads to the pool's first block, which is not parked then. A heap that was
+	 * never used or is being reset has another version.
+	 */
+	if (DYNMEM_LOAD(&heap->tags[1 + index]) != (DYNMEM_TAG(DYNMEM_PARKED) | granules) ||
+	    heap->version != DYNMEM_VERSION)
+		return DYNMEM_NOWHERE;
+	dynmem_list_pop(heap, &heap->lists[list]);
+	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	dynmem_count_allocation(heap, granules);
+	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+}
+
 /*
  * A block of one heap: its place, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. `granules` is
  * DYNMEM_SMALLEST at least; `units` is the alignment in granules, a power of two or 0.
@@ -1422,33 +1448,19 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 list = dynmem_list(granules), index;
+	dynmem_u64 place = DYNMEM_NOWHERE, block = 0;
 
 	if (!heap || granules > DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_NOWHERE;
-	DYNMEM_HIDE(list);
-	list &= DYNMEM_LISTS - 1;
-	index = heap->lists[list] & DYNMEM_INDEX_MASK;
-	if (heap->version != DYNMEM_VERSION) {
-		/* It was never used, or is being reset. */
-		number = DYNMEM_NOWHERE;
-	} else if (units <= 1 && /* what is parked may not be aligned further */
-		   DYNMEM_LOAD(&heap->tags[1 + index]) == (DYNMEM_TAG(DYNMEM_PARKED) | granules)) {
-		/* An empty list leads to the pool's first block, which is not parked then. */
-		dynmem_list_pop(heap, &heap->lists[list]);
-		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
-		dynmem_count_allocation(heap, granules);
-		number = number << 32 | index * DYNAMIC_MEMORY_GRANULE;
-	} else {
+	if (units <= 1) /* what is parked may not be aligned further */
+		place = dynmem_reuse(heap, number, granules);
+	if (place == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)
 		/* Room for the largest gap: less than units, or one more where 1 would be too small. */
-		index = DYNMEM_FIND(heap, number, granules + (units > 1 ? units + 1 : 0));
-		number = index ? DYNMEM_CUT(heap, number, index, granules, units) : DYNMEM_NOWHERE;
-	}
+		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units + 1 : 0));
+	if (block)
+		place = DYNMEM_CUT(heap, number, block, granules, units);
 	DYNMEM_UNLOCK(heap);
-	if (DYNMEM_LOAD(&heap->pending))
-		number |= DYNMEM_PENDING; /* DYNMEM_NOWHERE has it already */
-	return number;
+	return DYNMEM_REMIND(heap, place);
 }
 
 /* Merges the first block of a list into the free ones; 0 if it has none, or the heap is locked. */
@@ -1547,10 +1559,17 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
  */
 DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
 {
+	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u64 place = DYNMEM_NOWHERE;
 	dynmem_u32 i;
 
-	if (granules)
+	/* What dynmem_serve does too, but the frequent way is spared the call. */
+	if (heap && units <= 1 && DYNMEM_TRY_LOCK(heap)) {
+		place = dynmem_reuse(heap, number, granules);
+		DYNMEM_UNLOCK(heap);
+		place = DYNMEM_REMIND(heap, place);
+	}
+	if (granules && place == DYNMEM_NOWHERE)
 		place = dynmem_serve(number, granules, units);
 	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE && granules; i++) {
 		/*

@@ -124,26 +124,11 @@ SEC("xdp") int pair_random(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* The function alone that a fast path stands before. */
-SEC("xdp") int pair_shared(struct xdp_md *ctx)
-{
-	(void)ctx;
-	for (__u32 i = 0; i < LOOP; i++) {
-		__u64 place = dynmem_serve(dynmem_own(), 4, 1);
-		void *block = DYNMEM_POINTER(place, 64);
-
-		if (!block)
-			return XDP_ABORTED;
-		USED(block);
-		dynmem_release(dynmem_number(block));
-	}
-	return XDP_PASS;
-}
-
 /* Blocks of a heap that is another CPU's. */
 SEC("xdp") int pair_remote(struct xdp_md *ctx)
 {
 	(void)ctx;
+	dynmem_prepare(dynmem_own() ^ 1);
 	for (__u32 i = 0; i < LOOP; i++) {
 		__u64 place = dynmem_serve(dynmem_own() ^ 1, 4, 1);
 		void *block = DYNMEM_POINTER(place, 64);
@@ -340,7 +325,7 @@ static long occupy_one(__u32 index, void *unused)
 {
 	(void)index;
 	(void)unused;
-	return dynmem_serve(dynmem_own(), 2 + index % 7, 1) == DYNMEM_NOWHERE;
+	return dynmem_serve_any(dynmem_own(), 2 + index % 7, 1) == DYNMEM_NOWHERE;
 }
 
 SEC("xdp") int occupy(struct xdp_md *ctx)
