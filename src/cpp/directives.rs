@@ -186,6 +186,23 @@ impl Preprocessor<'_> {
 
     /// Skips arms, up to one that is taken or behind the group.
     fn skip(&mut self) {
+        let from = self.open.last().map_or(0, |open| open.token);
+        self.skip_arms();
+        let Some(open) = self.open.last() else { return };
+        let kind = self.unit.file(open.file).kind;
+        let skipped = &open.source.tokens[from..open.token];
+        if matches!(kind, FileKind::Main | FileKind::Project)
+            && let (Some(first), Some(last)) = (skipped.first(), skipped.last())
+        {
+            self.unit.skipped.push(Loc {
+                file: open.file,
+                start: first.start,
+                end: last.end,
+            });
+        }
+    }
+
+    fn skip_arms(&mut self) {
         let mut depth = 0usize;
         loop {
             let Some(open) = self.open.last_mut() else {

@@ -194,6 +194,9 @@ pub struct Unit {
     pub expansions: Vec<Expansion>,
     /// The spellings.
     pub symbols: Symbols,
+    /// The code of the project that conditions leave out: from the first to the last token of arms
+    /// that follow each other. A header that is read twice may leave out different ones.
+    pub skipped: Vec<Loc>,
     /// What a compiler would complain about, in the order in which it was met.
     pub problems: Vec<Problem>,
 }

@@ -114,3 +114,17 @@ fn line_endings_and_marks_of_all_kinds() {
     assert_eq!(out("// what??/\nint x;\n/* ??/\n*/ y"), "int x ; y");
     assert_eq!(out("a/\\\n/ b\nc/\\\n* d *\\\n/ e"), "a c e");
 }
+
+#[test]
+fn what_is_left_out_is_known() {
+    let source = "#if 0\na b\n#elif 0\n#define X\nc\n#else\nd\n#endif\n#ifdef Y\n#endif\n\
+        #if 1\ne\n#else\nf;\n#if 1\ng\n#endif\n#endif\n#if 0\nh\n";
+    let unit = unit(source);
+    let skipped: Vec<_> = unit
+        .skipped
+        .iter()
+        .map(|loc| spelled(&unit, *loc))
+        .collect();
+    assert_eq!(skipped, ["a b\n#elif 0\n#define X\nc", "f;\n#if 1\ng", "h"]);
+    assert_eq!(text(&unit), "d e");
+}
