@@ -349,6 +349,36 @@ fn all_formats_tell_the_same() {
 }
 
 #[test]
+fn what_the_rewrite_leaves_to_a_person_is_told_with_the_failure() {
+    if !can_load("what_the_rewrite_leaves_to_a_person_is_told_with_the_failure") {
+        return;
+    }
+    // The use as a value stays, and what it names is nowhere declared then.
+    let project = project("\tvoid (*drop)(void *) = free;\n\tdrop(malloc(4));\n\treturn XDP_PASS;");
+    let report = |format: &str| {
+        let output = verify(project.path(), &["--message-format", format, "prog.bpf.c"]);
+        assert_ne!(code(&output), 0, "{output:?}");
+        output
+    };
+    let people = stdout(&report("human"));
+    assert!(
+        people.contains("function-pointer") && people.contains("[prog.bpf.c:7:"),
+        "{people}"
+    );
+    let file = json(&report("json"))["files"][0].clone();
+    let notice = &file["rewrite"][0]["notices"][0];
+    assert_eq!(notice["rule"], "function-pointer");
+    assert_eq!(notice["span"]["line"], 7);
+    let sarif = json(&report("sarif"));
+    assert_sarif(&sarif);
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|r| r["ruleId"] == "function-pointer"));
+    let annotations = stdout(&report("github"));
+    let wanted = "::warning file=prog.bpf.c,line=7,";
+    assert!(annotations.contains(wanted), "{annotations}");
+}
+
+#[test]
 fn objects_are_judged_as_they_are() {
     if !can_load("objects_are_judged_as_they_are") {
         return;

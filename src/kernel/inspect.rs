@@ -1,7 +1,7 @@
 //! What stands in the way of an object that no kernel has to be asked about. Pure: bytes in,
 //! findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::{
     Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionIndex, SectionKind, SymbolKind,
@@ -167,6 +167,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Finding>, object::Error> {
             .map(|(_, l)| l.clone());
     }
     Ok(findings)
+}
+
+/// The static structures of an object that clang split into their members and describes wrongly, so
+/// that the kernel refuses the object's type information. A program may be accepted without it,
+/// which is why [`inspect`] says nothing about them.
+///
+/// # Errors
+///
+/// The bytes are no ELF object.
+pub fn split_structures(bytes: &[u8]) -> Result<BTreeSet<String>, object::Error> {
+    let file = object::File::parse(bytes)?;
+    Ok(btf::split(section(&file, ".BTF")).unwrap_or_default())
 }
 
 /// The contents of a section; empty if there is none.

@@ -98,6 +98,9 @@ impl Refusal {
             // number 0.
             kind = Kind::MissingNullCheck;
         }
+        if kind == Kind::TooManyInstructions && messages.contains(BTF_REFUSED) {
+            kind = Kind::TypeInformation;
+        }
         let message = match (line, text.trim()) {
             (Some(line), _) if said.is_empty() => line.to_owned(),
             (_, text) => text.to_owned(),
@@ -138,6 +141,9 @@ impl Refusal {
             .find(|line| is_own(&line.file))
     }
 }
+
+/// What libbpf says before it goes on without type information.
+const BTF_REFUSED: &str = "BTF loading error";
 
 /// Since Linux 7.3 the verifier's last words are followed by a report in sections, which says the
 /// same at more length. It is read where the words are missing.
@@ -292,6 +298,15 @@ mod tests {
             assert_eq!(refusal.path, [26, 19]);
             assert_eq!(refusal.message, "R8 invalid mem access 'scalar'");
         }
+    }
+
+    #[test]
+    fn too_many_paths_without_type_information_are_its_fault() {
+        let log = "BPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns\n";
+        let kind = |messages| Refusal::parse(log, messages).kind;
+        assert_eq!(kind(""), Kind::TooManyInstructions);
+        let messages = "libbpf: BTF loading error: -EINVAL\n";
+        assert_eq!(kind(messages), Kind::TypeInformation);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use fault::Fault;
 pub use github::{annotation, fault_annotation};
 pub use human::Style;
 #[cfg(feature = "kernel")]
-pub use sarif::{SCHEMA as SARIF_SCHEMA, notification, uri};
+pub use sarif::{SCHEMA as SARIF_SCHEMA, notice_rules, notification, uri};
 
 /// What is reported about one file.
 pub struct File<'a> {

@@ -65,11 +65,10 @@ pub fn file(file: &File, mode: Mode) -> Vec<u8> {
 /// Writes what stands before the first result.
 pub fn begin(out: &mut dyn Write) -> io::Result<()> {
     let edits = EditKind::ALL.map(|kind| rule(kind.name(), kind.summary(), "note"));
-    let notices = Rule::ALL.map(|r| rule(r.name(), r.summary(), "warning"));
     let driver = json!({
         "name": "bpf-malloc",
         "version": env!("CARGO_PKG_VERSION"),
-        "rules": edits.into_iter().chain(notices).collect::<Vec<Value>>(),
+        "rules": edits.into_iter().chain(notice_rules()).collect::<Vec<Value>>(),
     });
     writeln!(
         out,
@@ -86,6 +85,13 @@ pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
         "toolExecutionNotifications": notifications,
     });
     writeln!(out, "\n],\"invocations\":[{invocation}]}}]}}")
+}
+
+/// What notices are about.
+pub fn notice_rules() -> impl Iterator<Item = Value> {
+    Rule::ALL
+        .into_iter()
+        .map(|r| rule(r.name(), r.summary(), "warning"))
 }
 
 /// A fault as something that the tool has to say about its run.

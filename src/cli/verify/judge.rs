@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
-use bpf_malloc::kernel::inspect::inspect;
+use bpf_malloc::kernel::explain::Kind;
+use bpf_malloc::kernel::inspect::{inspect, split_structures};
 use bpf_malloc::kernel::load::{Error as LoadError, Judgement, ObjectFile};
 use bpf_malloc::kernel::privilege;
 use bpf_malloc::kernel::run::{self, RunInput, RunOutput, Support};
 
 use super::refusal::Explained;
-use super::sources::Sources;
+use super::sources::{Noticed, Sources};
 use super::{Verify, machine, report};
 use crate::cli::args::Format;
 use crate::cli::console::Console;
@@ -24,6 +25,8 @@ pub struct FileReport {
     pub path: PathBuf,
     /// Its programs in the order of the object, or why there are none.
     pub programs: Result<Vec<ProgramReport>, Problem>,
+    /// What the rewrite left to a person, if the file is not accepted.
+    pub noticed: Vec<Noticed>,
 }
 
 /// What became of one program.
@@ -64,10 +67,7 @@ pub fn run(arguments: &Verify, ask: Ask, console: &mut Console) -> ExitCode {
     let (files, mut faults) = match prepare(arguments, ask) {
         Err(fault) => (Vec::new(), vec![fault]),
         Ok(mut judge) => {
-            let report = |path: &PathBuf| FileReport {
-                path: path.clone(),
-                programs: judge.file(path),
-            };
+            let report = |path: &PathBuf| judge.report(path);
             (arguments.files.iter().map(report).collect(), Vec::new())
         }
     };
@@ -150,13 +150,31 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn file(&mut self, path: &Path) -> Result<Vec<ProgramReport>, Problem> {
+    fn report(&mut self, path: &Path) -> FileReport {
+        let mut noticed = Vec::new();
+        let programs = self.file(path, &mut noticed);
+        let fine = |programs: &Vec<ProgramReport>| programs.iter().all(|p| p.refusal.is_none());
+        if programs.as_ref().is_ok_and(fine) {
+            noticed.clear();
+        }
+        FileReport {
+            path: path.to_owned(),
+            programs,
+            noticed,
+        }
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        noticed: &mut Vec<Noticed>,
+    ) -> Result<Vec<ProgramReport>, Problem> {
         let real = fs::canonicalize(path).map_err(|error| load::unreadable(path, &error))?;
         let bytes = fs::read(&real).map_err(|error| load::unreadable(path, &error))?;
         let (bytes, sources) = if bytes.starts_with(b"\x7fELF") {
             (bytes, Sources::unchanged())
         } else {
-            self.compile(path, &real)?
+            self.compile(path, &real, noticed)?
         };
         let blockers = || {
             let findings = inspect(&bytes).map_err(|error| unable(path, &error))?;
@@ -189,8 +207,18 @@ impl Judge<'_> {
             let judgement = object
                 .judge(&program.name)
                 .map_err(|error| unable(path, &error))?;
+            let mut refusal = Explained::by_kernel(&judgement, &sources);
+            // Of what it refuses before it walks, the kernel tells no instruction.
+            if let Some(refusal) = refusal.as_mut().filter(|one| one.place.is_none()) {
+                refusal.place_by(&blockers()?);
+            }
+            if let Some(refusal) = &mut refusal
+                && refusal.kind == Kind::TypeInformation
+            {
+                refusal.name_split(&split_structures(&bytes).unwrap_or_default());
+            }
             reports.push(ProgramReport {
-                refusal: Explained::by_kernel(&judgement, &sources),
+                refusal,
                 judgement,
                 output: None,
             });
@@ -201,10 +229,16 @@ impl Judge<'_> {
         Ok(reports)
     }
 
-    fn compile(&mut self, path: &Path, real: &Path) -> Result<(Vec<u8>, Sources), Problem> {
+    fn compile(
+        &mut self,
+        path: &Path,
+        real: &Path,
+        noticed: &mut Vec<Noticed>,
+    ) -> Result<(Vec<u8>, Sources), Problem> {
         let clang = self.clang()?;
         let arguments = &self.arguments.clang_arguments;
-        let sources = Sources::rewrite(real, &clang, arguments)?;
+        let mut sources = Sources::rewrite(real, &clang, arguments)?;
+        noticed.append(&mut sources.noticed);
         let compiled = clang.compile(real, &sources.replaced(), &sources.headers(), arguments);
         match compiled {
             Ok(bytes) => Ok((bytes, sources)),

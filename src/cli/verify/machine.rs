@@ -15,7 +15,7 @@
 //!                "includes_system_call": false }
 //!     }] },
 //!     { "path": "b.bpf.c", "verdict": "refused", "refusals": [REFUSAL] },
-//!     { "path": "c.bpf.c", "verdict": null, "error": ERROR }
+//!     { "path": "c.bpf.c", "verdict": null, "error": ERROR, "rewrite": [FILE] }
 //!   ],
 //!   "errors": [ERROR]
 //! }
@@ -31,7 +31,9 @@
 //! for the program and each function it calls, `instructions` those that were loaded; figures that
 //! the kernel did not tell are `null`. A file that is refused as a whole, by clang or libbpf, has
 //! `refusals`; with `check`, so has every file with an obstacle, and one without has no `programs`.
-//! `errors` are those of no single file.
+//! `errors` are those of no single file. `rewrite` is there where a file is not accepted and the
+//! rewrite left something to a person: the files with their notices, as `bpf-malloc rewrite` reports
+//! them.
 
 use bpf_malloc::kernel::explain::Kind;
 use bpf_malloc::kernel::run::return_name;
@@ -40,7 +42,7 @@ use serde_json::{Value, json};
 use super::judge::{FileReport, Problem, ProgramReport};
 use super::refusal::Explained;
 use super::report::{Refused, refusals, verdict};
-use crate::report::{self, Fault};
+use crate::report::{self, Fault, Mode, Reporter};
 
 /// The version of the shape of the JSON object.
 const VERSION: u32 = 1;
@@ -58,7 +60,7 @@ pub fn json(files: &[FileReport], faults: &[Fault], log: bool) -> Vec<u8> {
 
 fn file_json(file: &FileReport, log: bool) -> Value {
     let path = file.path.display().to_string();
-    match &file.programs {
+    let mut value = match &file.programs {
         Ok(programs) => {
             let programs = programs.iter().map(|program| program_json(program, log));
             json!({ "path": path, "programs": programs.collect::<Vec<_>>() })
@@ -73,7 +75,22 @@ fn file_json(file: &FileReport, log: bool) -> Value {
             "verdict": null,
             "error": fault_json(fault),
         }),
+    };
+    if !file.noticed.is_empty() {
+        value["rewrite"] = parts(file, Reporter::Json);
     }
+    value
+}
+
+/// What the rewrite left to a person, as it reports that itself: a JSON array.
+fn parts(file: &FileReport, reporter: Reporter) -> Value {
+    let parts: Vec<Vec<u8>> = file
+        .noticed
+        .iter()
+        .map(|noticed| reporter.file(&noticed.file(), Mode::Check, None))
+        .collect();
+    let array = [&b"["[..], &parts.join(&b','), b"]"].concat();
+    serde_json::from_slice(&array).expect("a report is JSON")
 }
 
 fn fault_json(fault: &Fault) -> Value {
@@ -167,6 +184,13 @@ pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
             "locations": [{ "physicalLocation": place }],
         })
     };
+    let mut results: Vec<Value> = refusals(files).iter().map(result).collect();
+    for file in files {
+        if let Value::Array(mut notices) = parts(file, Reporter::Sarif) {
+            results.append(&mut notices);
+        }
+    }
+    let rules: Vec<Value> = rules.into_iter().chain(report::notice_rules()).collect();
     let notifications: Vec<Value> = all(files, faults).map(report::notification).collect();
     document(&json!({
         "$schema": report::SARIF_SCHEMA,
@@ -177,7 +201,8 @@ pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules,
             }},
-            "results": refusals(files).iter().map(result).collect::<Vec<_>>(),
+            "columnKind": "unicodeCodePoints",
+            "results": results,
             "invocations": [{
                 "executionSuccessful": notifications.is_empty(),
                 "toolExecutionNotifications": notifications,
@@ -200,5 +225,10 @@ pub fn github(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
     for fault in all(files, faults) {
         text += &report::fault_annotation(fault);
     }
-    text.into_bytes()
+    let mut text = text.into_bytes();
+    for noticed in files.iter().flat_map(|file| &file.noticed) {
+        // Nothing was asked to be changed, so only the notices count.
+        text.extend(Reporter::Github.file(&noticed.file(), Mode::Diff, None));
+    }
+    text
 }

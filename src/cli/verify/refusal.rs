@@ -11,7 +11,7 @@ use bpf_malloc::kernel::inspect::Finding;
 use bpf_malloc::kernel::load::Judgement;
 use bpf_malloc::kernel::verdict::Refusal;
 
-use super::sources::Sources;
+use super::sources::{Sources, shown};
 use crate::report::Fault;
 
 /// Why something was refused.
@@ -25,6 +25,7 @@ pub struct Explained {
 }
 
 /// A line of a source, before the rewrite.
+#[derive(Clone)]
 pub struct Place {
     /// The file, from the current directory where it lies below it.
     pub path: PathBuf,
@@ -36,11 +37,9 @@ pub struct Place {
 
 impl Place {
     fn new(path: &Path, line: usize, sources: &Sources) -> Self {
-        let here = std::env::current_dir().and_then(fs::canonicalize);
-        let shown = here.ok().and_then(|here| path.strip_prefix(here).ok());
         let bytes = fs::read(path).unwrap_or_default();
         Self {
-            path: shown.unwrap_or(path).to_owned(),
+            path: shown(path),
             line: sources.original_line(path, line),
             source: String::from_utf8_lossy(&bytes).into_owned(),
         }
@@ -66,6 +65,18 @@ fn distinct<K: Ord>(mut found: Vec<Explained>, key: impl Fn(&Explained) -> K) ->
     let mut seen = BTreeSet::new();
     found.retain(|one| seen.insert(key(one)));
     found
+}
+
+/// A message of clang without what only its authors understand. Of a call with too many arguments
+/// it says `0x5e0: i64 = GlobalAddress<ptr @name> 0, a.c:3:9 too many arguments`.
+fn plain(message: &str) -> String {
+    let Some((_, node)) = message.split_once(": i64 = GlobalAddress<ptr @") else {
+        return message.to_owned();
+    };
+    let name = node.split('>').next().unwrap_or_default();
+    let words = node.rsplit(':').next().unwrap_or_default();
+    let words = words.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    format!("the call of {name} has {words}")
 }
 
 impl Explained {
@@ -125,7 +136,7 @@ impl Explained {
             let what = parts.nth(1).filter(|_| place.is_some()).unwrap_or(line);
             found.push(Self {
                 kind,
-                message: what.trim().trim_start_matches("error: ").to_owned(),
+                message: plain(what.trim().trim_start_matches("error: ")),
                 place: place.map(|(file, line)| Place::new(Path::new(file), line, sources)),
             });
         }
@@ -137,6 +148,22 @@ impl Explained {
                 place.map(|place| (place.path.clone(), place.line)),
             )
         })
+    }
+
+    /// Takes over the place of what an inspection found, if it is the same and has no place yet.
+    pub fn place_by(&mut self, found: &[Self]) {
+        if self.place.is_none() {
+            let same = found.iter().find(|one| one.kind == self.kind);
+            self.place = same.and_then(|one| one.place.clone());
+        }
+    }
+
+    /// Says which structures clang has split. The walk ended anywhere, so no line is to blame.
+    pub fn name_split(&mut self, names: &BTreeSet<String>) {
+        for name in names {
+            self.message += &format!("\nclang split the static structure `{name}`");
+        }
+        self.place = None;
     }
 
     /// What it means and what to do.
@@ -155,5 +182,20 @@ impl Explained {
             },
             None => fault,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn messages_of_the_code_generator_become_plain() {
+        let node = "0x5e0: i64 = GlobalAddress<ptr @node> 0, a b/c.c:32:14 too many arguments";
+        assert_eq!(plain(node), "the call of node has too many arguments");
+        assert_eq!(
+            plain("defined with too many args"),
+            "defined with too many args"
+        );
     }
 }

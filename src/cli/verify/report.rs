@@ -8,7 +8,7 @@ use bpf_malloc::kernel::run::return_name;
 
 use super::judge::{Ask, FileReport, Problem, ProgramReport};
 use super::refusal::Explained;
-use crate::report::Reporter;
+use crate::report::{Mode, Reporter, Style};
 
 const HEAD: [&str; 8] = [
     "FILE", "PROGRAM", "SECTION", "VERDICT", "VERIFIED", "STACK", "LOAD", "RETURN",
@@ -69,8 +69,19 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         text.push('\n');
         text += &Reporter::fault(&refused.refusal.fault(&refused.subject), color);
         if let (true, Some(judgement)) = (log, refused.judgement) {
+            text += &judgement.messages;
             text += &judgement.log;
         }
+    }
+    let style = Style {
+        color,
+        quiet: false,
+        verbose: false,
+    };
+    for noticed in files.iter().flat_map(|file| &file.noticed) {
+        text.push('\n');
+        let notices = Reporter::Human(style).file(&noticed.file(), Mode::Check, None);
+        text += &String::from_utf8_lossy(&notices);
     }
     for program in files.iter().flat_map(|file| file.programs.iter().flatten()) {
         if let Some(Err(message)) = &program.output {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
 use bpf_malloc::kernel::compile::Clang;
-use bpf_malloc::rewrite::{self, Plan};
+use bpf_malloc::rewrite::{self, Plan, Severity};
 use clap::Parser;
 
 use crate::cli::args::{Cli, Command, Rewrite};
@@ -15,7 +15,7 @@ use crate::cli::settings::Finder;
 use crate::cli::walk::Start;
 use crate::cli::workspace::{View, Workspace};
 use crate::cli::{header, rewrite as command};
-use crate::report::Fault;
+use crate::report::{Fault, File};
 
 /// A file that the rewrite changes.
 pub struct Changed {
@@ -27,12 +27,42 @@ pub struct Changed {
     pub plan: Plan,
 }
 
+/// A file about which the rewrite has something to say.
+pub struct Noticed {
+    /// The file, from the current directory where it lies below it.
+    pub path: PathBuf,
+    /// As it is on disk.
+    pub source: Vec<u8>,
+    /// Nothing but what needs a person.
+    pub plan: Plan,
+}
+
+impl Noticed {
+    /// As reports want it.
+    pub fn file(&self) -> File<'_> {
+        File {
+            path: &self.path,
+            source: &self.source,
+            plan: &self.plan,
+        }
+    }
+}
+
 /// A source with what the compiler needs beside it.
 pub struct Sources {
     /// The files of the project that change.
     pub changed: Vec<Changed>,
+    /// What the rewrite leaves to a person.
+    pub noticed: Vec<Noticed>,
     /// The allocator with the sizes the project's settings ask for.
     pub header: String,
+}
+
+/// An absolute path as people know it: from the current directory where it lies below it.
+pub fn shown(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize);
+    let below = here.ok().and_then(|here| path.strip_prefix(here).ok());
+    below.unwrap_or(path).to_owned()
 }
 
 impl Sources {
@@ -40,6 +70,7 @@ impl Sources {
     pub fn unchanged() -> Self {
         Self {
             changed: Vec::new(),
+            noticed: Vec::new(),
             header: String::new(),
         }
     }
@@ -92,13 +123,22 @@ impl Sources {
                 .collect::<HashSet<_>>(),
             facts: scan.facts,
         };
-        let mut changed = Vec::new();
+        let (mut changed, mut noticed) = (Vec::new(), Vec::new());
         let mut buffer = Vec::new();
         for candidate in &scan.candidates {
             let start = &starts[candidate.found.start];
             let before = scan::read(start, &candidate.found, &mut buffer)?;
             let path = &candidate.found.real;
             let plan = rewrite::plan(path, before, &view, &start.settings.options);
+            let mut notices = plan.notices().to_vec();
+            notices.retain(|notice| notice.severity >= Severity::Warning);
+            if !notices.is_empty() {
+                noticed.push(Noticed {
+                    path: shown(path),
+                    source: before.to_owned(),
+                    plan: Plan::new(Vec::new(), notices).expect("no edits overlap"),
+                });
+            }
             if plan.changes() {
                 changed.push(Changed {
                     path: path.clone(),
@@ -111,7 +151,11 @@ impl Sources {
             Some(start) => header::text(&start.settings.header)?,
             None => HEADER.to_owned(),
         };
-        Ok(Self { changed, header })
+        Ok(Self {
+            changed,
+            noticed,
+            header,
+        })
     }
 
     /// The changed files as the compiler is to see them.
