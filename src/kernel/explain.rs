@@ -392,6 +392,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_kind_that_is_explained() {
+        let readme = include_str!("../../README.md");
+        for kind in Kind::ALL.iter().filter(|kind| **kind != Other) {
+            let name = format!("`{}`", kind.name());
+            assert!(readme.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn every_kind_has_words_unless_more_than_words_tell_it() {
         for kind in Kind::ALL {
             let known = WORDS.iter().any(|(_, known)| *known == kind);
