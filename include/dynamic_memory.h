@@ -3009,8 +3009,11 @@ DYNMEM_INLINE size_t static_malloc_usable_size(void DYNMEM_SPACE *pointer)
 }
 
 /*
- * Gives all blocks of all heaps back at once; no program may use one any more. 0, or the negative
- * errno value EBUSY if a program held a heap, which then is as it was. Time: linear in the pools.
+ * Gives all blocks of all heaps back. Each heap is emptied in one step, whatever other CPUs do with it
+ * meanwhile: they are served by the other heaps, or get NULL. Blocks from before may not be used any
+ * more; to free one is refused and counted, unless a new block has come to start at its address. The
+ * figures of the past stay. 0, or the negative errno value EBUSY if a program held a heap, which then
+ * is as it was. Time: linear in the pools.
  */
 DYNMEM_INLINE int static_reset(void)
 {
