@@ -17,7 +17,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check example bench bench-heap bench-rewrite soak oracle bless bless-kernels install-demo install-test install-oracle install-bench fuzz
+.PHONY: demo test test-kernels check example bench bench-heap bench-linked bench-rewrite soak oracle bless bless-kernels install-demo install-test install-oracle install-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -76,10 +76,13 @@ example: install-demo
 	build/example/letters
 	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
 
-bench: bench-heap bench-rewrite
+bench: bench-heap bench-linked bench-rewrite
 
 bench-heap: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write
+
+bench-linked: install-demo
+	$(CARGO) bench --quiet --profile dev --features kernel --bench linked -- --write
 
 bench-rewrite: install-bench
 	$(CARGO) build --quiet --release

@@ -31,6 +31,8 @@
  *                               later (lists, trees). See "Linked data" below
  *   DYNAMIC_MEMORY_ARENA_PAGES  size of the arena in pages: pools and all __arena variables of the
  *                               object, up to 1048576, 4 GiB   (default: the pools and 4 MiB)
+ *   DYNAMIC_MEMORY_LINKED       linked data on kernels without arenas, see there
+ *   DYNAMIC_MEMORY_LOOP_LIMIT   rounds of a loop with can_loop on these       (default 256)
  *   DYNAMIC_MEMORY_ARENA_MAP    name of the program's own arena map, declared before the include:
  *                               a program can have only one
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
@@ -62,6 +64,16 @@
  *     19 makes accesses of it that the verifier refuses. Use static_memcpy.
  * Needs clang 19, Linux 6.9 and libbpf 1.5; any program type may allocate. The object file has the
  * pools in it, as zeroes. DYNAMIC_MEMORY_GUARD has no meaning there.
+ *
+ * Before Linux 6.9, with DYNAMIC_MEMORY_LINKED instead,
+ *   - what is followed is derived anew from the number: `static_pointer(node)->next`. It has the
+ *     type of `node`, and whatever number that is, one may access DYNAMIC_MEMORY_GUARD bytes from
+ *     there: of NULL and other numbers that lead to no pool, those behind the last one;
+ *   - a loop whose end the verifier cannot see has static_bounded before it and can_loop in its
+ *     condition: `static_bounded while (node && can_loop)`. The verifier goes through all rounds
+ *     that it may have, DYNAMIC_MEMORY_LOOP_LIMIT; it ends after these.
+ * With an arena, and in user space, both do nothing, so that one source serves all. The pools take
+ * up to 512 MiB together.
  */
 #ifndef DYNAMIC_MEMORY_H
 #define DYNAMIC_MEMORY_H
@@ -107,6 +119,27 @@
 #endif
 #endif
 
+/* Whether stored pointers are followed without an arena. */
+#if defined(DYNAMIC_MEMORY_LINKED) && DYNMEM_KERNEL && !DYNMEM_ARENA
+#define DYNMEM_LINKED 1
+#ifndef DYNAMIC_MEMORY_LOOP_LIMIT
+#define DYNAMIC_MEMORY_LOOP_LIMIT 256
+#endif
+/*
+ * Declares the counter of the loop that follows, and belongs to that statement. It has one of its
+ * own, and not one per function, because the verifier forgets a variable that is no longer used:
+ * however many rounds a loop had, it goes on in the same way.
+ */
+#define static_bounded                                                                   \
+	for (int dynmem_rounds = 0, dynmem_once = 1; dynmem_once; dynmem_once = 0)
+#define static_pointer(pointer) \
+	((__typeof__(pointer))dynmem_follow((const void *)(pointer)))
+#else
+#define DYNMEM_LINKED 0
+#define static_bounded
+#define static_pointer(pointer) (pointer)
+#endif
+
 /*
  * 1 for up to 2^23 rounds of the loops of a function, then 0. The verifier counts on that instead
  * of looking for the loop's end. Linux 6.9.
@@ -114,6 +147,8 @@
 #ifndef can_loop
 #if !DYNMEM_KERNEL
 #define can_loop 1
+#elif DYNMEM_LINKED
+#define can_loop (dynmem_rounds++ < DYNAMIC_MEMORY_LOOP_LIMIT)
 #else
 #ifdef __BPF_FEATURE_MAY_GOTO
 #define DYNMEM_MAY_GOTO "may_goto %l[over_]"
@@ -602,6 +637,9 @@ struct dynmem_pool {
 /* A place is the number of a heap above 32 bits of offset into its pool. */
 #define DYNMEM_NOWHERE (~0ULL)
 
+/* A value the compiler knows nothing about, so that it keeps every check of it. */
+#define DYNMEM_HIDE(value) __asm__ volatile("" : "+r"(value))
+
 /* ---- maps and helpers, or their counterparts in user space ------------------------------- */
 
 #ifdef native_executable
@@ -708,6 +746,19 @@ __attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynm
  */
 #define static_use_arena() __asm__ volatile("" : : "r"(&DYNAMIC_MEMORY_ARENA_MAP))
 
+#elif DYNMEM_LINKED
+
+/*
+ * A variable is the single value of a map that libbpf makes, and its address a constant: to find a
+ * block again there is nothing to look up, and no NULL for which the program had to test.
+ */
+struct dynmem_linked_pools {
+	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
+};
+_Static_assert(sizeof(struct dynmem_linked_pools) < 536870912,
+	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
+__attribute__((weak, section(".bss.dynmem"), aligned(4096))) struct dynmem_linked_pools dynmem_pools;
+
 #else
 
 /* Mappable, because that puts the first pool on a page boundary: offsets are as aligned. */
@@ -743,6 +794,15 @@ DYNMEM_INLINE dynmem_u8 DYNMEM_SPACE *dynmem_pool(dynmem_u64 number)
 DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE *pointer)
 {
 	return (dynmem_u64)pointer;
+}
+#elif DYNMEM_LINKED
+DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
+{
+	DYNMEM_HIDE(number);
+	if (number >= DYNAMIC_MEMORY_HEAPS)
+		return NULL;
+	DYNMEM_HIDE(number);
+	return (dynmem_u8 *)&dynmem_pools + number * DYNMEM_STRIDE;
 }
 #else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
@@ -790,9 +850,6 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 #define DYNMEM_LITTLE(word) __builtin_bswap64(word)
 #endif
 
-/* A value the compiler knows nothing about, so that it keeps every check of it. */
-#define DYNMEM_HIDE(value) __asm__ volatile("" : "+r"(value))
-
 /*
  * Brings `value` down to `limit`, a constant, if it is larger. The verifier follows what does not jump
  * first: that is the whole range here, and the limit alone, then part of what it knows, is done with
@@ -825,6 +882,29 @@ DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
 
 	DYNMEM_HIDE(same);
 	return here ^ same;
+}
+#endif
+
+#if DYNMEM_LINKED
+/*
+ * The pointer at an address, or to the guard behind the last pool where that is in no pool. As
+ * dynmem_number and DYNMEM_CLAMP, but of instructions that clang may share: a pointer is often
+ * derived from one number several times.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DYNMEM_NUMBER "%0 = le64 %0"
+#else
+#define DYNMEM_NUMBER "%0 = be64 %0"
+#endif
+DYNMEM_INLINE void *dynmem_follow(const void *pointer)
+{
+	dynmem_u64 first, offset;
+
+	__asm__(DYNMEM_NUMBER : "=r"(first) : "0"(&dynmem_pools));
+	__asm__(DYNMEM_NUMBER "\n\t%0 -= %2\n\tif %0 > %3 goto +1\n\tgoto +1\n\t%0 = %3"
+		: "=&r"(offset)
+		: "0"(pointer), "r"(first), "i"(sizeof(dynmem_pools) - DYNAMIC_MEMORY_GUARD));
+	return (dynmem_u8 *)&dynmem_pools + offset;
 }
 #endif
 
@@ -1818,8 +1898,9 @@ DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 	return dynmem_serve_any(dynmem_own(), dynmem_granules(size), align / DYNAMIC_MEMORY_GRANULE);
 }
 
+/* Not where the verifier goes through every round of a loop: fast paths are many instructions. */
 #if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
-	!defined(DYNAMIC_MEMORY_DEBUG)
+	!defined(DYNAMIC_MEMORY_DEBUG) && !DYNMEM_LINKED
 #define DYNMEM_FAST_PATH 1
 #else
 #define DYNMEM_FAST_PATH 0
