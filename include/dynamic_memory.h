@@ -196,6 +196,19 @@
 #define static_from(value) (value)
 #endif
 
+/* That of libbpf makes its result a pointer that points nowhere near an arena. */
+#if DYNMEM_ARENA && defined(container_of)
+#undef container_of
+__attribute__((overloadable)) char DYNMEM_SPACE *dynmem_kind(const volatile void DYNMEM_SPACE *);
+__attribute__((overloadable)) short *dynmem_kind(const volatile void *);
+#define container_of(pointer, type, member)                                                       \
+	__builtin_choose_expr(                                                                    \
+		sizeof(*dynmem_kind(pointer)) == 1,                                               \
+		(type DYNMEM_SPACE *)((char DYNMEM_SPACE *)(pointer) -                            \
+				      __builtin_offsetof(type, member)),                          \
+		(type *)((char *)(pointer) - __builtin_offsetof(type, member)))
+#endif
+
 /* In user space there is one kind of pointer, and the C library's functions take it. */
 #if !DYNMEM_KERNEL
 #define static_use_arena() ((void)0)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bpf_malloc::rewrite::{OnNull, Options, Rule};
+use bpf_malloc::rewrite::{Backend, OnNull, Options, Rule};
 use cases::{Case, clang, compare_all, rerun_all};
 
 fn fixtures() -> PathBuf {
@@ -33,7 +33,10 @@ fn options(case: &Case) -> Options {
     } else {
         OnNull::Auto
     };
-    Options { on_null }
+    Options {
+        on_null,
+        backend: Backend::Map,
+    }
 }
 
 #[test]

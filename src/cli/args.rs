@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bpf_malloc::heap::KernelVersion;
-use bpf_malloc::rewrite::OnNull;
+use bpf_malloc::rewrite::{Backend, OnNull};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -33,6 +33,7 @@ Exit codes:
 
 Settings can also stand in a file bpf-malloc.toml beside the sources or in a directory above:
   on-null = \"auto\"               # auto, off, error or return=EXPR
+  backend = \"auto\"               # auto, map or arena
   ext = [\"c\", \"h\"]               # file endings in directories
   exclude = [\"vendor/\"]          # patterns as in .gitignore
   include-dirs = [\"include\"]     # where headers of the project lie
@@ -135,6 +136,10 @@ pub struct Rewrite {
     /// [default: auto].
     #[arg(long, value_name = "M", value_parser = on_null)]
     pub on_null: Option<OnNull>,
+    /// Where the heap lies: map (Linux 5.10), arena (Linux 6.9, clang 19; for linked data), or
+    /// auto: an arena where pointers into the heap are stored and followed later [default: auto].
+    #[arg(long, value_name = "B", value_parser = backend)]
+    pub backend: Option<Backend>,
     /// File endings looked at in directories, separated by commas [default: c,h].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub ext: Option<Vec<String>>,
@@ -234,6 +239,16 @@ pub fn on_null(text: &str) -> Result<OnNull, String> {
             Some(value) => Ok(OnNull::Return(value.into())),
             None => Err("possible values: auto, off, error, return=EXPR".into()),
         },
+    }
+}
+
+/// Reads the value of `--backend`.
+pub fn backend(text: &str) -> Result<Backend, String> {
+    match text {
+        "auto" => Ok(Backend::Auto),
+        "map" => Ok(Backend::Map),
+        "arena" => Ok(Backend::Arena),
+        _ => Err("possible values: map, arena, auto".into()),
     }
 }
 

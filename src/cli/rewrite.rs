@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use bpf_malloc::rewrite::{self, CommandLineMacro, OnNull, Options, Plan};
+use bpf_malloc::rewrite::{self, Backend, CommandLineMacro, OnNull, Options, Plan};
 
 use super::args::{Format, Rewrite};
 use super::console::Console;
@@ -344,6 +344,7 @@ impl Job<'_> {
             // A call to rewrite settles it, and NULL checks are most of the work.
             let calls = Options {
                 on_null: OnNull::Off,
+                backend: Backend::Map,
             };
             let plan = rewrite::plan(real, source, view, &calls);
             if plan.changes() {

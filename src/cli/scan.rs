@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::rewrite::{self, Facts, Mentions};
+use bpf_malloc::rewrite::{self, Facts, Links, Mentions};
 
 use super::load::{self, Demand};
 use super::pool;
@@ -33,6 +33,8 @@ pub struct Candidate {
     pub matters: bool,
     /// Its own facts, without those of its functions, which are in [`Scan::facts`].
     own: Facts,
+    /// What it has to do with other files where the heap lies in an arena.
+    links: Links,
 }
 
 /// What the first look brought.
@@ -73,11 +75,14 @@ const LINKS: usize = 4;
 /// Looks at all inputs.
 pub fn scan(look: &Look) -> Scan {
     let mut scan = first_look(look);
-    if look.facts && scan.seen <= LINKED_FILES {
-        follow_links(look, &mut scan);
-        settle(look, &mut scan);
-    } else {
+    if scan.seen > LINKED_FILES {
         scan.facts = Facts::default();
+    } else {
+        if look.facts {
+            follow_links(look, &mut scan);
+            settle(look, &mut scan);
+        }
+        agree(look, &mut scan);
     }
     scan.candidates.retain(|c| c.matters || look.all);
     scan
@@ -145,6 +150,61 @@ fn settle(look: &Look, scan: &mut Scan) {
     scan.facts.merge(more);
 }
 
+/// Finds out what the files have to agree on where the heap lies in an arena.
+fn agree(look: &Look, scan: &mut Scan) {
+    let mut view = View {
+        workspace: look.workspace,
+        rewritten: HashSet::new(),
+        facts: mem::take(&mut scan.facts),
+    };
+    for _ in 0..LINKS {
+        let each = scan.candidates.iter_mut();
+        let each = each.map(|c| (c.found.real.clone(), mem::take(&mut c.links)));
+        let links = Links::of_all(each.collect());
+        if links == view.facts.links {
+            break;
+        }
+        view.facts.links = links;
+        ask(look, scan, &view);
+    }
+    for candidate in &mut scan.candidates {
+        candidate.matters |= view.facts.links.chooses(&candidate.found.real);
+    }
+    scan.facts = view.facts;
+}
+
+/// Asks the files again what they have to do with others, which `view` knows of by now.
+fn ask(look: &Look, scan: &mut Scan, view: &View) {
+    // Files without calls may follow pointers that others allocate.
+    let all = view.facts.links.edited().next().is_some();
+    let asked: Vec<usize> = (0..scan.candidates.len())
+        .filter(|&c| scan.candidates[c].matters || all)
+        .collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    let candidates = &scan.candidates;
+    pool::ordered(
+        &asked,
+        look.jobs,
+        |&index| {
+            let found = &candidates[index].found;
+            let start = &look.starts[found.start];
+            let backend = start.settings.options.backend;
+            let mut buffer = Vec::new();
+            // What cannot be read was reported at the first look.
+            let links = read(start, found, &mut buffer)
+                .map(|bytes| rewrite::links(&found.real, bytes, view, backend));
+            (index, links.unwrap_or_default())
+        },
+        |answer| {
+            answers.push(answer);
+            ControlFlow::Continue(())
+        },
+    );
+    for (index, links) in answers {
+        scan.candidates[index].links = links;
+    }
+}
+
 /// Reads all inputs once.
 fn first_look(look: &Look) -> Scan {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
@@ -209,10 +269,15 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
         for found in batch {
             let start = &look.starts[found.start];
             let mut own = Facts::default();
+            let mut links = Links::default();
             let matters = match read(start, &found, &mut buffer) {
                 Ok(bytes) => {
                     let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
                     let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
+                    if matters && linked {
+                        let backend = start.settings.options.backend;
+                        links = rewrite::links(&found.real, bytes, &view, backend);
+                    }
                     if matters && look.facts && linked {
                         own = rewrite::facts(&found.real, bytes, &view);
                         scan.facts.merge_from(&mut own);
@@ -229,6 +294,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
                 found,
                 matters,
                 own,
+                links,
             });
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bpf_malloc::heap::Overrides;
-use bpf_malloc::rewrite::{OnNull, Options};
+use bpf_malloc::rewrite::{Backend, OnNull, Options};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::Deserialize;
 
@@ -23,6 +23,7 @@ const DEFAULT_MAX_SIZE: u64 = 8 << 20;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Config {
     on_null: Option<OnNullText>,
+    backend: Option<BackendText>,
     ext: Option<Vec<String>>,
     #[serde(default)]
     exclude: Vec<String>,
@@ -56,6 +57,18 @@ impl TryFrom<String> for OnNullText {
 
     fn try_from(text: String) -> Result<Self, String> {
         args::on_null(&text).map(Self)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct BackendText(Backend);
+
+impl TryFrom<String> for BackendText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        args::backend(&text).map(Self)
     }
 }
 
@@ -204,9 +217,11 @@ fn merge(
         .collect::<Vec<_>>();
     include_dirs.extend(config.include_dirs.iter().map(|dir| base.join(dir)));
     let on_null = args.on_null.clone().or(config.on_null.map(|text| text.0));
+    let backend = args.backend.or(config.backend.map(|text| text.0));
     Ok(Settings {
         options: Options {
             on_null: on_null.unwrap_or_default(),
+            backend: backend.unwrap_or_default(),
         },
         endings: endings
             .iter()

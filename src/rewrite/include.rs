@@ -22,13 +22,21 @@ pub struct Need {
     pub provided: bool,
     /// A reference to the C library's function stays, so its declaration has to stay too.
     pub leftover: bool,
+    /// The heap lies in an arena, which is to be said before the header is included.
+    pub arena: bool,
 }
 
 /// Whether an edit brings in something that the header declares.
 pub fn is_needed_by(edit: &Edit) -> bool {
     let brings = |name: &str| memchr::memmem::find(&edit.text, name.as_bytes()).is_some();
-    edit.kind == EditKind::Call
-        || brings(super::family::PREFIX)
+    matches!(
+        edit.kind,
+        EditKind::Call
+            | EditKind::Qualifier
+            | EditKind::Loop
+            | EditKind::Memory
+            | EditKind::UseArena
+    ) || brings(super::family::PREFIX)
         || brings("ENOMEM")
         || brings("NULL")
 }
@@ -43,7 +51,7 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
         drop_c_library(unit, &includes, need, &mut edits, &mut notices);
     }
     if need.used && !present {
-        let place = Place::find(unit, &includes, need.first_use);
+        let place = Place::find(unit, &includes, &need);
         if let Some(late) = place.late {
             notices.push(Notice {
                 span: late,
@@ -59,7 +67,24 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
             span: Span::at(place.offset),
             text: place.text,
             kind: EditKind::Include,
-            reason: "declares the allocator".into(),
+            reason: match need.arena {
+                true => {
+                    "declares the allocator; pointers into the heap are stored and followed \
+                         later, so it lies in an arena"
+                }
+                false => "declares the allocator",
+            }
+            .into(),
+        });
+    } else if need.arena
+        && let Some(include) = includes.iter().find(|i| is_allocator_header(&i.name))
+    {
+        let start = include.span.start;
+        edits.push(Edit {
+            span: Span::at(start),
+            text: [&define(), newline(unit.source())].concat(),
+            kind: EditKind::Backend,
+            reason: "pointers into the heap are stored and followed later".into(),
         });
     }
     (edits, notices)
@@ -154,6 +179,11 @@ fn configures(name: &[u8]) -> bool {
         || name.starts_with(b"DYNAMIC_MEMORY_")
 }
 
+/// The line that chooses the arena, without its end.
+fn define() -> Vec<u8> {
+    format!("#define {}", super::linked::DEFINE).into_bytes()
+}
+
 /// Where the include goes.
 struct Place {
     offset: usize,
@@ -163,8 +193,9 @@ struct Place {
 }
 
 impl Place {
-    fn find(unit: &Unit, includes: &[Include], first_use: Option<usize>) -> Self {
+    fn find(unit: &Unit, includes: &[Include], need: &Need) -> Self {
         let lexed = &unit.lexed;
+        let first_use = need.first_use;
         let first_function = unit
             .outline
             .functions()
@@ -193,7 +224,10 @@ impl Place {
             .find(|i| i.top_level && must_precede(&i.name) && i.behind > limit)
             .map(|i| i.span);
         let newline = newline(lexed.source);
-        let line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
+        let mut line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
+        if need.arena {
+            line = [&define(), newline, &line].concat();
+        }
         let (offset, text) = match anchor {
             // The last line has no line ending: the include brings one before it.
             Some(anchor) if !ends_line(lexed.source, anchor) => (anchor, [newline, &line].concat()),

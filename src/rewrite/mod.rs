@@ -10,6 +10,7 @@ mod filter;
 pub mod headers;
 mod include;
 pub mod lexer;
+mod linked;
 pub mod macros;
 mod nulls;
 pub mod outline;
@@ -24,6 +25,7 @@ use std::path::Path;
 
 pub use filter::Mentions;
 pub use headers::Cache;
+pub use linked::{Backend, Links};
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity, Span};
 pub use project::{Alone, CommandLineMacro, Facts, FunctionFacts, Header, ParameterFacts, Project};
 
@@ -71,6 +73,8 @@ pub enum OnNull {
 pub struct Options {
     /// What to do about missing NULL checks.
     pub on_null: OnNull,
+    /// Where the heap lies.
+    pub backend: Backend,
 }
 
 /// Whether a file can hold anything that a rewrite is about. Fast (it looks at bytes, not at
@@ -95,21 +99,26 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     nulls::facts(&unit, &found.sites)
 }
 
+/// What the other files of a run have to know of this one where the heap lies in an arena. A run
+/// asks for the links of all files, merges them, and asks again until nothing new comes up.
+pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
+    linked::links(path, source, project, backend)
+}
+
 /// How often a result is planned again until nothing is left to do.
 const ROUNDS: usize = 4;
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let mut plan = plan_once(path, source, project, options);
+    let (mut plan, again) = plan_once(path, source, project, options);
     // What is inserted can change what the parser makes of broken code around it, and so what is
     // seen to be missing there; even a prefix does, since the parser weighs what it skips by its
     // length. Few files have more to do in a second round, hardly any in a third.
     for _ in 0..ROUNDS {
-        // Without NULL checks nothing is parsed, and so nothing is seen differently.
-        if !plan.changes() || options.on_null == OnNull::Off {
+        if !plan.changes() || !again {
             break;
         }
-        let next = plan_once(path, &plan.apply(source), project, options);
+        let (next, _) = plan_once(path, &plan.apply(source), project, options);
         if !next.changes() {
             break;
         }
@@ -118,15 +127,30 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     plan
 }
 
-fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let Some(lexed) = read(source, project) else {
-        return Plan::default();
+/// Plans once. Whether a second look at the result can bring anything new.
+fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> (Plan, bool) {
+    let chosen = project.facts().links.chooses(path);
+    let read = match chosen {
+        true => Some(lexer::lex(source)),
+        false => read(source, project),
+    };
+    let Some(lexed) = read else {
+        return (Plan::default(), false);
     };
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    let checks = nulls::plan(&unit, &found.sites, options);
-    assemble(&unit, &found, checks).unwrap_or_else(|overlap| {
+    let linked = match found.sites.is_empty() && !chosen && !linked::is_chosen(source) {
+        true => linked::Found::default(),
+        false => linked::plan(path, source, project, options.backend),
+    };
+    // In an arena a null pointer reads as zeros: the verifier demands no check.
+    let unchecked = linked.arena && options.on_null == OnNull::Auto;
+    let checks = match unchecked {
+        true => nulls::Checks::default(),
+        false => nulls::plan(&unit, &found.sites, options),
+    };
+    let plan = assemble(&unit, &found, &linked, checks).unwrap_or_else(|overlap| {
         // Calls and includes alone never overlap, so the file is still rewritten.
         let mut checks = nulls::Checks::default();
         checks.notices.push(Notice {
@@ -137,14 +161,18 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
                 .into(),
             help: Some("insert them by hand, or report this file".into()),
         });
-        assemble(&unit, &found, checks).unwrap_or_default()
-    })
+        assemble(&unit, &found, &linked, checks).unwrap_or_default()
+    });
+    // Without NULL checks nothing is parsed, and so nothing is seen differently; but a call that
+    // was not one of the allocator's as it stood may point into the arena once it is.
+    (plan, linked.arena || options.on_null != OnNull::Off)
 }
 
 /// Puts the parts of a plan together.
 fn assemble(
     unit: &unit::Unit,
     found: &sites::Sites,
+    linked: &linked::Found,
     checks: nulls::Checks,
 ) -> Result<Plan, Overlap> {
     // Checks come first: what they put in front of a call stands before its new prefix.
@@ -153,9 +181,23 @@ fn assemble(
     edits.extend(found.sites.iter().filter(moved).map(call_edit));
     let mut notices = found.notices.clone();
     notices.extend(checks.notices);
+    edits.extend(linked.edits.iter().cloned());
+    notices.extend(linked.notices.iter().cloned());
     let first_call = found.sites.iter().find(|s| s.directive.is_none());
+    let in_directive = |at: usize| {
+        let directives = &unit.lexed.directives;
+        let next = directives.partition_point(|d| d.end < at);
+        directives.get(next).is_some_and(|d| d.start <= at)
+    };
+    let first_edit = linked.edits.iter().map(|e| e.span.start);
+    let first_edit = first_edit.filter(|&at| !in_directive(at));
     let need = include::Need {
-        first_use: first_call.map(|s| s.span.start),
+        first_use: first_call
+            .map(|s| s.span.start)
+            .into_iter()
+            .chain(first_edit)
+            .min(),
+        arena: linked.arena && !linked.said,
         used: edits.iter().any(include::is_needed_by),
         provided: unit
             .headers
@@ -204,7 +246,13 @@ fn uses_family(lexed: &lexer::Lexed) -> bool {
 /// Whether a file that includes this header gets the allocator's header with it: it includes it
 /// already, or will once it is rewritten in the same run.
 fn provides(header: &headers::HeaderInfo, project: &dyn Project) -> bool {
-    if header.provides {
+    if header.provides
+        || project
+            .facts()
+            .links
+            .edited()
+            .any(|path| path == header.path)
+    {
         return true;
     }
     if !header.allocates || !project.rewritten(&header.path) {

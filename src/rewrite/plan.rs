@@ -47,16 +47,37 @@ pub enum EditKind {
     Include,
     /// `#include <stdlib.h>` or `<malloc.h>`, of which nothing else is used, goes.
     DropInclude,
+    /// The backend of the allocator is chosen.
+    Backend,
+    /// `__arena` says that a pointer points into the arena, or that a variable lies there.
+    Qualifier,
+    /// `can_loop` bounds a loop.
+    Loop,
+    /// A function with pointers among its parameters gets internal linkage.
+    Linkage,
+    /// A function for memory or strings gets the name of the one that takes arena memory.
+    Memory,
+    /// A program mentions the arena.
+    UseArena,
+    /// A function is needed a second time, for arena memory.
+    Version,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 12] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
         Self::Include,
         Self::DropInclude,
+        Self::Backend,
+        Self::Qualifier,
+        Self::Loop,
+        Self::Linkage,
+        Self::Memory,
+        Self::UseArena,
+        Self::Version,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -71,6 +92,13 @@ impl EditKind {
             }
             Self::Include => "The header of the allocator is included.",
             Self::DropInclude => "A C library header of which nothing is used any more goes.",
+            Self::Backend => "The backend of the allocator is chosen.",
+            Self::Qualifier => "A declaration says that what it points to lies in the arena.",
+            Self::Loop => "A loop whose end the verifier cannot see is bounded.",
+            Self::Linkage => "A function with pointers as parameters gets internal linkage.",
+            Self::Memory => "A function for memory or strings becomes one that takes arena memory.",
+            Self::UseArena => "A program that only follows pointers mentions the arena.",
+            Self::Version => "A function gets a second version, for memory of the arena.",
         }
     }
 
@@ -82,6 +110,13 @@ impl EditKind {
             Self::Temporary => "temporary",
             Self::Include => "include",
             Self::DropInclude => "drop-include",
+            Self::Backend => "backend",
+            Self::Qualifier => "arena",
+            Self::Loop => "can-loop",
+            Self::Linkage => "linkage",
+            Self::Memory => "memory",
+            Self::UseArena => "use-arena",
+            Self::Version => "version",
         }
     }
 }
@@ -152,11 +187,17 @@ pub enum Rule {
     Unparsed,
     /// `realloc` overwrites the only pointer to its block.
     ReallocLeak,
+    /// Why the heap lies in an arena.
+    Backend,
+    /// Memory of the arena and other memory meet, or memory of the arena goes where it cannot.
+    MixedMemory,
+    /// A header needs edits but is not rewritten.
+    HeaderNotRewritten,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -171,6 +212,9 @@ impl Rule {
         Self::MissingNullCheck,
         Self::Unparsed,
         Self::ReallocLeak,
+        Self::Backend,
+        Self::MixedMemory,
+        Self::HeaderNotRewritten,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -190,6 +234,9 @@ impl Rule {
             Self::MissingNullCheck => "missing-null-check",
             Self::Unparsed => "unparsed",
             Self::ReallocLeak => "realloc-leak",
+            Self::Backend => "backend-choice",
+            Self::MixedMemory => "mixed-memory",
+            Self::HeaderNotRewritten => "header-not-rewritten",
         }
     }
 
@@ -210,6 +257,9 @@ impl Rule {
             Self::MissingNullCheck => "The result of an allocation is used without a NULL check.",
             Self::Unparsed => "The code around an allocation could not be understood.",
             Self::ReallocLeak => "A failing realloc would lose the old block.",
+            Self::Backend => "Linked data: the heap lies in an arena.",
+            Self::MixedMemory => "Memory of the arena goes where it cannot.",
+            Self::HeaderNotRewritten => "A header needs edits but is not rewritten.",
         }
     }
 }
@@ -266,8 +316,16 @@ impl Plan {
     /// # Errors
     /// [`Overlap`] if two edits touch the same bytes.
     pub fn new(mut edits: Vec<Edit>, mut notices: Vec<Notice>) -> Result<Self, Overlap> {
-        // A prefix to a name goes last: what else is inserted there stands before the name.
-        edits.sort_by_key(|e| (e.span.start, e.span.end, e.kind == EditKind::Call));
+        // Lines of their own go first; a prefix to a name goes last: what else is inserted there
+        // stands before the name.
+        edits.sort_by_key(|e| {
+            let rank = match e.kind {
+                EditKind::Include | EditKind::Backend => 0,
+                EditKind::Call => 2,
+                _ => 1,
+            };
+            (e.span.start, e.span.end, rank)
+        });
         for pair in edits.windows(2) {
             if pair[1].span.start < pair[0].span.end {
                 return Err(Overlap {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::headers::Cache;
+use super::linked::Links;
 
 /// A header of the project.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Facts {
     /// Functions of a file that were not looked into, because they return no block and nothing
     /// wanted them yet. Stays with the file; [`Facts::merge`] does not take it along.
     pub left_out: BTreeSet<Vec<u8>>,
+    /// What the files have to agree on where the heap lies in an arena.
+    pub links: Links,
 }
 
 /// What a function does with allocated blocks.
@@ -71,6 +74,7 @@ impl Facts {
     pub fn merge(&mut self, other: Facts) {
         self.names.extend(other.names);
         self.wanted.extend(other.wanted);
+        self.links.merge(other.links);
         for (name, facts) in other.functions {
             match self.functions.get_mut(&name) {
                 None => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bpf_malloc::rewrite::{Alone, OnNull, Options, Plan, facts, may_matter, plan};
+use bpf_malloc::rewrite::{Alone, Backend, OnNull, Options, Plan, facts, may_matter, plan};
 use proptest::prelude::TestCaseError;
 use proptest::{prop_assert, prop_assert_eq};
 
@@ -26,7 +26,12 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
         OnNull::Off,
         OnNull::Error,
     ] {
-        check_with(path, source, &Options { on_null })?;
+        let backend = Backend::Map;
+        check_with(path, source, &Options { on_null, backend })?;
+    }
+    for backend in [Backend::Auto, Backend::Arena] {
+        let on_null = OnNull::Auto;
+        check_with(path, source, &Options { on_null, backend })?;
     }
     Ok(())
 }
@@ -34,6 +39,12 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
 /// Checks a source with the default options only.
 pub fn check_with_defaults(source: &[u8]) -> Result<(), TestCaseError> {
     check_with(Path::new(PATH), source, &Options::default())
+}
+
+/// tree-sitter knows no qualifiers but those of C.
+fn without_qualifiers(source: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(source);
+    text.replace("__arena", "volatile").into_bytes()
 }
 
 fn check_with(path: &Path, source: &[u8], options: &Options) -> Result<(), TestCaseError> {
@@ -54,7 +65,10 @@ fn check_with(path: &Path, source: &[u8], options: &Options) -> Result<(), TestC
         first.edits(),
         String::from_utf8_lossy(&result)
     );
-    let (before, after) = (syntax_errors(source), syntax_errors(&result));
+    let (before, after) = (
+        syntax_errors(source),
+        syntax_errors(&without_qualifiers(&result)),
+    );
     // What the parser makes of broken code depends on the length of words.
     if before == 0 {
         prop_assert_eq!(

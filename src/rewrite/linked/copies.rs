@@ -1,0 +1,63 @@
+//! Structures that are copied as a whole.
+//!
+//! clang 19 turns `*p = *q` into a copy that does not convert the addresses of the arena, and the
+//! verifier refuses that (`R1 invalid mem access 'scalar'`). `static_memcpy` converts them.
+
+use super::edits::{Editor, Trouble};
+use super::parse::{Copied, CopyKind};
+use super::vars::Tok;
+use crate::rewrite::plan::EditKind;
+
+const COPY: &str = "static_memcpy(";
+
+impl Editor<'_> {
+    /// Writes the copy of a structure out, if memory of the arena takes part.
+    pub(super) fn copied(&mut self, copied: &Copied) {
+        if !self.arena(copied.place) && !copied.source.is_some_and(|s| self.arena(s)) {
+            return;
+        }
+        let one_text = self.together(copied.to.0, copied.from.1 - 1)
+            && self.editable(copied.to.0)
+            && self.together(copied.from.0, copied.from.1 - 1);
+        if copied.kind == CopyKind::Value || copied.source.is_none() || !one_text {
+            self.troubles.insert(Trouble {
+                tok: copied.from.0,
+                message: "clang copies this structure without converting addresses of the arena"
+                    .into(),
+                help: "copy it with static_memcpy to a variable, and use that".into(),
+            });
+            return;
+        }
+        let reason = "clang does not convert addresses of the arena when it copies a structure";
+        let to = self.source(copied.to.0, copied.to.1 - 1);
+        if copied.kind == CopyKind::Assignment {
+            self.pointer(copied.to.0, COPY);
+        }
+        let from = self.location(copied.from.0);
+        let gap = self.location(copied.to.1 - 1);
+        let (dropped, sign) = match self.is_star(copied.from.0) {
+            true => (from.end, ""),
+            false => (from.start, "&"),
+        };
+        let before = match copied.kind {
+            CopyKind::Initialiser => format!("; {COPY}&{to}, {sign}"),
+            _ => format!(", {sign}"),
+        };
+        self.change(gap.file, gap.end, dropped, before, EditKind::Memory, reason);
+        let end = self.location(copied.from.1 - 1);
+        let size = format!(", sizeof({to}))");
+        self.change(end.file, end.end, end.end, size, EditKind::Memory, reason);
+    }
+
+    /// Turns `*p` into `p` and `a` into `&a`, behind `before`.
+    fn pointer(&mut self, tok: Tok, before: &str) {
+        let reason = "clang does not convert addresses of the arena when it copies a structure";
+        let loc = self.location(tok);
+        let (end, sign) = match self.is_star(tok) {
+            true => (loc.end, ""),
+            false => (loc.start, "&"),
+        };
+        let text = format!("{before}{sign}");
+        self.change(loc.file, loc.start, end, text, EditKind::Memory, reason);
+    }
+}

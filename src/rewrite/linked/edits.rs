@@ -1,0 +1,632 @@
+//! From what is known of a unit to the edits that say it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::convergence::{self, Start};
+use super::loops::Guard;
+use super::parse::{FuncId, Group, Instance, LoopKind, ObjectKind, Reading};
+use super::vars::{Tok, Var};
+use crate::cpp::{FileId, FileKind, Loc, Token};
+use crate::rewrite::lexer::op;
+use crate::rewrite::plan::EditKind;
+
+/// An edit of one of the files of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileEdit {
+    /// The file.
+    pub file: FileId,
+    /// Where its bytes begin,
+    pub start: usize,
+    /// and end.
+    pub end: usize,
+    /// What stands there afterwards.
+    pub text: String,
+    /// What it is for.
+    pub kind: EditKind,
+    /// Why.
+    pub reason: String,
+}
+
+/// What could not be edited.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trouble {
+    /// Where.
+    pub tok: Tok,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Collects the edits of a unit.
+pub struct Editor<'a> {
+    reading: &'a Reading<'a>,
+    toks: &'a [Token],
+    edits: BTreeSet<FileEdit>,
+    /// What could not be edited.
+    pub troubles: BTreeSet<Trouble>,
+}
+
+const ARENA: &str = "__arena";
+
+impl<'a> Editor<'a> {
+    pub fn new(reading: &'a Reading<'a>) -> Self {
+        Self {
+            reading,
+            toks: &reading.unit.tokens,
+            edits: BTreeSet::new(),
+            troubles: BTreeSet::new(),
+        }
+    }
+
+    /// The edits of all readings for which `wanted` holds.
+    pub fn collect(&mut self, wanted: impl Fn(Instance) -> bool) {
+        let reading = self.reading;
+        // Only the readings asked for count, but the body of a macro is common to all.
+        for group in &reading.groups {
+            let at = group.declarators.iter().find_map(|d| d.star);
+            let at = at.unwrap_or(group.spec_end - 1);
+            let macro_body = self.toks[at].expansion.is_some();
+            if wanted(group.instance) || macro_body {
+                self.group(group);
+            }
+        }
+        for after in &reading.after_stars {
+            let macro_body = self.toks[after.star].expansion.is_some();
+            if (wanted(after.instance) || macro_body) && !after.said && self.arena(after.space) {
+                self.after_star(after.star, after.space);
+            }
+        }
+        for generic in &reading.generics {
+            let arena = generic.spaces.iter().any(|&s| self.arena(s));
+            if wanted(generic.instance) && (arena || generic.unresolved) {
+                let token = self.toks[generic.tok];
+                if self.editable(generic.tok) {
+                    self.replace(
+                        &token,
+                        generic.name.clone(),
+                        EditKind::Memory,
+                        match arena {
+                            true => "an argument lies in the arena",
+                            false => "BPF has no C library",
+                        }
+                        .into(),
+                    );
+                } else {
+                    self.unreachable(generic.tok);
+                }
+            }
+        }
+        for use_of in &reading.unqualified {
+            let common = self.toks[use_of.tok].expansion.is_some();
+            if (wanted(use_of.instance) || common) && self.arena(use_of.space) {
+                self.unqualify(use_of.tok);
+            }
+        }
+        for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
+            self.copied(copied);
+        }
+        for bound in convergence::bounds(reading, &wanted) {
+            self.guard(bound.this, &bound.guard);
+            for start in bound.starts {
+                self.start(start);
+            }
+        }
+    }
+
+    /// The edits, sorted.
+    pub fn take(&mut self) -> BTreeSet<FileEdit> {
+        std::mem::take(&mut self.edits)
+    }
+
+    pub(super) fn arena(&self, var: Var) -> bool {
+        self.reading.vars.is_arena(var)
+    }
+
+    /// Whether the bytes of a token can be edited.
+    pub(super) fn editable(&self, tok: Tok) -> bool {
+        let token = &self.toks[tok];
+        !token.synthetic && self.is_ours(token.loc.file)
+    }
+
+    /// Where a reader of the source sees a token: a macro's name for what comes out of it.
+    fn visible(&self, tok: Tok) -> Loc {
+        self.reading.unit.visible_loc(&self.toks[tok])
+    }
+
+    fn is_ours(&self, file: FileId) -> bool {
+        let kind = self.reading.unit.file(file).kind;
+        matches!(kind, FileKind::Main | FileKind::Project)
+    }
+
+    /// Whether two tokens stand in the same text.
+    pub(super) fn together(&self, a: Tok, b: Tok) -> bool {
+        let (Some(a), Some(b)) = (self.toks.get(a), self.toks.get(b)) else {
+            return false;
+        };
+        a.expansion == b.expansion
+            && a.loc.file == b.loc.file
+            && a.loc.start <= b.loc.start
+            && !a.synthetic
+            && !b.synthetic
+    }
+
+    fn insert(&mut self, file: FileId, at: u32, text: String, kind: EditKind, reason: String) {
+        self.edits.insert(FileEdit {
+            file,
+            start: at as usize,
+            end: at as usize,
+            text,
+            kind,
+            reason,
+        });
+    }
+
+    fn replace(&mut self, token: &Token, text: String, kind: EditKind, reason: String) {
+        self.edits.insert(FileEdit {
+            file: token.loc.file,
+            start: token.loc.start as usize,
+            end: token.loc.end as usize,
+            text,
+            kind,
+            reason,
+        });
+    }
+
+    /// Replaces bytes of a file.
+    pub(super) fn change(
+        &mut self,
+        file: FileId,
+        start: u32,
+        end: u32,
+        text: String,
+        kind: EditKind,
+        reason: &str,
+    ) {
+        self.edits.insert(FileEdit {
+            file,
+            start: start as usize,
+            end: end as usize,
+            text,
+            kind,
+            reason: reason.into(),
+        });
+    }
+
+    /// Where a token is spelled.
+    pub(super) fn location(&self, tok: Tok) -> Loc {
+        self.toks[tok].loc
+    }
+
+    /// The source from one token to another of the same text.
+    pub(super) fn source(&self, first: Tok, last: Tok) -> String {
+        let (from, to) = (self.toks[first].loc, self.toks[last].loc);
+        let bytes = &self.reading.unit.file(from.file).bytes;
+        String::from_utf8_lossy(&bytes[from.start as usize..to.end as usize]).into_owned()
+    }
+
+    pub(super) fn is_star(&self, tok: Tok) -> bool {
+        self.toks[tok].is(op("*"))
+    }
+
+    fn unreachable(&mut self, tok: Tok) {
+        let token = &self.toks[tok];
+        let file = self.reading.unit.file(token.loc.file);
+        self.troubles.insert(Trouble {
+            tok,
+            message: format!(
+                "this would need {ARENA} in {}, which is not rewritten",
+                file.path.display()
+            ),
+            help: "copy what is needed of it into the project, or write the declaration out".into(),
+        });
+    }
+
+    /// Declarations with common specifiers.
+    fn group(&mut self, group: &Group) {
+        let wants = |d: &super::parse::Declared| d.base.is_some_and(|b| self.arena(b));
+        let wanted: Vec<bool> = group.declarators.iter().map(wants).collect();
+        let Some(first) = wanted.iter().position(|&w| w) else {
+            return;
+        };
+        if group.declarators[first].said {
+            return;
+        }
+        let all = wanted.iter().all(|&w| w);
+        if !all && !group.splits {
+            self.troubles.insert(Trouble {
+                tok: group.start,
+                message: "only some of what is declared here lies in the arena".into(),
+                help: "split the declaration in two".into(),
+            });
+            return;
+        }
+        if wanted[0] {
+            let declared = &group.declarators[0];
+            self.specifier(group, declared.star);
+        }
+        for index in 1..wanted.len() {
+            if wanted[index] != wanted[index - 1] {
+                self.split(group, index, wanted[index]);
+            }
+        }
+    }
+
+    /// Writes `__arena` into declaration specifiers.
+    fn specifier(&mut self, group: &Group, star: Option<Tok>) {
+        let last = group.spec_end - 1;
+        let next = group.declarators[0].start;
+        let reason = "points into the arena".to_owned();
+        if let Some((open, _)) = group.body {
+            // Behind a definition's brace clang would take it for an attribute of the structure.
+            let keyword = (group.start..open)
+                .rev()
+                .find(|&t| matches!(self.reading.unit.text(&self.toks[t]), b"struct" | b"union"));
+            match keyword.filter(|&k| self.editable(k)) {
+                Some(keyword) => {
+                    let loc = self.toks[keyword].loc;
+                    let text = format!("{ARENA} ");
+                    self.insert(loc.file, loc.start, text, EditKind::Qualifier, reason);
+                }
+                None => self.unreachable(last),
+            }
+            return;
+        }
+        if self.editable(last) && (self.together(last, next) || star.is_none()) {
+            let loc = self.toks[last].loc;
+            self.insert(
+                loc.file,
+                loc.end,
+                format!(" {ARENA}"),
+                EditKind::Qualifier,
+                reason,
+            );
+        } else if let Some(star) = star.filter(|&s| self.editable(s)) {
+            let loc = self.toks[star].loc;
+            let space = if self.toks[star].space { "" } else { " " };
+            self.insert(
+                loc.file,
+                loc.start,
+                format!("{space}{ARENA} "),
+                EditKind::Qualifier,
+                reason,
+            );
+        } else {
+            self.unreachable(star.unwrap_or(last));
+        }
+    }
+
+    /// Ends a declaration before its declarator `index`, and begins another.
+    fn split(&mut self, group: &Group, index: usize, arena: bool) {
+        let comma = group.declarators[index - 1].end;
+        let next = group.declarators[index].start;
+        let anonymous = group.body.is_some() && !group.tagged;
+        if anonymous || !self.editable(comma) || !self.together(comma, next) {
+            self.troubles.insert(Trouble {
+                tok: group.declarators[index].start,
+                message: "only some of what is declared here lies in the arena".into(),
+                help: "split the declaration in two".into(),
+            });
+            return;
+        }
+        let mut words: Vec<String> = Vec::new();
+        let mut tok = group.start;
+        while tok < group.spec_end {
+            if let Some((from, to)) = group.body
+                && tok == from
+            {
+                tok = to;
+                continue;
+            }
+            let text = self.reading.unit.text(&self.toks[tok]);
+            words.push(String::from_utf8_lossy(text).into_owned());
+            tok += 1;
+        }
+        if arena {
+            words.push(ARENA.into());
+        }
+        let (from, to) = (self.toks[comma].loc, self.toks[next].loc);
+        let bytes = &self.reading.unit.file(from.file).bytes;
+        let between = &bytes[from.end as usize..to.start as usize];
+        // A declaration on one line stays on one line.
+        let gap = match between.contains(&b'\n') {
+            true => String::from_utf8_lossy(between).into_owned(),
+            false => match self.starts_line(group.start) {
+                Some(indent) => format!("\n{indent}"),
+                None => " ".into(),
+            },
+        };
+        self.edits.insert(FileEdit {
+            file: from.file,
+            start: from.start as usize,
+            end: to.start as usize,
+            text: format!(";{gap}{} ", words.join(" ")),
+            kind: EditKind::Qualifier,
+            reason: "what is declared together would all lie in the arena".into(),
+        });
+    }
+
+    /// The blanks before a token that is the first of its line and not in a macro.
+    fn starts_line(&self, tok: Tok) -> Option<String> {
+        let token = &self.toks[tok];
+        if token.expansion.is_some() {
+            return None;
+        }
+        let bytes = &self.reading.unit.file(token.loc.file).bytes[..token.loc.start as usize];
+        let line = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        let indent = std::str::from_utf8(&bytes[line..]).ok()?;
+        indent.trim().is_empty().then(|| indent.to_owned())
+    }
+
+    fn after_star(&mut self, star: Tok, _space: Var) {
+        if !self.editable(star) {
+            self.unreachable(star);
+            return;
+        }
+        let loc = self.toks[star].loc;
+        let bytes = &self.reading.unit.file(loc.file).bytes;
+        let next = bytes.get(loc.end as usize).copied().unwrap_or(b' ');
+        let text = match next {
+            b' ' | b'\t' | b'\n' | b'\r' | b')' | b',' | b'[' => format!(" {ARENA}"),
+            _ => format!(" {ARENA} "),
+        };
+        let reason = "points into the arena".to_owned();
+        self.insert(loc.file, loc.end, text, EditKind::Qualifier, reason);
+    }
+
+    /// Writes `can_loop` into the condition of a loop.
+    fn guard(&mut self, this: &super::parse::Loop, guard: &Guard) {
+        const CAN_LOOP: &str = "can_loop";
+        let (from, to) = this.condition;
+        let reason = "the verifier cannot see where this loop ends".to_owned();
+        if !self.editable(to) {
+            self.unreachable(to);
+            return;
+        }
+        let end = self.toks[to].loc;
+        match guard {
+            Guard::Alone if from == to => {
+                let space = if this.kind == LoopKind::For { " " } else { "" };
+                self.insert(
+                    end.file,
+                    end.start,
+                    format!("{space}{CAN_LOOP}"),
+                    EditKind::Loop,
+                    reason,
+                );
+            }
+            Guard::Alone => {
+                let token = self.toks[from];
+                // A macro that says "forever" stays, and so does a name out of another text.
+                if self.together(from, to) && self.editable(from) {
+                    self.replace(&token, CAN_LOOP.into(), EditKind::Loop, reason);
+                } else {
+                    let text = format!(" && {CAN_LOOP}");
+                    self.insert(end.file, end.start, text, EditKind::Loop, reason);
+                }
+            }
+            Guard::And | Guard::Parenthesised => {
+                let (open, close) = match guard {
+                    Guard::Parenthesised => ("(", ")"),
+                    _ => ("", ""),
+                };
+                let last = to - 1;
+                let at = match self.together(last, to) {
+                    true => self.toks[last].loc.end,
+                    false => end.start,
+                };
+                if !open.is_empty() {
+                    let before = from - 1;
+                    let place = match self.together(from, to) {
+                        true => self.toks[from].loc.start,
+                        false if self.together(before, to) => {
+                            let loc = self.toks[before].loc;
+                            let bytes = &self.reading.unit.file(loc.file).bytes;
+                            let gap = bytes[loc.end as usize..]
+                                .iter()
+                                .take_while(|b| **b == b' ')
+                                .count();
+                            loc.end + gap as u32
+                        }
+                        false => {
+                            self.unreachable(to);
+                            return;
+                        }
+                    };
+                    self.insert(end.file, place, open.into(), EditKind::Loop, reason.clone());
+                }
+                let text = format!("{close} && {CAN_LOOP}");
+                self.insert(end.file, at, text, EditKind::Loop, reason);
+            }
+        }
+    }
+
+    /// `typeof` brings the address space of its operand along, which a variable on the stack must
+    /// not have.
+    fn unqualify(&mut self, tok: Tok) {
+        let token = self.toks[tok];
+        if token.loc.start == token.loc.end || self.reading.unit.text(&token).contains(&b'q') {
+            return;
+        }
+        if !self.editable(tok) {
+            self.unreachable(tok);
+            return;
+        }
+        let reason = "a variable on the stack does not lie in the arena".to_owned();
+        self.replace(
+            &token,
+            "__typeof_unqual__".into(),
+            EditKind::Qualifier,
+            reason,
+        );
+    }
+
+    /// Hides the start of a counter from the verifier.
+    fn start(&mut self, start: Start) {
+        let (from, to) = start.value;
+        if !self.together(from, to - 1) || !self.editable(from) {
+            return;
+        }
+        let reason = "from a known start the verifier would follow this loop round by round";
+        let name = match start.index {
+            true => "static_from(",
+            false => "static_opaque(",
+        };
+        let (first, last) = (self.location(from), self.location(to - 1));
+        self.change(
+            first.file,
+            first.start,
+            first.start,
+            name.into(),
+            EditKind::Loop,
+            reason,
+        );
+        self.change(
+            last.file,
+            last.end,
+            last.end,
+            ")".into(),
+            EditKind::Loop,
+            reason,
+        );
+    }
+
+    /// Functions with pointers into the arena among their parameters become local: the verifier
+    /// knows nothing of the arguments of others.
+    pub fn linkage(&mut self) {
+        let reading = self.reading;
+        for function in &reading.functions {
+            let Some(definition) = function.definition.filter(|d| !d.program) else {
+                continue;
+            };
+            if function.heads.iter().any(|h| h.is_local) || !reading.passes_arena(function) {
+                continue;
+            }
+            let here = self.visible(definition.start);
+            if !self.is_ours(here.file) {
+                continue;
+            }
+            let reason = "the verifier judges functions with external linkage by themselves, \
+                          without knowing where their pointers point"
+                .to_owned();
+            let elsewhere = function
+                .heads
+                .iter()
+                .any(|h| self.visible(h.start).file != here.file);
+            let weak = (definition.start..definition.name)
+                .any(|t| matches!(reading.unit.text(&self.toks[t]), b"weak" | b"__weak__"));
+            if elsewhere || weak {
+                let hidden = match reading.unit.symbols.get(b"__hidden") {
+                    Some(_) => "__hidden ",
+                    None => "__attribute__((visibility(\"hidden\"))) ",
+                };
+                self.insert(
+                    here.file,
+                    here.start,
+                    hidden.into(),
+                    EditKind::Linkage,
+                    reason,
+                );
+                continue;
+            }
+            for head in &function.heads {
+                let loc = self.visible(head.start);
+                let text = "static ".to_owned();
+                self.insert(loc.file, loc.start, text, EditKind::Linkage, reason.clone());
+            }
+        }
+    }
+
+    /// Programs that follow pointers without allocating have to mention the arena.
+    pub fn mention(&mut self) {
+        let reading = self.reading;
+        for (index, function) in reading.functions.iter().enumerate() {
+            let Some(definition) = function.definition.filter(|d| d.program) else {
+                continue;
+            };
+            let reached = reached(reading, FuncId(index as u32));
+            if reached
+                .iter()
+                .any(|f| reading.functions[f.0 as usize].allocates)
+            {
+                continue;
+            }
+            let inside = |tok: Tok| {
+                reached.iter().any(|f| {
+                    let found = reading.functions[f.0 as usize].definition;
+                    found.is_some_and(|d| d.body.0 <= tok && tok < d.body.1)
+                })
+            };
+            let touches = reading
+                .follows
+                .iter()
+                .any(|f| inside(f.tok) && self.arena(f.space))
+                || reading
+                    .loads
+                    .iter()
+                    .any(|l| inside(l.tok) && self.arena(l.place));
+            if !touches
+                || (definition.body.0..definition.body.1)
+                    .any(|t| reading.unit.text(&self.toks[t]) == b"static_use_arena")
+            {
+                continue;
+            }
+            let brace = definition.body.0;
+            if !self.editable(brace) {
+                self.unreachable(brace);
+                continue;
+            }
+            let loc = self.toks[brace].loc;
+            let next = &self.toks[brace + 1];
+            let bytes = &reading.unit.file(loc.file).bytes;
+            let gap = match self.together(brace, brace + 1) {
+                true => &bytes[loc.end as usize..next.loc.start as usize],
+                false => b"\n\t",
+            };
+            let line = gap.iter().rposition(|&b| b == b'\n');
+            let indent = match line {
+                Some(at) => format!("\n{}", String::from_utf8_lossy(&gap[at + 1..])),
+                None => " ".into(),
+            };
+            self.insert(
+                loc.file,
+                loc.end,
+                format!("{indent}static_use_arena();"),
+                EditKind::UseArena,
+                "a program that follows pointers into the arena has to mention it".into(),
+            );
+        }
+    }
+
+    /// Globals that move into the arena but cannot be initialised there.
+    pub fn globals(&mut self) {
+        for object in &self.reading.objects {
+            if object.kind == ObjectKind::Local || !self.arena(object.place) {
+                continue;
+            }
+            if self.reading.is_initialised(object) {
+                self.troubles.insert(Trouble {
+                    tok: object.tok,
+                    message: "this variable has to lie in the arena, where an address cannot be \
+                              its initial value"
+                        .into(),
+                    help: "assign the address at run time, before the first use".into(),
+                });
+            }
+        }
+    }
+}
+
+/// What a function calls, itself included.
+fn reached(reading: &Reading, from: FuncId) -> HashSet<FuncId> {
+    let mut found = HashSet::from([from]);
+    let mut todo = vec![from];
+    while let Some(func) = todo.pop() {
+        for &callee in &reading.functions[func.0 as usize].calls {
+            if found.insert(callee) {
+                todo.push(callee);
+            }
+        }
+    }
+    found
+}

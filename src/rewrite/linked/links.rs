@@ -1,0 +1,241 @@
+//! What the files of a run have to agree on, where pointers into the heap are stored and followed
+//! later: headers, functions and variables that they share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::edits::FileEdit;
+use super::parse::{FuncId, ObjectKind, Reading};
+use super::vars::{Seed, Tok, Var};
+use crate::cpp::{FileId, FileKind, Loc};
+use crate::rewrite::plan::{Edit, Span};
+
+/// A place in a header where an address space is written: behind a `*`, or in the specifiers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    path: PathBuf,
+    offset: u32,
+    behind: bool,
+}
+
+/// What one file has to do with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The file itself, if its heap lies in an arena.
+    chosen: BTreeSet<PathBuf>,
+    /// Headers of the project that it includes.
+    headers: BTreeSet<PathBuf>,
+    /// Edits of those headers.
+    edits: BTreeMap<PathBuf, BTreeSet<(usize, usize, String, Kind)>>,
+    /// Places in those headers where a pointer points into the arena.
+    spots: BTreeSet<Spot>,
+    /// By name of a function with external linkage: which of its pointers point into the arena.
+    functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    /// Per file, the names with external linkage that it defines or uses.
+    names: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
+}
+
+/// An edit's kind and reason, ordered.
+type Kind = (crate::rewrite::plan::EditKind, String);
+
+impl Links {
+    /// What the files of a run have to agree on, from what each has to do with others. Headers
+    /// that others include have no say of their own.
+    pub fn of_all(each: Vec<(PathBuf, Self)>) -> Self {
+        let mut all = Self::default();
+        for (_, links) in &each {
+            all.headers.extend(links.headers.iter().cloned());
+        }
+        for (path, links) in each {
+            if !all.headers.contains(&path) {
+                all.merge(links);
+            }
+        }
+        all.agree();
+        if all.chosen.is_empty() {
+            // Nothing to agree on.
+            all = Self::default();
+        }
+        all
+    }
+
+    /// Adds what another file has to do with others.
+    pub fn merge(&mut self, other: Self) {
+        self.chosen.extend(other.chosen);
+        self.headers.extend(other.headers);
+        for (path, edits) in other.edits {
+            self.edits.entry(path).or_default().extend(edits);
+        }
+        self.spots.extend(other.spots);
+        for (name, spaces) in other.functions {
+            self.functions.entry(name).or_default().extend(spaces);
+        }
+        for (path, names) in other.names {
+            self.names.entry(path).or_default().extend(names);
+        }
+    }
+
+    /// Settles which files are built into the same program, as far as their names tell: if the
+    /// heap of one lies in an arena, that of all does.
+    fn agree(&mut self) {
+        loop {
+            let mut shared: BTreeSet<&Vec<u8>> = BTreeSet::new();
+            for path in &self.chosen {
+                shared.extend(self.names.get(path).into_iter().flatten());
+            }
+            let more: Vec<PathBuf> = self
+                .names
+                .iter()
+                .filter(|(path, names)| {
+                    !self.chosen.contains(*path) && names.iter().any(|n| shared.contains(n))
+                })
+                .map(|(path, _)| path.clone())
+                .collect();
+            if more.is_empty() {
+                return;
+            }
+            self.chosen.extend(more);
+        }
+    }
+
+    /// Whether the heap of a file, or of those that include it, lies in an arena.
+    pub fn chooses(&self, path: &Path) -> bool {
+        self.chosen.contains(path) || self.edits.contains_key(path)
+    }
+
+    /// The headers that have to be edited.
+    pub fn edited(&self) -> impl Iterator<Item = &Path> {
+        self.edits.keys().map(PathBuf::as_path)
+    }
+
+    /// The edits of a header that files of the run include; `None` if none does.
+    pub(super) fn header(&self, path: &Path) -> Option<Vec<Edit>> {
+        if !self.headers.contains(path) {
+            return None;
+        }
+        let edits = self.edits.get(path).into_iter().flatten();
+        Some(
+            edits
+                .map(|(start, end, text, (kind, reason))| Edit {
+                    span: Span::new(*start, *end),
+                    text: text.clone().into_bytes(),
+                    kind: *kind,
+                    reason: reason.clone(),
+                })
+                .collect(),
+        )
+    }
+
+    /// What a file has to do with others.
+    pub(super) fn of(
+        path: &Path,
+        reading: &Reading,
+        arena: bool,
+        edits: &BTreeSet<FileEdit>,
+    ) -> Self {
+        let unit = reading.unit;
+        let mut links = Self::default();
+        let ours = |id: FileId| unit.file(id).kind == FileKind::Project;
+        for file in &unit.files {
+            if file.kind == FileKind::Project {
+                links.headers.insert(file.path.clone());
+            }
+        }
+        links.names.insert(path.to_owned(), names(reading));
+        if !arena {
+            return links;
+        }
+        links.chosen.insert(path.to_owned());
+        for edit in edits.iter().filter(|e| ours(e.file)) {
+            let path = unit.file(edit.file).path.clone();
+            let kind = (edit.kind, edit.reason.clone());
+            let entry = links.edits.entry(path).or_default();
+            entry.insert((edit.start, edit.end, edit.text.clone(), kind));
+        }
+        for (loc, behind, var, _) in spots(reading) {
+            if ours(loc.file) && reading.vars.is_arena(var) {
+                links.spots.insert(Spot {
+                    path: unit.file(loc.file).path.clone(),
+                    offset: loc.start,
+                    behind,
+                });
+            }
+        }
+        for (name, func) in external(reading) {
+            let spaces = reading.spaces(&reading.functions[func.0 as usize]);
+            let arena = spaces.iter().enumerate();
+            let arena = arena.filter(|(_, s)| reading.vars.is_arena(**s));
+            links
+                .functions
+                .insert(name, arena.map(|(i, _)| i).collect());
+        }
+        links
+    }
+
+    /// Tells a reading what other files found out.
+    pub(super) fn seed(&self, reading: &mut Reading) {
+        if self.spots.is_empty() && self.functions.is_empty() {
+            return;
+        }
+        let mut arena: Vec<(Var, Tok)> = Vec::new();
+        for (loc, behind, var, tok) in spots(reading) {
+            let spot = Spot {
+                path: reading.unit.file(loc.file).path.clone(),
+                offset: loc.start,
+                behind,
+            };
+            if self.spots.contains(&spot) {
+                arena.push((var, tok));
+            }
+        }
+        for (name, func) in external(reading) {
+            let function = &reading.functions[func.0 as usize];
+            let spaces = reading.spaces(function);
+            let tok = function.heads.first().map_or(0, |h| h.start);
+            for &index in self.functions.get(&name).into_iter().flatten() {
+                arena.extend(spaces.get(index).map(|&s| (s, tok)));
+            }
+        }
+        for (var, tok) in arena {
+            reading.vars.seed(var, Seed::Arena, tok);
+        }
+    }
+}
+
+/// All places where address spaces are written, in the reading common to all.
+fn spots<'a>(reading: &'a Reading) -> impl Iterator<Item = (Loc, bool, Var, Tok)> + 'a {
+    let toks = &reading.unit.tokens;
+    let groups = reading.groups.iter().flat_map(move |group| {
+        group.declarators.iter().filter_map(move |declared| {
+            let tok = declared.star.unwrap_or(group.spec_end - 1);
+            Some((toks[tok].loc, false, declared.base?, tok))
+        })
+    });
+    let behind = reading.after_stars.iter();
+    groups.chain(behind.map(|a| (toks[a.star].loc, true, a.space, a.star)))
+}
+
+/// The functions with external linkage that are no programs.
+fn external<'a>(reading: &'a Reading) -> impl Iterator<Item = (Vec<u8>, FuncId)> + 'a {
+    let functions = reading.functions.iter().enumerate();
+    functions.filter_map(|(index, function)| {
+        let program = function.definition.is_some_and(|d| d.program);
+        let local = function.heads.iter().any(|h| h.is_static);
+        let name = reading.unit.symbols.text(function.name).to_vec();
+        (!program && !local && !function.system).then_some((name, FuncId(index as u32)))
+    })
+}
+
+/// The names with external linkage that a file defines or uses.
+fn names(reading: &Reading) -> BTreeSet<Vec<u8>> {
+    let functions = external(reading).map(|(name, _)| name);
+    let objects = reading.objects.iter().filter(|o| {
+        let ours = matches!(
+            reading.unit.file(reading.unit.tokens[o.tok].loc.file).kind,
+            FileKind::Main | FileKind::Project
+        );
+        ours && o.kind != ObjectKind::Local && !o.is_static && !reading.vars.is_plain(o.place)
+    });
+    let objects = objects.map(|o| reading.unit.symbols.text(o.name).to_vec());
+    functions.chain(objects).collect()
+}

@@ -1,0 +1,327 @@
+//! Linked data: pointers into the heap that are stored in memory and followed later.
+//!
+//! From a map such a pointer comes back as a plain number, which the verifier lets nobody follow.
+//! An arena (Linux 6.9) has no such limit, but wants to be told by the types which pointers point
+//! into it. This module finds out whether a program needs that, and writes it down:
+//!
+//! 1. [`crate::cpp`] preprocesses the translation unit, and [`parse`] reads it once, noting which
+//!    address spaces have to be the same ([`vars`]).
+//! 2. Where a macro's body is used several times, one text has to fit all uses. A function that
+//!    is used with memory of the arena and with other memory is read once for each of its calls,
+//!    and becomes several functions where they differ ([`versions`]).
+//! 3. [`edits`] turns the result into text: `__arena`, `can_loop` ([`loops`]), linkage.
+//!
+//! The compiler checks it: clang refuses a program that mixes address spaces.
+
+mod convergence;
+mod copies;
+mod edits;
+mod links;
+mod loops;
+mod parse;
+mod plan;
+mod types;
+mod vars;
+mod versions;
+mod words;
+
+pub use self::links::Links;
+pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::Path;
+
+use self::edits::{Editor, FileEdit, Trouble};
+use self::parse::{Definition, Flow, Instance, ObjectKind, Reading};
+use self::vars::{Conflict, Plain, Seed, Tok, Var};
+use crate::cpp::{FileId, Loc, Symbol, Unit};
+
+/// Where the heap lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// In an arena if pointers into the heap are stored and followed later, in maps otherwise.
+    #[default]
+    Auto,
+    /// In maps (Linux 5.10).
+    Map,
+    /// In an arena (Linux 6.9).
+    Arena,
+}
+
+/// What was found out about a translation unit.
+#[derive(Debug)]
+struct Linked {
+    /// The heap lies in an arena.
+    arena: bool,
+    /// The pointer that is loaded from memory, and where it is followed.
+    why: Option<(Tok, Tok)>,
+    /// What says so, in all files of the unit.
+    edits: BTreeSet<FileEdit>,
+    /// What could not be done.
+    troubles: BTreeSet<Trouble>,
+    /// What was not understood.
+    lost: Vec<Tok>,
+    /// What other files have to know.
+    links: Links,
+}
+
+/// Looks at a translation unit.
+fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links) -> Linked {
+    let mut several = HashMap::new();
+    // Each round gives the calls of more functions readings of their own.
+    for _ in 0..ROUNDS {
+        let (reading, needed, _) = read(unit, backend, others, &several);
+        let more = match needed {
+            true => shared(&reading, &several),
+            false => HashMap::new(),
+        };
+        if more.is_empty() {
+            break;
+        }
+        several.extend(more);
+    }
+    let (reading, needed, why) = read(unit, backend, others, &several);
+    let mut linked = Linked {
+        arena: needed,
+        why,
+        edits: BTreeSet::new(),
+        troubles: BTreeSet::new(),
+        lost: reading.lost.iter().map(|l| l.tok).collect(),
+        links: Links::default(),
+    };
+    if needed {
+        write(&reading, &mut linked);
+    }
+    linked.links = Links::of(path, &reading, needed, &linked.edits);
+    linked
+}
+
+/// How often more functions get readings of their own.
+const ROUNDS: usize = 4;
+
+/// Reads a unit. Whether it needs an arena, and why.
+fn read<'a>(
+    unit: &'a Unit,
+    backend: Backend,
+    others: &Links,
+    several: &'a HashMap<Symbol, Definition>,
+) -> (Reading<'a>, bool, Option<(Tok, Tok)>) {
+    let mut reading = parse::read(unit, several);
+    if backend != Backend::Map {
+        others.seed(&mut reading);
+    }
+    settle(&mut reading);
+    let why = reason(&reading);
+    let needed = match backend {
+        Backend::Map => false,
+        Backend::Arena => true,
+        Backend::Auto => why.is_some(),
+    };
+    while needed && take_along(&mut reading) {
+        settle(&mut reading);
+    }
+    (reading, needed, why)
+}
+
+/// Moves the variables outside of functions that hold pointers into the arena there too; whether
+/// there were any.
+///
+/// A store of such a pointer into a variable and one into a block may be the same instruction to
+/// the compiler. The verifier wants each instruction to access one kind of memory.
+fn take_along(reading: &mut Reading) -> bool {
+    let mut moved = Vec::new();
+    for object in &reading.objects {
+        let stays = object.kind == ObjectKind::Local
+            || reading.vars.is_plain(object.place)
+            || reading.vars.is_arena(object.place)
+            || reading.is_initialised(object);
+        if !stays && reading.holds_arena(object) {
+            moved.push((object.place, object.tok));
+        }
+    }
+    for &(place, tok) in &moved {
+        reading.vars.seed(place, Seed::Arena, tok);
+    }
+    !moved.is_empty()
+}
+
+fn write(reading: &Reading, linked: &mut Linked) {
+    let mut editor = Editor::new(reading);
+    editor.collect(|i| i == Instance(0));
+    editor.linkage();
+    editor.mention();
+    editor.globals();
+    linked.edits = editor.take();
+    linked.troubles = std::mem::take(&mut editor.troubles);
+    versions::write(reading, &mut linked.edits, &mut linked.troubles);
+    for conflict in reading.vars.conflicts() {
+        linked.troubles.insert(mixed(reading, &conflict));
+    }
+    for argument in &reading.arguments {
+        if reading.vars.is_arena(argument.space) {
+            linked.troubles.insert(Trouble {
+                tok: argument.start,
+                message: "this function of the kernel takes no memory of the arena".into(),
+                help: "copy it through a variable on the stack: static_memcpy takes memory of \
+                       both kinds"
+                    .into(),
+            });
+        }
+    }
+}
+
+/// A place in the source that says address spaces: what is written once holds for all its uses.
+type Spot = (FileId, u32, Instance, bool);
+
+/// Makes all uses of one text agree: where a macro is used several times, what is written in its
+/// body has to fit all of them.
+fn settle(reading: &mut Reading) {
+    let spots = spots(reading);
+    let shared: Vec<Vec<(Var, Tok)>> = spots.into_values().filter(|vars| vars.len() > 1).collect();
+    loop {
+        let mut changed = false;
+        for vars in &shared {
+            let Some(&(arena, _)) = vars.iter().find(|v| reading.vars.is_arena(v.0)) else {
+                continue;
+            };
+            for &(var, tok) in vars {
+                if !reading.vars.is_arena(var) {
+                    reading.vars.join(arena, var, tok);
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn spots(reading: &Reading) -> HashMap<Spot, Vec<(Var, Tok)>> {
+    let mut spots: HashMap<Spot, Vec<(Var, Tok)>> = HashMap::new();
+    let mut note = |tok: Tok, instance: Instance, after: bool, var: Var| {
+        let token = &reading.unit.tokens[tok];
+        let instance = match token.expansion {
+            Some(_) => Instance(0),
+            None => instance,
+        };
+        let spot = (token.loc.file, token.loc.start, instance, after);
+        spots.entry(spot).or_default().push((var, tok));
+    };
+    for group in &reading.groups {
+        for declared in &group.declarators {
+            if let Some(base) = declared.base {
+                let tok = declared.star.unwrap_or(group.spec_end - 1);
+                note(tok, group.instance, false, base);
+            }
+        }
+    }
+    for after in &reading.after_stars {
+        note(after.star, after.instance, true, after.space);
+    }
+    spots
+}
+
+/// A pointer into the heap that is loaded from memory, and where it is followed, if the program
+/// does that anywhere.
+fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
+    let stack = reading.vars.stack_only();
+    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
+    let mut from: HashMap<Flow, Tok> = HashMap::new();
+    let mut queue = VecDeque::new();
+    for load in &reading.loads {
+        let heap = load.space.is_none_or(|s| reading.vars.is_arena(s));
+        if heap && (load.varies || in_memory(load.place)) {
+            from.insert(load.flow, load.tok);
+            queue.push_back(load.flow);
+        }
+    }
+    let mut next: HashMap<Flow, Vec<Flow>> = HashMap::new();
+    for &(a, b) in &reading.flows {
+        next.entry(a).or_default().push(b);
+    }
+    while let Some(flow) = queue.pop_front() {
+        let tok = from[&flow];
+        for &to in next.get(&flow).into_iter().flatten() {
+            from.entry(to).or_insert_with(|| {
+                queue.push_back(to);
+                tok
+            });
+        }
+    }
+    let follows = reading.follows.iter();
+    let mut found = follows.filter(|f| reading.vars.is_arena(f.space));
+    found.find_map(|f| Some((*from.get(&f.flow)?, f.tok)))
+}
+
+/// The functions whose parameters or results are used with both kinds of memory.
+fn shared(reading: &Reading, known: &HashMap<Symbol, Definition>) -> HashMap<Symbol, Definition> {
+    let mixed: HashSet<Var> = reading
+        .vars
+        .conflicts()
+        .iter()
+        .map(|c| reading.vars.find(c.plain))
+        .collect();
+    let mut found = HashMap::new();
+    for function in &reading.functions {
+        let Some(definition) = function.definition.filter(|d| !d.program) else {
+            continue;
+        };
+        let spaces = reading.spaces(function);
+        if !known.contains_key(&function.name)
+            && spaces
+                .iter()
+                .any(|&s| mixed.contains(&reading.vars.find(s)))
+        {
+            found.insert(function.name, definition);
+        }
+    }
+    found
+}
+
+/// A pointer that may hold memory of both kinds, with both origins.
+fn mixed(reading: &Reading, conflict: &Conflict) -> Trouble {
+    let unit = reading.unit;
+    let origin = reading.vars.explain(conflict.plain, |s| s == Seed::Arena);
+    let kind = match conflict.why {
+        Plain::Stack => "on the stack",
+        Plain::Section => "in a map or a section of its own",
+        Plain::Literal => "a string literal",
+        Plain::Context => "the context of the program",
+        Plain::System => "declared in a header that is not rewritten",
+        Plain::Helper => "from a function of the kernel",
+    };
+    let (seed, way) = match &origin {
+        Some((_, tok, way)) => (*tok, way.as_slice()),
+        None => (conflict.plain_tok, &[][..]),
+    };
+    // Both meet somewhere on the way; where the other kind sets out is what the user changes.
+    let tok = way.first().map_or(conflict.plain_tok, |w| w.1);
+    Trouble {
+        tok,
+        message: format!(
+            "a pointer may hold memory of the heap (allocated at {}) and other memory ({kind}, {})",
+            place(unit, seed),
+            place(unit, conflict.plain_tok),
+        ),
+        help: "allocate both, or keep them in variables of their own".into(),
+    }
+}
+
+/// A token's place for people: the line, with the file if it is not the main one.
+fn place(unit: &Unit, tok: Tok) -> String {
+    let Some(token) = unit.tokens.get(tok) else {
+        return "the end".into();
+    };
+    let loc = unit.visible_loc(token);
+    let line = line(unit, loc);
+    match loc.file {
+        FileId::MAIN => format!("line {line}"),
+        file => format!("{}:{line}", unit.file(file).path.display()),
+    }
+}
+
+fn line(unit: &Unit, loc: Loc) -> usize {
+    let bytes = &unit.file(loc.file).bytes[..loc.start as usize];
+    memchr::memchr_iter(b'\n', bytes).count() + 1
+}

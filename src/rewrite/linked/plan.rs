@@ -1,0 +1,187 @@
+//! From a translation unit to the part of a plan that is about its backend.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::edits::{FileEdit, Trouble};
+use super::{Backend, Links, analyse, line};
+use crate::cpp::{FileId, Loc, Unit, preprocess_in};
+use crate::rewrite::plan::{Edit, Notice, Rule, Severity, Span};
+use crate::rewrite::project::Project;
+
+/// What chooses the arena in a source.
+pub const DEFINE: &str = "DYNAMIC_MEMORY_ARENA";
+
+/// What a file needs for its backend.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The heap lies in an arena.
+    pub arena: bool,
+    /// The file says so already.
+    pub said: bool,
+    /// Edits of the file itself.
+    pub edits: Vec<Edit>,
+    /// What to tell.
+    pub notices: Vec<Notice>,
+}
+
+/// Whether a source chooses the arena already.
+pub fn is_chosen(source: &[u8]) -> bool {
+    memchr::memmem::find(source, DEFINE.as_bytes()).is_some()
+}
+
+/// Plans what a file needs for its backend.
+pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Found {
+    let said = is_chosen(source);
+    let others = &project.facts().links;
+    if backend == Backend::Map {
+        return Found::default();
+    }
+    if let Some(edits) = others.header(path) {
+        return Found {
+            arena: others.chooses(path),
+            said,
+            edits,
+            notices: Vec::new(),
+        };
+    }
+    let unit = preprocess_in(path, source, project);
+    let linked = analyse(path, &unit, choice(path, said, others, backend), others);
+    let mut found = Found {
+        arena: linked.arena,
+        said,
+        ..Found::default()
+    };
+    if !linked.arena {
+        return found;
+    }
+    let mut elsewhere = BTreeSet::new();
+    for edit in linked.edits {
+        match edit.file {
+            FileId::MAIN => found.edits.push(own(edit)),
+            file => {
+                elsewhere.insert(file);
+            }
+        }
+    }
+    if let Some((load, follow)) = linked.why.filter(|_| !said) {
+        found.notices.push(why(&unit, load, follow));
+    }
+    for file in elsewhere {
+        let header = &unit.file(file).path;
+        if !project.rewritten(header) {
+            found.notices.push(Notice {
+                span: Span::at(0),
+                rule: Rule::HeaderNotRewritten,
+                severity: Severity::Warning,
+                message: format!(
+                    "{} declares pointers into the arena, but is not rewritten",
+                    header.display()
+                ),
+                help: Some("name it, or its directory, on the command line too".into()),
+            });
+        }
+    }
+    for trouble in linked.troubles {
+        found.notices.push(told(&unit, trouble));
+    }
+    for tok in linked.lost {
+        let Some(token) = unit.tokens.get(tok) else {
+            continue;
+        };
+        let loc = unit.visible_loc(token);
+        if loc.file == FileId::MAIN {
+            found.notices.push(Notice {
+                span: span(loc),
+                rule: Rule::Unparsed,
+                severity: Severity::Warning,
+                message: "this part could not be understood: pointers are not followed here".into(),
+                help: Some("look whether they need __arena, or simplify the code".into()),
+            });
+        }
+    }
+    found
+}
+
+/// The backend of a file, in the light of others.
+fn choice(path: &Path, said: bool, others: &Links, backend: Backend) -> Backend {
+    match backend {
+        Backend::Auto if said || others.chooses(path) => Backend::Arena,
+        other => other,
+    }
+}
+
+/// What the other files of a run have to know of this one.
+pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
+    if backend == Backend::Map {
+        return Links::default();
+    }
+    let others = &project.facts().links;
+    let unit = preprocess_in(path, source, project);
+    let backend = choice(path, is_chosen(source), others, backend);
+    analyse(path, &unit, backend, others).links
+}
+
+fn own(edit: FileEdit) -> Edit {
+    Edit {
+        span: Span::new(edit.start, edit.end),
+        text: edit.text.into_bytes(),
+        kind: edit.kind,
+        reason: edit.reason,
+    }
+}
+
+fn span(loc: Loc) -> Span {
+    Span::new(loc.start as usize, loc.end as usize)
+}
+
+/// Says why the heap lies in an arena.
+fn why(unit: &Unit, load: usize, follow: usize) -> Notice {
+    let loads = unit.visible_loc(&unit.tokens[load]);
+    let follows = unit.visible_loc(&unit.tokens[follow]);
+    let mut message = "a pointer into the heap is loaded from memory here".to_owned();
+    if loads.file != FileId::MAIN {
+        let path = unit.file(loads.file).path.display();
+        message = format!(
+            "a pointer into the heap is loaded from memory in {path}:{}",
+            line(unit, loads)
+        );
+    }
+    if follows.file == FileId::MAIN {
+        message += &format!(" and followed in line {}", line(unit, follows));
+    }
+    Notice {
+        span: match loads.file {
+            FileId::MAIN => span(loads),
+            _ => Span::at(0),
+        },
+        rule: Rule::Backend,
+        severity: Severity::Note,
+        message: message + ": the heap lies in an arena",
+        help: Some(
+            "Linux 6.9 or later and clang 19 or later; --backend map keeps it in maps, from where \
+             such pointers cannot be followed"
+                .into(),
+        ),
+    }
+}
+
+fn told(unit: &Unit, trouble: Trouble) -> Notice {
+    let loc = unit.tokens.get(trouble.tok).map(|t| unit.visible_loc(t));
+    let (span, message) = match loc {
+        Some(loc) if loc.file == FileId::MAIN => (span(loc), trouble.message),
+        Some(loc) => {
+            let path = unit.file(loc.file).path.display();
+            let line = line(unit, loc);
+            (Span::at(0), format!("{path}:{line}: {}", trouble.message))
+        }
+        None => (Span::at(0), trouble.message),
+    };
+    Notice {
+        span,
+        rule: Rule::MixedMemory,
+        severity: Severity::Warning,
+        message,
+        help: Some(trouble.help),
+    }
+}
