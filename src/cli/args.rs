@@ -41,7 +41,7 @@ Settings can also stand in a file bpf-malloc.toml beside the sources or in a dir
   emit-header = false            # write dynamic_memory.h beside the output
   max-size = \"8M\"                # larger files are refused
   [header]                       # what --emit-header writes, as in `bpf-malloc header`
-  pool-size = 65536              # also: heaps, granule, guard, spin-lock, debug
+  pool-size = 65536              # also: heaps, granule, guard, spin-lock, arena, debug
 Relative paths in it start at its directory; the command line wins over it.";
 
 /// Write eBPF programs in plain C with malloc and free.
@@ -210,10 +210,14 @@ pub struct Header {
     /// programs cannot use it.
     #[arg(long)]
     pub spin_lock: bool,
+    /// Have the pools in a BPF arena, for pointers that are stored and followed later: Linux 6.9,
+    /// clang 19.
+    #[arg(long)]
+    pub arena: bool,
     /// Record the source line of each block, poison freed memory, fill new memory.
     #[arg(long)]
     pub debug: bool,
-    /// The oldest kernel to check the sizes against [default: 6.1].
+    /// The oldest kernel to check the sizes against [default: 6.1, with --arena 6.9].
     #[arg(long, value_name = "MAJOR.MINOR", value_parser = kernel_version)]
     pub min_kernel: Option<KernelVersion>,
 }

@@ -18,6 +18,7 @@ pub fn run(args: &Header, console: &mut Console) -> ExitCode {
         granule: args.granule,
         guard: args.guard,
         spin_lock: args.spin_lock,
+        arena: args.arena,
         debug: args.debug,
         min_kernel: args.min_kernel,
     };

@@ -45,6 +45,7 @@ struct HeaderConfig {
     granule: Option<u32>,
     guard: Option<u64>,
     spin_lock: bool,
+    arena: bool,
     debug: bool,
 }
 
@@ -245,6 +246,7 @@ fn merge(
             granule: config.header.granule,
             guard: config.header.guard,
             spin_lock: config.header.spin_lock,
+            arena: config.header.arena,
             debug: config.header.debug,
             min_kernel: None,
         },

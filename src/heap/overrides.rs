@@ -24,6 +24,10 @@ const MAX_VALUE_BEFORE_6_0: u64 = 4 << 20;
 const MAX_GRANULES: u64 = 1 << super::layout::DYNMEM_LIST_SHIFT;
 /// The granularity of a pool's place in its map, in bytes: a page.
 const PAGE: u64 = 4_096;
+/// Bytes an arena can have (`SZ_4G` in `kernel/bpf/arena.c`), and those the header leaves to the
+/// variables of the program.
+const ARENA: u64 = 4 << 30;
+const ARENA_VARIABLES: u64 = 4 << 20;
 
 /// A release of Linux, as far as the limits of maps depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,10 +59,13 @@ pub struct Overrides {
     pub guard: Option<u64>,
     /// Use `bpf_spin_lock`, for Linux before 5.12. `DYNAMIC_MEMORY_SPIN_LOCK` in C.
     pub spin_lock: bool,
+    /// Have the pools in a BPF arena, for pointers that are stored and followed later; Linux 6.9.
+    /// `DYNAMIC_MEMORY_ARENA` in C.
+    pub arena: bool,
     /// Record the source line of each block, poison freed memory, fill new memory.
     /// `DYNAMIC_MEMORY_DEBUG` in C.
     pub debug: bool,
-    /// The oldest kernel the header is for; `None` means 6.1. Only limits are checked with it.
+    /// The oldest kernel the header is for; `None` means 6.1, in an arena 6.9. Only limits are checked with it.
     pub min_kernel: Option<KernelVersion>,
 }
 
@@ -124,6 +131,16 @@ pub enum OverrideError {
         /// The kernel whose limit is meant.
         kernel: KernelVersion,
     },
+    /// The kernel has no arenas.
+    Arena {
+        /// The kernel whose limit is meant.
+        kernel: KernelVersion,
+    },
+    /// The pools do not fit into an arena.
+    ArenaSize {
+        /// All pools in bytes.
+        bytes: u64,
+    },
     /// The kernel lacks something every build of the header needs.
     Kernel {
         /// The kernel asked for.
@@ -162,6 +179,10 @@ impl OverrideError {
             Self::Atomics { .. } => "use the build with bpf_spin_lock \
                                      (DYNAMIC_MEMORY_SPIN_LOCK), or require Linux 5.12"
                 .into(),
+            Self::Arena { .. } => "require Linux 6.9; on older ones linked data needs \
+                                   DYNAMIC_MEMORY_LINKED"
+                .into(),
+            Self::ArenaSize { .. } => "make the pools smaller, or fewer heaps".into(),
             Self::Kernel { .. } => "require Linux 5.10 or later".into(),
         }
     }
@@ -216,6 +237,14 @@ impl fmt::Display for OverrideError {
                 f,
                 "Linux {kernel} has no atomic exchange for BPF programs (it came with 5.12)"
             ),
+            Self::Arena { kernel } => {
+                write!(f, "Linux {kernel} has no arenas (they came with 6.9)")
+            }
+            Self::ArenaSize { bytes } => write!(
+                f,
+                "all pools together take {bytes} bytes, but an arena of any kernel has at most \
+                 {ARENA}, of which {ARENA_VARIABLES} are for the program's variables"
+            ),
             Self::Kernel { kernel } => write!(
                 f,
                 "Linux {kernel} is too old: mappable array maps and global functions need 5.6"
@@ -253,6 +282,9 @@ pub fn header(overrides: &Overrides) -> Result<String, OverrideError> {
     if overrides.spin_lock {
         define("DYNAMIC_MEMORY_SPIN_LOCK", String::new());
     }
+    if overrides.arena {
+        define("DYNAMIC_MEMORY_ARENA", String::new());
+    }
     if overrides.debug {
         define("DYNAMIC_MEMORY_DEBUG", String::new());
     }
@@ -272,9 +304,10 @@ pub fn header(overrides: &Overrides) -> Result<String, OverrideError> {
 }
 
 fn check(overrides: &Overrides) -> Result<(), OverrideError> {
-    let kernel = overrides
-        .min_kernel
-        .unwrap_or(KernelVersion { major: 6, minor: 1 });
+    let kernel = overrides.min_kernel.unwrap_or(KernelVersion {
+        major: 6,
+        minor: if overrides.arena { 9 } else { 1 },
+    });
     let at_least = |major, minor| kernel >= KernelVersion { major, minor };
     let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
     let granule = overrides
@@ -326,6 +359,15 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     }
     if !at_least(5, 12) && !overrides.spin_lock {
         return Err(OverrideError::Atomics { kernel });
+    }
+    if overrides.arena {
+        if !at_least(6, 9) {
+            return Err(OverrideError::Arena { kernel });
+        }
+        let bytes = pool.next_multiple_of(PAGE) * u64::from(heaps) + PAGE;
+        if bytes > ARENA - ARENA_VARIABLES {
+            return Err(OverrideError::ArenaSize { bytes });
+        }
     }
     Ok(())
 }
@@ -429,6 +471,25 @@ mod tests {
                 },
                 "Linux 5.15",
                 "Linux 6.0",
+            ),
+            (
+                Overrides {
+                    arena: true,
+                    min_kernel: old,
+                    ..none
+                },
+                "no arenas",
+                "6.9",
+            ),
+            (
+                Overrides {
+                    arena: true,
+                    pool_size: Some(256 << 20),
+                    heaps: Some(16),
+                    ..none
+                },
+                "4294967296",
+                "smaller",
             ),
             (
                 Overrides {

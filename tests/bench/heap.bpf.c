@@ -85,7 +85,7 @@ SEC("xdp") int floor(struct xdp_md *ctx)
 	{                                                    \
 		(void)ctx;                                   \
 		for (__u32 i = 0; i < LOOP; i++) {           \
-			void *block = static_malloc(size);   \
+			void __arena *block = static_malloc(size); \
                                                              \
 			if (!block)                          \
 				return XDP_ABORTED;          \
@@ -112,7 +112,7 @@ SEC("xdp") int pair_random(struct xdp_md *ctx)
 
 	(void)ctx;
 	for (__u32 i = 0; i < LOOP; i++) {
-		void *block;
+		void __arena *block;
 
 		random = random * 1664525 + 1013904223;
 		block = static_malloc(8 + (random >> 20) % 1000);
@@ -131,7 +131,7 @@ SEC("xdp") int pair_remote(struct xdp_md *ctx)
 	dynmem_prepare(dynmem_own() ^ 1);
 	for (__u32 i = 0; i < LOOP; i++) {
 		__u64 place = dynmem_serve(dynmem_own() ^ 1, 4, 1);
-		void *block = DYNMEM_POINTER(place, 64);
+		void __arena *block = DYNMEM_POINTER(place, 64);
 
 		if (!block)
 			return XDP_ABORTED;
@@ -161,7 +161,7 @@ SEC("xdp") int batch_64(struct xdp_md *ctx)
 	for (__u32 i = 0; i < BATCH; i++)
 		batch[i] = dynmem_number(static_malloc(64));
 	for (__u32 i = 0; i < BATCH; i++)
-		static_free((void *)batch[i]);
+		static_free((void __arena *)batch[i]);
 	return XDP_PASS;
 }
 

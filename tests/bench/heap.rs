@@ -99,6 +99,19 @@ fn each() -> BTreeMap<String, f64> {
         .collect()
 }
 
+/// The same of the build that has its pools in an arena; of what depends on that.
+fn in_arena() -> BTreeMap<String, f64> {
+    PROGRAMS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| name.starts_with("pair") || name.starts_with("batch"))
+        .map(|name| {
+            let loaded = load(&["-DDYNAMIC_MEMORY_ARENA"]);
+            (name.to_owned(), cost(&loaded, name))
+        })
+        .collect()
+}
+
 /// malloc(64) + free with pools of several sizes.
 fn by_pool() -> BTreeMap<String, f64> {
     ["4096", "65536", "1048576", "16777216"]
@@ -188,6 +201,7 @@ fn main() {
         "cpus": std::thread::available_parallelism().map_or(1, usize::from),
         "unit": "nanoseconds per malloc and free, the fastest of 9 measurements",
         "cost": costs,
+        "cost_in_arena": in_arena(),
         "malloc_64_by_pool_size": by_pool(),
         "malloc_64_by_live_blocks": by_live(),
         "two_cpus_at_once": two_cpus(),
@@ -201,6 +215,7 @@ fn main() {
         );
     }
     for key in [
+        "cost_in_arena",
         "malloc_64_by_pool_size",
         "malloc_64_by_live_blocks",
         "two_cpus_at_once",
