@@ -1,6 +1,8 @@
 //! `bpf-malloc verify` as users run it: exit codes, the four formats, sources and objects.
 #![cfg(all(feature = "kernel", feature = "cli"))]
 
+#[path = "common/expect.rs"]
+mod expect;
 #[path = "common/kernel.rs"]
 mod kernel;
 #[path = "common/sarif.rs"]
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bpf_malloc::kernel::compile::Clang;
+use expect::version;
 use kernel::can_load;
 use sarif::assert_sarif;
 use serde_json::Value;
@@ -376,6 +379,67 @@ fn what_the_rewrite_leaves_to_a_person_is_told_with_the_failure() {
     let annotations = stdout(&report("github"));
     let wanted = "::warning file=prog.bpf.c,line=7,";
     assert!(annotations.contains(wanted), "{annotations}");
+}
+
+/// A list that is built and added up; `body` comes between. The sum is 6.
+fn list(body: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let source = format!(
+        "#include <stdlib.h>\n#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+         struct node {{ struct node *next; int value; }};\n\
+         static struct node *head;\n\
+         SEC(\"xdp\") int list(struct xdp_md *ctx)\n\
+         {{\n\
+         \tstruct node *node;\n\
+         \tint sum = 0;\n\
+         \tfor (int i = 1; i < 4; i++) {{\n\
+         \t\tnode = malloc(sizeof(*node));\n\
+         \t\tnode->value = i;\n\
+         \t\tnode->next = head;\n\
+         \t\thead = node;\n\
+         \t}}\n\
+         {body}\n\
+         \tfor (node = head; node; node = node->next)\n\
+         \t\tsum += node->value;\n\
+         \treturn sum;\n\
+         }}\n\
+         char LICENSE[] SEC(\"license\") = \"GPL\";\n"
+    );
+    fs::write(directory.path().join("list.bpf.c"), source).unwrap();
+    directory
+}
+
+#[test]
+fn linked_data_is_rewritten_for_the_backend_that_is_asked_for() {
+    let test = "linked_data_is_rewritten_for_the_backend_that_is_asked_for";
+    if !can_load(test) {
+        return;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    if version(&release) < (6, 9) || Clang::newest().unwrap().version < 19 {
+        return kernel::skip(test, "arenas need Linux 6.9 and clang 19");
+    }
+    let report = |project: &tempfile::TempDir, backend: &str| {
+        let arguments = ["--run", "--message-format", "json", "--backend", backend];
+        let output = verify(project.path(), &[&arguments[..], &["list.bpf.c"]].concat());
+        json(&output)["files"][0]["programs"][0].clone()
+    };
+    let fine = list("");
+    for backend in ["auto", "arena"] {
+        assert_eq!(
+            report(&fine, backend)["run"]["return_value"],
+            6,
+            "{backend}"
+        );
+    }
+    let refusal = report(&fine, "map")["refusal"].clone();
+    assert_eq!(refusal["kind"], "reloaded-pointer", "{refusal}");
+
+    // What was inserted above it does not shift the line.
+    let wrong = list("\tsum += *((char *)(long)ctx->data + 3);");
+    let refusal = report(&wrong, "auto")["refusal"].clone();
+    assert_eq!(refusal["kind"], "out-of-bounds", "{refusal}");
+    assert_eq!(refusal["line"], 16);
 }
 
 #[test]

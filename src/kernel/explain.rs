@@ -235,8 +235,9 @@ impl Kind {
                 "reloaded-pointer",
                 "a pointer that was stored in memory comes back as a plain number, which cannot be \
                  followed: linked data does not work in map memory",
-                "keep the pointer in a local variable, or store an index or offset and look the \
-                 memory up again; linked lists and trees need a BPF arena (Linux 6.9 or later)",
+                "keep the pointer in a local variable; what is linked needs a BPF arena: `bpf-malloc \
+                 rewrite --backend arena` (Linux 6.9 or later); on older kernels derive each \
+                 pointer anew where it is followed: static_pointer(node)->next",
             ),
             NarrowPointer => (
                 "narrow-pointer",

@@ -237,7 +237,7 @@ impl Judge<'_> {
     ) -> Result<(Vec<u8>, Sources), Problem> {
         let clang = self.clang()?;
         let arguments = &self.arguments.clang_arguments;
-        let mut sources = Sources::rewrite(real, &clang, arguments)?;
+        let mut sources = Sources::rewrite(real, &clang, self.arguments)?;
         noticed.append(&mut sources.noticed);
         let compiled = clang.compile(real, &sources.replaced(), &sources.headers(), arguments);
         match compiled {

@@ -17,6 +17,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bpf_malloc::rewrite::Backend;
 use clap::Args;
 
 use super::args::Format;
@@ -56,6 +57,9 @@ pub struct Verify {
     /// How often to run each; the time shown is the mean.
     #[arg(long, value_name = "N", requires = "run", default_value = "1")]
     pub repeat: NonZeroU32,
+    /// Where the heap lies, as for `rewrite`: map, arena or auto [default: auto].
+    #[arg(long, value_name = "B", value_parser = super::args::backend)]
+    pub backend: Option<Backend>,
     /// The clang to compile sources with [default: the newest in PATH].
     #[arg(long, value_name = "PATH")]
     pub clang: Option<PathBuf>,
@@ -88,6 +92,9 @@ pub struct Check {
     /// C sources, or BPF objects (told apart by their first bytes).
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// Where the heap lies, as for `rewrite`: map, arena or auto [default: auto].
+    #[arg(long, value_name = "B", value_parser = super::args::backend)]
+    pub backend: Option<Backend>,
     /// The clang to compile sources with [default: the newest in PATH].
     #[arg(long, value_name = "PATH")]
     pub clang: Option<PathBuf>,
@@ -113,6 +120,7 @@ pub fn check(arguments: &Check, console: &mut Console) -> ExitCode {
         run: false,
         packet: None,
         repeat: NonZeroU32::MIN,
+        backend: arguments.backend,
         clang: arguments.clang.clone(),
         message_format: arguments.message_format,
         log: false,

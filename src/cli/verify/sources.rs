@@ -9,6 +9,7 @@ use bpf_malloc::kernel::compile::Clang;
 use bpf_malloc::rewrite::{self, Plan, Severity};
 use clap::Parser;
 
+use super::Verify;
 use crate::cli::args::{Cli, Command, Rewrite};
 use crate::cli::scan::{self, Look};
 use crate::cli::settings::Finder;
@@ -76,8 +77,10 @@ impl Sources {
     }
 
     /// Rewrites `source` (absolute) and what it includes.
-    pub fn rewrite(source: &Path, clang: &Clang, arguments: &[OsString]) -> Result<Self, Fault> {
-        let options = options(source, arguments);
+    pub fn rewrite(source: &Path, clang: &Clang, verify: &Verify) -> Result<Self, Fault> {
+        let arguments = &verify.clang_arguments;
+        let mut options = options(source, arguments);
+        options.backend = verify.backend;
         // The headers are found by the compiler, after the source alone has lost what keeps it
         // from being preprocessed for BPF: <stdlib.h>, on many systems.
         let alone = Self::plan(&options, &[source.to_owned()])?;
