@@ -5,8 +5,9 @@
 #   make test-kernels   verdicts on every Debian kernel from 5.10 on, in virtual machines
 #   make check          formatting and lints
 #   make example        one C source as a BPF object and as a native executable
-#   make bench          what malloc and free cost in this kernel, and a dry run of the rewriter over
-#                       a Linux source tree beside other tools; keeps the figures
+#   make bench          what malloc and free cost in this kernel, the memory they take beside other
+#                       allocators, and a dry run of the rewriter over a Linux source tree beside
+#                       other tools; keeps the figures
 #   make fuzz           the properties of the rewriter on many more inputs than in make test
 #   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
@@ -17,7 +18,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check example bench bench-heap bench-linked bench-rewrite soak oracle bless bless-kernels install-demo install-test install-oracle install-bench fuzz
+.PHONY: demo test test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle bless bless-kernels install-demo install-test install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -62,6 +63,9 @@ install-oracle:
 install-bench:
 	@tests/setup/install.sh bench
 
+install-heap-bench:
+	@tests/setup/install.sh demo heap-bench
+
 # The two command lines of a program that uses the allocator. ARCH tells the compiler where Debian
 # keeps asm/types.h; it comes last, so that nothing else there gets in the way.
 ARCH := $(shell uname -m)
@@ -76,13 +80,16 @@ example: install-demo
 	build/example/letters
 	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
 
-bench: bench-heap bench-linked bench-rewrite
+bench: bench-heap bench-fragmentation bench-linked bench-rewrite
 
 bench-heap: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write
 
 bench-linked: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench linked -- --write
+
+bench-fragmentation: install-heap-bench
+	$(CARGO) bench --quiet --profile dev --bench fragmentation -- --write
 
 bench-rewrite: install-bench
 	$(CARGO) build --quiet --release

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and the machine lacks. Prints what it installs.
 #
-# usage: install.sh [demo|test|oracle|bench]...
+# usage: install.sh [demo|test|oracle|bench|heap-bench]...
 #   demo  what `make demo` needs: clang, the headers of libbpf, the build of the bundled libbpf
 #   test  what `make test` needs on top: bpftool, other build systems, other compilers
 #   oracle  what `make oracle` needs: clang, a compiler for its plugin, unpacking source packages
 #   bench  what `make bench-rewrite` needs: the other tools, unpacking the Linux source package
+#   heap-bench  what `make bench-fragmentation` needs on top of demo: another allocator
 #
 # Knows Debian and its kin (apt-get). Elsewhere it names the packages and fails if a program that
 # is needed is missing.
@@ -67,6 +68,10 @@ bench_packages=(
 	python3-venv ripgrep time xz-utils
 )
 
+heap_bench_packages=(
+	libmimalloc2.0
+)
+
 packages=()
 [ $# -gt 0 ] || set -- demo
 for group in "$@"; do
@@ -75,7 +80,8 @@ for group in "$@"; do
 	test) packages+=("${demo_packages[@]}" "${test_packages[@]}") ;;
 	oracle) packages+=("${oracle_packages[@]}") ;;
 	bench) packages+=("${bench_packages[@]}") ;;
-	*) die "unknown group $group; usage: install.sh [demo|test|oracle|bench]..." ;;
+	heap-bench) packages+=("${heap_bench_packages[@]}") ;;
+	*) die "unknown group $group; usage: install.sh [demo|test|oracle|bench|heap-bench]..." ;;
 	esac
 done
 
