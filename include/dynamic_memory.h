@@ -336,6 +336,19 @@ typedef unsigned int dynmem_u32;
 typedef unsigned long long dynmem_u64;
 
 #define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
+#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+	!defined(__BPF_CPU_VERSION__)
+/*
+ * A clang before 17 does not say what -mcpu it was given, but takes 32-bit registers only from v3 on:
+ * an error here tells what a crash of the compiler at the first atomic would not.
+ */
+DYNMEM_INLINE void dynmem_needs_mcpu_v3(void)
+{
+	dynmem_u32 pass_mcpu_v3_or_define_DYNAMIC_MEMORY_SPIN_LOCK;
+
+	__asm__("" : "=w"(pass_mcpu_v3_or_define_DYNAMIC_MEMORY_SPIN_LOCK));
+}
+#endif
 /* A function for arena pointers and another one for those of stack, maps and packets. */
 #if DYNMEM_ARENA
 #define DYNMEM_OVERLOADED __attribute__((overloadable))
@@ -1623,11 +1636,12 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 /* Counts an allocation that no heap serves, by its cause. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 {
-	dynmem_u32 i;
 	struct dynmem_heap *heap;
 	int busy = 0;
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
+	dynmem_u32 i;
+
 	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
 		heap = dynmem_heap(i);
 		if (heap && DYNMEM_LOAD(&heap->lock))

@@ -43,7 +43,7 @@ fn compilers_and_dialects_take_it_without_a_warning() {
         for (dialect, extra) in [
             ("-std=gnu89", "-DPOOL_SIZE=1048576"),
             ("-std=c11", "-DDYNAMIC_MEMORY_DEBUG"),
-            ("-std=gnu17", "-O0"),
+            ("-std=c17", "-O0"),
             ("-std=gnu11", "-DDYNAMIC_MEMORY_ARENA"),
         ] {
             let program = cc::program(&format!("dialect-{compiler}{dialect}"));
@@ -71,6 +71,67 @@ fn compilers_and_dialects_take_it_without_a_warning() {
         }
     }
     assert!(built > 0, "no C compiler");
+}
+
+/// Compiles a program for BPF; what the compiler says, and whether it did.
+fn for_bpf(compiler: &str, source: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(compiler)
+        .args(["-target", "bpf", "-O2", "-g", "-Wall", "-Wextra", "-Werror"])
+        .args(arguments)
+        .arg("-I")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+        .arg("-idirafter")
+        .arg(format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH))
+        .arg("-c")
+        .arg(source)
+        .arg("-o")
+        .arg(cc::program(&format!("dialect-bpf-{compiler}.o")))
+        .output()
+        .expect("it started before");
+    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.success(), messages)
+}
+
+#[test]
+fn clangs_for_bpf_take_it_in_every_dialect_and_say_what_they_lack() {
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dialect.bpf.c");
+    std::fs::write(
+        &source,
+        "#include <linux/bpf.h>\n#include \"dynamic_memory.h\"\n\
+         __attribute__((section(\"xdp\"))) int f(struct xdp_md *ctx) { char *p = static_calloc(3, 5);\n\
+         (void)ctx; p = static_realloc(p, 100); static_free(p); p = static_strdup(\"text\");\n\
+         static_free(p); p = static_aligned_alloc(64, 5); static_free(p); return static_reset(); }\n",
+    )
+    .expect("the target directory takes files");
+    let mut built = 0;
+    for compiler in ["clang-14", "clang-16", "clang-19"] {
+        if !starts(compiler) {
+            skip("the build for BPF", &format!("there is no {compiler}"));
+            continue;
+        }
+        for dialect in ["-std=gnu89", "-std=c11", "-std=c17"] {
+            for extra in [
+                ["-mcpu=v3", "-DPOOL_SIZE=1048576"],
+                ["-mcpu=v3", "-DDYNAMIC_MEMORY_DEBUG"],
+                ["-mcpu=v1", "-DDYNAMIC_MEMORY_SPIN_LOCK"],
+            ] {
+                let (taken, messages) = for_bpf(compiler, &source, &[dialect, extra[0], extra[1]]);
+                assert!(taken, "{compiler} {dialect} {extra:?}:\n{messages}");
+                built += 1;
+            }
+        }
+        // Atomics need more than the first instruction sets, and the message says so.
+        let (taken, messages) = for_bpf(compiler, &source, &["-mcpu=v2"]);
+        assert!(!taken);
+        let lower = messages.to_lowercase();
+        assert!(
+            lower.contains("mcpu") && messages.contains("DYNAMIC_MEMORY_SPIN_LOCK"),
+            "{compiler}:\n{messages}"
+        );
+    }
+    if built == 0 {
+        skip("the build for BPF", "there is no clang");
+    }
 }
 
 /// Builds with a sanitizer; `None`, told, where the compiler has none.
