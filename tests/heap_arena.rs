@@ -1,5 +1,5 @@
-//! The header with its pools in an arena: what is particular to it, in the running kernel. The
-//! traces and random operations run on it in `tests/kernels/replay.rs`.
+//! The header for linked data, with its pools in an arena or in one map value: what is particular
+//! to that, in the running kernel. The traces run on both in `tests/kernels/replay.rs`.
 #![cfg(feature = "kernel")]
 
 #[path = "common/kernel.rs"]
@@ -12,15 +12,19 @@ mod programs;
 mod strings;
 
 use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
 use bpf_malloc::kernel::compile::Clang;
-use bpf_malloc::kernel::load::Loaded;
+use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use kernel::{can_load, image, object, skip};
 use programs::{compile, load_and_run, stress, verification_is_flat};
 
 const ARENA: &str = "-DDYNAMIC_MEMORY_ARENA";
+/// The build for kernels without arenas.
+const LINKED: &str = "-DDYNAMIC_MEMORY_LINKED";
 
 /// Whether arenas can be tested here; says why not.
 fn has_arenas(test: &str) -> bool {
@@ -158,6 +162,109 @@ fn memory_and_string_functions_do_what_the_c_librarys_do() {
     strings::compare(&map, "plain_plain");
 }
 
+/// A list, a tree and a hash table of `tests/bench`, which check what they find.
+fn structures(arguments: &[&str]) -> ObjectFile {
+    let object = compile("../bench/linked.bpf.c", arguments);
+    let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+    for _ in 0..128 {
+        passes(&loaded, "fill");
+    }
+    for program in [
+        "list_walk",
+        "list_pair",
+        "tree_find",
+        "tree_pair",
+        "hash_find",
+        "hash_pair",
+    ] {
+        for _ in 0..3 {
+            passes(&loaded, program);
+        }
+    }
+    object
+}
+
+/// Verified instructions of a program.
+fn cost(object: &ObjectFile, program: &str) -> u64 {
+    let judgement = object.judge(program).expect("the program is there");
+    let verified = judgement.stats.verified_instructions;
+    verified.expect("the kernel says")
+}
+
+#[test]
+fn structures_in_an_arena() {
+    if has_arenas("structures_in_an_arena") {
+        let object = structures(&[ARENA]);
+        let walk = cost(&object, "list_walk");
+        assert!(walk <= 100, "{walk} verified instructions for any list");
+    }
+}
+
+#[test]
+fn structures_in_map_memory() {
+    if !can_load("structures_in_map_memory") {
+        return;
+    }
+    let object = structures(&[LINKED]);
+    // As many rounds as the list has nodes, and one more that finds its end.
+    let walk = cost(&object, "list_walk");
+    assert!(walk <= 129 * 60, "{walk} verified instructions");
+    let ran = load_and_run(&compile("types.bpf.c", &[LINKED]), |_| true);
+    assert!(ran >= 12, "{ran} programs ran");
+}
+
+#[test]
+fn two_objects_share_an_arena() {
+    const TEST: &str = "two_objects_share_an_arena";
+    if !has_arenas(TEST) {
+        return;
+    }
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("arena-of-two");
+    std::fs::create_dir_all(&directory).expect("the target directory takes files");
+    let clang = Clang::newest().expect("a clang");
+    let common = "#define DYNAMIC_MEMORY_ARENA\n#include <linux/bpf.h>\n\
+                  #include <bpf/bpf_helpers.h>\n#include \"dynamic_memory.h\"\n\
+                  struct node { struct node __arena *next; int value; };\n";
+    let first = "char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+                 struct node __arena *__arena head;\n\
+                 SEC(\"xdp\") int put(void *ctx) { struct node __arena *n = static_malloc(16);\n\
+                 if (!n) return XDP_ABORTED; n->value = 21; n->next = head; head = n;\n\
+                 return XDP_PASS; }\n";
+    let second = "extern struct node __arena *__arena head;\n\
+                  SEC(\"xdp\") int take(void *ctx) { int sum = 0;\n\
+                  while (head && can_loop) { struct node __arena *n = head;\n\
+                  head = n->next; sum += n->value; static_free(n); } return sum; }\n";
+    let mut objects = Vec::new();
+    for (name, text) in [("first", first), ("second", second)] {
+        let source = directory.join(format!("{name}.bpf.c"));
+        std::fs::write(&source, format!("{common}{text}")).expect("a source");
+        let bytes = clang
+            .compile(&source, &[], &[(HEADER_NAME, HEADER)], &[])
+            .unwrap_or_else(|error| panic!("{error}"));
+        objects.push(directory.join(format!("{name}.o")));
+        std::fs::write(objects.last().expect("it was pushed"), bytes).expect("an object");
+    }
+    let linked = directory.join("both.o");
+    let linker = Command::new("bpftool")
+        .args(["gen", "object"])
+        .arg(&linked)
+        .args(&objects)
+        .output();
+    let Ok(linker) = linker else {
+        return skip(TEST, "there is no bpftool");
+    };
+    let said = String::from_utf8_lossy(&linker.stderr);
+    assert!(linker.status.success(), "{said}");
+    let object = ObjectFile::from_path(&linked).expect("an object");
+    let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+    passes(&loaded, "put");
+    passes(&loaded, "put");
+    let output = loaded.run("take", &RunInput::default());
+    assert_eq!(output.expect("it runs").return_value, 42);
+    let heaps = (0..4).map(|number| walk::check(&image(&loaded, number)).expect("a sound heap"));
+    assert_eq!(heaps.map(|heap| heap.counters.used_blocks).sum::<u64>(), 0);
+}
+
 #[test]
 fn a_compiler_without_address_spaces_is_told_so() {
     let Ok(clang) = Clang::at("clang-14".as_ref()) else {
@@ -167,7 +274,7 @@ fn a_compiler_without_address_spaces_is_told_so() {
         );
         return;
     };
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/heap/types.bpf.c");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/heap/types.bpf.c");
     let arguments = [OsString::from(ARENA)];
     let error = clang
         .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)

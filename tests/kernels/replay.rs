@@ -36,7 +36,7 @@ enum Operations {
     Random,
 }
 
-const BUILDS: [Build; 4] = [
+const BUILDS: [Build; 5] = [
     Build {
         name: "default",
         pool: 65_536,
@@ -60,6 +60,13 @@ const BUILDS: [Build; 4] = [
         pool: 65_536,
         arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_ARENA"],
         oldest: (6, 9),
+        operations: Operations::Traces,
+    },
+    Build {
+        name: "linked",
+        pool: 65_536,
+        arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_LINKED"],
+        oldest: (5, 12),
         operations: Operations::Traces,
     },
     Build {
