@@ -20,7 +20,7 @@ use bpf_malloc::kernel::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use kernel::{can_load, image, object, skip};
-use programs::{compile, load_and_run, stress, verification_is_flat};
+use programs::{compile, including, load_and_run, stress, verification_is_flat};
 
 const ARENA: &str = "-DDYNAMIC_MEMORY_ARENA";
 /// The build for kernels without arenas.
@@ -211,6 +211,54 @@ fn structures_in_map_memory() {
     assert!(walk <= 129 * 60, "{walk} verified instructions");
     let ran = load_and_run(&compile("types.bpf.c", &[LINKED]), |_| true);
     assert!(ran >= 12, "{ran} programs ran");
+}
+
+#[test]
+fn the_arena_may_be_the_programs_own() {
+    if !has_arenas("the_arena_may_be_the_programs_own") {
+        return;
+    }
+    let object = including(
+        "own-arena",
+        "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+         struct { __uint(type, 33); __uint(map_flags, 1 << 10); __uint(max_entries, 200); }\n\
+         mine SEC(\".maps\");\n\
+         #define DYNAMIC_MEMORY_ARENA\n#define DYNAMIC_MEMORY_ARENA_MAP mine\n\
+         #include \"dynamic_memory.h\"\n\
+         char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+         SEC(\"xdp\") int own(void *ctx) { int __arena *p = static_malloc(100);\n\
+         if (!p) return XDP_ABORTED; p[24] = 5; static_free(p); return XDP_PASS; }\n",
+    );
+    passes(&object.load().unwrap_or_else(|e| panic!("{e}")), "own");
+    let judgement = object.judge("own").expect("the program is there");
+    assert!(judgement.accepted(), "{judgement}");
+}
+
+#[test]
+fn pools_that_no_arena_holds_do_not_compile() {
+    let Ok(clang) = Clang::newest() else {
+        return skip(
+            "pools_that_no_arena_holds_do_not_compile",
+            "there is no clang",
+        );
+    };
+    for (defines, reason) in [
+        (
+            ["-DPOOL_SIZE=268435456", "-DDYNAMIC_MEMORY_HEAPS=16"],
+            "4 GiB",
+        ),
+        (
+            ["-DDYNAMIC_MEMORY_ARENA_PAGES=60", "-DPOOL_SIZE=65536"],
+            "room for the pools",
+        ),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/heap/types.bpf.c");
+        let arguments = [ARENA, defines[0], defines[1]].map(OsString::from);
+        let error = clang
+            .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
+            .expect_err("it cannot");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
 #[test]

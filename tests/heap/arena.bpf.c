@@ -222,6 +222,8 @@ SEC("syscall") int live(void *ctx)
 	return PASS;
 }
 
+void __arena *__arena result; /* a pointer in the arena */
+
 SEC("syscall") int alignments(void *ctx)
 {
 	__u64 alignment = 1;
@@ -243,6 +245,9 @@ SEC("syscall") int alignments(void *ctx)
 	}
 	CHECK(i == 17);
 	CHECK(!static_aligned_alloc(24, 100));
+	CHECK(!static_posix_memalign(&result, 256, 100));
+	CHECK(result && !(dynmem_number(result) & 255));
+	static_free(result);
 	return PASS;
 }
 
