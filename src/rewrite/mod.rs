@@ -165,7 +165,8 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     });
     // Without NULL checks nothing is parsed, and so nothing is seen differently; but a call that
     // was not one of the allocator's as it stood may point into the arena once it is.
-    (plan, linked.arena || options.on_null != OnNull::Off)
+    let again = linked.arena || options.on_null != OnNull::Off;
+    (plan, again && !linked.fixed)
 }
 
 /// Puts the parts of a plan together.

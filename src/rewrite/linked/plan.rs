@@ -19,6 +19,8 @@ pub struct Found {
     pub arena: bool,
     /// The file says so already.
     pub said: bool,
+    /// The edits come from the files that include this one, and hold for its present text only.
+    pub fixed: bool,
     /// Edits of the file itself.
     pub edits: Vec<Edit>,
     /// What to tell.
@@ -41,6 +43,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend)
         return Found {
             arena: others.chooses(path),
             said,
+            fixed: true,
             edits,
             notices: Vec::new(),
         };
