@@ -157,6 +157,13 @@ fn agree(look: &Look, scan: &mut Scan) {
         rewritten: HashSet::new(),
         facts: mem::take(&mut scan.facts),
     };
+    // Files without calls may follow pointers that others allocate.
+    let header = |c: &Candidate| c.found.real.extension().is_some_and(|e| e == "h");
+    let mut candidates = scan.candidates.iter();
+    let all = candidates.any(|c| c.links.shares() || (c.matters && header(c)));
+    if all {
+        ask(look, scan, &view, |candidate| !candidate.matters);
+    }
     for _ in 0..LINKS {
         let each = scan.candidates.iter_mut();
         let each = each.map(|c| (c.found.real.clone(), mem::take(&mut c.links)));
@@ -165,20 +172,22 @@ fn agree(look: &Look, scan: &mut Scan) {
             break;
         }
         view.facts.links = links;
-        ask(look, scan, &view);
+        ask(look, scan, &view, |candidate| candidate.matters || all);
     }
     for candidate in &mut scan.candidates {
-        candidate.matters |= view.facts.links.chooses(&candidate.found.real);
+        let path = &candidate.found.real;
+        candidate.matters |= !is_header(path) && view.facts.links.chooses(path);
     }
     scan.facts = view.facts;
 }
 
 /// Asks the files again what they have to do with others, which `view` knows of by now.
-fn ask(look: &Look, scan: &mut Scan, view: &View) {
-    // Files without calls may follow pointers that others allocate.
-    let all = view.facts.links.edited().next().is_some();
+fn ask(look: &Look, scan: &mut Scan, view: &View, whom: impl Fn(&Candidate) -> bool) {
     let asked: Vec<usize> = (0..scan.candidates.len())
-        .filter(|&c| scan.candidates[c].matters || all)
+        .filter(|&c| {
+            let candidate = &scan.candidates[c];
+            whom(candidate) && !is_header(&candidate.found.real)
+        })
         .collect();
     let mut answers = Vec::with_capacity(asked.len());
     let candidates = &scan.candidates;

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::convergence::{self, Start};
 use super::loops::Guard;
-use super::parse::{FuncId, Group, Instance, LoopKind, ObjectKind, Reading};
+use super::parse::{
+    ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind, Reading,
+};
 use super::vars::{Tok, Var};
-use crate::cpp::{FileId, FileKind, Loc, Token};
+use crate::cpp::{FileId, Loc, Token, TokenKind};
 use crate::rewrite::lexer::op;
 use crate::rewrite::plan::EditKind;
 
@@ -103,6 +105,11 @@ impl<'a> Editor<'a> {
                 self.unqualify(use_of.tok);
             }
         }
+        for parameter in &reading.array_parameters {
+            if wanted(parameter.instance) && self.arena(parameter.space) {
+                self.array_parameter(parameter);
+            }
+        }
         for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
             self.copied(copied);
         }
@@ -135,8 +142,7 @@ impl<'a> Editor<'a> {
     }
 
     fn is_ours(&self, file: FileId) -> bool {
-        let kind = self.reading.unit.file(file).kind;
-        matches!(kind, FileKind::Main | FileKind::Project)
+        self.reading.is_ours(file)
     }
 
     /// Whether two tokens stand in the same text.
@@ -441,6 +447,34 @@ impl<'a> Editor<'a> {
         }
     }
 
+    /// A parameter `p[]` cannot say where its elements lie, `*p` can.
+    fn array_parameter(&mut self, parameter: &ArrayParameter) {
+        let reason = "a parameter written as an array cannot point into the arena";
+        let (Some(name), Some((open, end)), false) =
+            (parameter.name, parameter.bracket, parameter.nested)
+        else {
+            let tok = parameter.name.or(parameter.bracket.map(|b| b.0));
+            self.troubles.insert(Trouble {
+                tok: tok.unwrap_or(0),
+                message: reason.into(),
+                help: "write it as a pointer".into(),
+            });
+            return;
+        };
+        if !self.editable(name) || !self.together(name, end - 1) {
+            self.unreachable(name);
+            return;
+        }
+        let (name, from, to) = (
+            self.location(name),
+            self.location(open),
+            self.location(end - 1),
+        );
+        let kind = EditKind::Qualifier;
+        self.change(name.file, name.start, name.start, "*".into(), kind, reason);
+        self.change(from.file, from.start, to.end, String::new(), kind, reason);
+    }
+
     /// `typeof` brings the address space of its operand along, which a variable on the stack must
     /// not have.
     fn unqualify(&mut self, tok: Tok) {
@@ -489,6 +523,26 @@ impl<'a> Editor<'a> {
             EditKind::Loop,
             reason,
         );
+    }
+
+    /// Whether the initial value of a variable is the address of one that lies in the arena.
+    fn points_there(&self, object: &Object) -> bool {
+        let (from, to) = object.init.unwrap_or((0, 0));
+        (from..to).any(|tok| {
+            let mut others = self.reading.objects.iter();
+            self.is_name(tok)
+                && others.any(|o| {
+                    o.name == self.toks[tok].symbol
+                        && o.kind != ObjectKind::Local
+                        && self.arena(o.place)
+                })
+        })
+    }
+
+    fn is_name(&self, tok: Tok) -> bool {
+        self.toks[tok].kind == TokenKind::Ident
+            && !self.toks[tok - 1].is(op("."))
+            && !self.toks[tok - 1].is(op("->"))
     }
 
     /// Functions with pointers into the arena among their parameters become local: the verifier
@@ -598,17 +652,41 @@ impl<'a> Editor<'a> {
         }
     }
 
+    /// Keeps clang from splitting static structures into their members.
+    ///
+    /// It describes each as the whole, the kernel refuses the type information of the object, and
+    /// without that verifies the allocator's functions again at every call.
+    pub fn whole(&mut self) {
+        for object in self.reading.objects.iter().filter(|o| o.is_static) {
+            let stays = !self.reading.is_whole(object) || self.reading.vars.is_plain(object.place);
+            if stays || !self.editable(object.tok) {
+                continue;
+            }
+            let loc = self.location(object.tok);
+            self.change(
+                loc.file,
+                loc.end,
+                loc.end,
+                " __attribute__((used))".into(),
+                EditKind::Linkage,
+                "clang would split this structure, and describe its parts in a way that no kernel \
+                 takes",
+            );
+        }
+    }
+
     /// Globals that move into the arena but cannot be initialised there.
     pub fn globals(&mut self) {
         for object in &self.reading.objects {
-            if object.kind == ObjectKind::Local || !self.arena(object.place) {
+            if object.kind == ObjectKind::Local {
                 continue;
             }
-            if self.reading.is_initialised(object) {
+            let lies_there = self.arena(object.place) && self.reading.is_initialised(object);
+            if lies_there || self.points_there(object) {
                 self.troubles.insert(Trouble {
                     tok: object.tok,
-                    message: "this variable has to lie in the arena, where an address cannot be \
-                              its initial value"
+                    message: "an address in the arena cannot be an initial value, and a variable \
+                              there cannot have one"
                         .into(),
                     help: "assign the address at run time, before the first use".into(),
                 });

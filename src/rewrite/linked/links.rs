@@ -1,13 +1,13 @@
 //! What the files of a run have to agree on, where pointers into the heap are stored and followed
 //! later: headers, functions and variables that they share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::edits::FileEdit;
 use super::parse::{FuncId, ObjectKind, Reading};
 use super::vars::{Seed, Tok, Var};
-use crate::cpp::{FileId, FileKind, Loc};
+use crate::cpp::{FileId, Loc};
 use crate::rewrite::plan::{Edit, Span};
 
 /// A place in a header where an address space is written: behind a `*`, or in the specifiers.
@@ -29,6 +29,10 @@ pub struct Links {
     edits: BTreeMap<PathBuf, BTreeSet<(usize, usize, String, Kind)>>,
     /// Places in those headers where a pointer points into the arena.
     spots: BTreeSet<Spot>,
+    /// Places there of pointers into the heap, whatever the backend, per file.
+    stored: BTreeMap<PathBuf, BTreeSet<Spot>>,
+    /// Places there of pointers that are loaded from memory and followed, per file.
+    followed: BTreeMap<PathBuf, BTreeSet<Spot>>,
     /// By name of a function with external linkage: which of its pointers point into the arena.
     functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
     /// Per file, the names with external linkage that it defines or uses.
@@ -67,6 +71,12 @@ impl Links {
             self.edits.entry(path).or_default().extend(edits);
         }
         self.spots.extend(other.spots);
+        for (path, spots) in other.stored {
+            self.stored.entry(path).or_default().extend(spots);
+        }
+        for (path, spots) in other.followed {
+            self.followed.entry(path).or_default().extend(spots);
+        }
         for (name, spaces) in other.functions {
             self.functions.entry(name).or_default().extend(spaces);
         }
@@ -78,6 +88,19 @@ impl Links {
     /// Settles which files are built into the same program, as far as their names tell: if the
     /// heap of one lies in an arena, that of all does.
     fn agree(&mut self) {
+        // What one file stores, another follows.
+        let stored: BTreeSet<&Spot> = self.stored.values().flatten().collect();
+        let followed: BTreeSet<&Spot> = self.followed.values().flatten().collect();
+        let both: BTreeSet<Spot> = stored
+            .intersection(&followed)
+            .map(|spot| (*spot).clone())
+            .collect();
+        for (path, spots) in self.stored.iter().chain(&self.followed) {
+            if !spots.is_disjoint(&both) {
+                self.chosen.insert(path.clone());
+            }
+        }
+        self.spots.extend(both);
         loop {
             let mut shared: BTreeSet<&Vec<u8>> = BTreeSet::new();
             for path in &self.chosen {
@@ -101,6 +124,11 @@ impl Links {
     /// Whether the heap of a file, or of those that include it, lies in an arena.
     pub fn chooses(&self, path: &Path) -> bool {
         self.chosen.contains(path) || self.edits.contains_key(path)
+    }
+
+    /// Whether pointers into the heap are declared in headers, where other files may follow them.
+    pub fn shares(&self) -> bool {
+        !self.stored.is_empty()
     }
 
     /// The headers that have to be edited.
@@ -135,13 +163,33 @@ impl Links {
     ) -> Self {
         let unit = reading.unit;
         let mut links = Self::default();
-        let ours = |id: FileId| unit.file(id).kind == FileKind::Project;
-        for file in &unit.files {
-            if file.kind == FileKind::Project {
+        let ours = |id: FileId| id != FileId::MAIN && reading.is_ours(id);
+        for (index, file) in unit.files.iter().enumerate() {
+            if ours(FileId(index as u32)) {
                 links.headers.insert(file.path.clone());
             }
         }
         links.names.insert(path.to_owned(), names(reading));
+        let spot = |loc: Loc, behind: bool| Spot {
+            path: unit.file(loc.file).path.clone(),
+            offset: loc.start,
+            behind,
+        };
+        let in_headers: Vec<_> = spots(reading).filter(|s| ours(s.0.file)).collect();
+        let followed: HashSet<Var> = super::followed(reading, |s| !reading.vars.is_plain(s))
+            .into_iter()
+            .map(|(_, _, space)| reading.vars.find(space))
+            .collect();
+        for &(loc, behind, var, _) in &in_headers {
+            if reading.vars.is_arena(var) {
+                let entry = links.stored.entry(path.to_owned()).or_default();
+                entry.insert(spot(loc, behind));
+            }
+            if followed.contains(&reading.vars.find(var)) {
+                let entry = links.followed.entry(path.to_owned()).or_default();
+                entry.insert(spot(loc, behind));
+            }
+        }
         if !arena {
             return links;
         }
@@ -152,15 +200,7 @@ impl Links {
             let entry = links.edits.entry(path).or_default();
             entry.insert((edit.start, edit.end, edit.text.clone(), kind));
         }
-        for (loc, behind, var, _) in spots(reading) {
-            if ours(loc.file) && reading.vars.is_arena(var) {
-                links.spots.insert(Spot {
-                    path: unit.file(loc.file).path.clone(),
-                    offset: loc.start,
-                    behind,
-                });
-            }
-        }
+        links.spots.extend(links.stored.values().flatten().cloned());
         for (name, func) in external(reading) {
             let spaces = reading.spaces(&reading.functions[func.0 as usize]);
             let arena = spaces.iter().enumerate();
@@ -230,11 +270,10 @@ fn external<'a>(reading: &'a Reading) -> impl Iterator<Item = (Vec<u8>, FuncId)>
 fn names(reading: &Reading) -> BTreeSet<Vec<u8>> {
     let functions = external(reading).map(|(name, _)| name);
     let objects = reading.objects.iter().filter(|o| {
-        let ours = matches!(
-            reading.unit.file(reading.unit.tokens[o.tok].loc.file).kind,
-            FileKind::Main | FileKind::Project
-        );
-        ours && o.kind != ObjectKind::Local && !o.is_static && !reading.vars.is_plain(o.place)
+        reading.is_ours(reading.unit.tokens[o.tok].loc.file)
+            && o.kind != ObjectKind::Local
+            && !o.is_static
+            && !reading.vars.is_plain(o.place)
     });
     let objects = objects.map(|o| reading.unit.symbols.text(o.name).to_vec());
     functions.chain(objects).collect()

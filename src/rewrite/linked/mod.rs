@@ -91,6 +91,10 @@ fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links) -> Linked
     };
     if needed {
         write(&reading, &mut linked);
+    } else if !reading.allocations.is_empty() {
+        let mut editor = Editor::new(&reading);
+        editor.whole();
+        linked.edits = editor.take();
     }
     linked.links = Links::of(path, &reading, needed, &linked.edits);
     linked
@@ -151,6 +155,7 @@ fn write(reading: &Reading, linked: &mut Linked) {
     editor.linkage();
     editor.mention();
     editor.globals();
+    editor.whole();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
     versions::write(reading, &mut linked.edits, &mut linked.troubles);
@@ -225,12 +230,22 @@ fn spots(reading: &Reading) -> HashMap<Spot, Vec<(Var, Tok)>> {
 /// A pointer into the heap that is loaded from memory, and where it is followed, if the program
 /// does that anywhere.
 fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
+    let heap = |space: Var| reading.vars.is_arena(space);
+    followed(reading, heap)
+        .into_iter()
+        .next()
+        .map(|f| (f.0, f.1))
+}
+
+/// The pointers of a kind that are loaded from memory and followed: where they are loaded, where
+/// they are followed, and where they point.
+fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Tok, Var)> {
     let stack = reading.vars.stack_only();
     let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
     let mut from: HashMap<Flow, Tok> = HashMap::new();
     let mut queue = VecDeque::new();
     for load in &reading.loads {
-        let heap = load.space.is_none_or(|s| reading.vars.is_arena(s));
+        let heap = load.space.is_none_or(&kind);
         if heap && (load.varies || in_memory(load.place)) {
             from.insert(load.flow, load.tok);
             queue.push_back(load.flow);
@@ -249,9 +264,10 @@ fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
             });
         }
     }
-    let follows = reading.follows.iter();
-    let mut found = follows.filter(|f| reading.vars.is_arena(f.space));
-    found.find_map(|f| Some((*from.get(&f.flow)?, f.tok)))
+    let follows = reading.follows.iter().filter(|f| kind(f.space));
+    follows
+        .filter_map(|f| Some((*from.get(&f.flow)?, f.tok, f.space)))
+        .collect()
 }
 
 /// The functions whose parameters or results are used with both kinds of memory.
@@ -290,6 +306,7 @@ fn mixed(reading: &Reading, conflict: &Conflict) -> Trouble {
         Plain::Context => "the context of the program",
         Plain::System => "declared in a header that is not rewritten",
         Plain::Helper => "from a function of the kernel",
+        Plain::Packet => "the packet",
     };
     let (seed, way) = match &origin {
         Some((_, tok, way)) => (*tok, way.as_slice()),

@@ -56,6 +56,8 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend)
         ..Found::default()
     };
     if !linked.arena {
+        let ours = linked.edits.into_iter().filter(|e| e.file == FileId::MAIN);
+        found.edits.extend(ours.map(own));
         return found;
     }
     let mut elsewhere = BTreeSet::new();

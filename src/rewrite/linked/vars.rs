@@ -29,6 +29,8 @@ pub enum Plain {
     System,
     /// What a helper of the kernel takes or returns.
     Helper,
+    /// The packet, by the context's `data` and its like.
+    Packet,
 }
 
 /// Where a class gets its address space from.

@@ -4,7 +4,7 @@ use super::super::types::{Type, TypeId, Types};
 use super::super::vars::{Plain, Seed, Tok, Var};
 use super::super::words::Word;
 use super::decl::{Section, Specifiers};
-use super::{AfterStar, Confused, Declared, Parsed, Reading, Unqualified};
+use super::{AfterStar, ArrayParameter, Confused, Declared, Parsed, Reading, Unqualified};
 use crate::cpp::{Symbol, TokenKind};
 
 /// A step from the type of the specifiers to that of the name.
@@ -12,7 +12,7 @@ enum Step {
     /// `*`, and whether `__arena` follows it.
     Pointer(Tok, bool),
     /// `[…]`
-    Array,
+    Array(Tok, Tok),
     /// `(…)`
     Function(Parameters),
 }
@@ -34,6 +34,8 @@ pub(super) struct Declarator {
     pub ty: TypeId,
     /// Address space of what is declared.
     pub place: Var,
+    /// The brackets, if the name itself is that of an array.
+    pub bracket: Option<(Tok, Tok)>,
     /// The parameters, if the name itself is that of a function.
     pub parameters: Option<Parameters>,
     pub declared: Declared,
@@ -60,6 +62,7 @@ impl Reading<'_> {
         let mut base = None;
         let mut star = None;
         let mut parameters = None;
+        let mut bracket = None;
         let last = steps.len();
         for (index, step) in steps.into_iter().enumerate() {
             match step {
@@ -69,7 +72,10 @@ impl Reading<'_> {
                     slot = Slot::After(tok, said);
                     ty = self.pointer_to(ty, space);
                 }
-                Step::Array => ty = self.types.add(Type::Array { of: ty }),
+                Step::Array(open, end) => {
+                    bracket = (index + 1 == last).then_some((open, end));
+                    ty = self.types.add(Type::Array { of: ty });
+                }
                 Step::Function(list) => {
                     slot = Slot::Nowhere;
                     ty = self.types.add(Type::Function {
@@ -88,6 +94,7 @@ impl Reading<'_> {
             name,
             ty,
             place,
+            bracket,
             parameters,
             declared: Declared {
                 start,
@@ -190,8 +197,10 @@ impl Reading<'_> {
         let mut suffixes = Vec::new();
         loop {
             if self.at("[") {
-                self.bounds()?;
-                suffixes.push(Step::Array);
+                let open = self.pos;
+                // A bound is evaluated nowhere that matters here.
+                self.skip_group();
+                suffixes.push(Step::Array(open, self.pos));
             } else if self.at("(") {
                 let list = self.parameters()?;
                 suffixes.push(Step::Function(list));
@@ -203,12 +212,6 @@ impl Reading<'_> {
         steps.extend(inner);
         self.depth -= 1;
         Ok(name)
-    }
-
-    /// `[…]` of an array: its bound is evaluated nowhere that matters here.
-    fn bounds(&mut self) -> Parsed<()> {
-        self.skip_group();
-        Ok(())
     }
 
     /// Qualifiers and attributes behind a `*`; whether `__arena` is one.
@@ -266,6 +269,13 @@ impl Reading<'_> {
                     // An array is passed as a pointer to its elements, a function as itself.
                     Type::Array { of } => {
                         let place = one.place;
+                        self.array_parameters.push(ArrayParameter {
+                            name: one.name.map(|(_, tok)| tok),
+                            bracket: one.bracket,
+                            nested: matches!(self.types.get(of), Type::Array { .. }),
+                            space: place,
+                            instance: self.instance,
+                        });
                         one.ty = self.pointer_to(of, place);
                         one.place = self.vars.fresh();
                     }

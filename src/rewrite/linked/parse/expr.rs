@@ -6,7 +6,7 @@ use super::super::words::Word;
 use super::{
     Confused, Copied, CopyKind, Entity, Flow, Follow, Load, ObjectKind, Parsed, Reading, Value,
 };
-use crate::cpp::TokenKind;
+use crate::cpp::{Symbol, TokenKind};
 use crate::rewrite::lexer::op;
 
 impl Value {
@@ -704,6 +704,7 @@ impl Reading<'_> {
                     ty,
                     null: false,
                     constant: false,
+                    made_from: self.packet(name, ty, start),
                     ..value
                 };
             } else if self.at("++") || self.at("--") {
@@ -713,6 +714,20 @@ impl Reading<'_> {
                 return Ok(value);
             }
         }
+    }
+
+    /// The context has the packet's addresses as numbers of 32 bits.
+    fn packet(&mut self, name: Symbol, ty: TypeId, tok: Tok) -> Option<Var> {
+        let named = matches!(
+            self.unit.symbols.text(name),
+            b"data" | b"data_end" | b"data_meta"
+        );
+        if !named || !matches!(self.types.get(ty), Type::Number) {
+            return None;
+        }
+        let space = self.vars.fresh();
+        self.seed(space, Plain::Packet, tok);
+        Some(space)
     }
 
     fn is_array(&self, ty: TypeId) -> bool {

@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use super::words::Words;
-use crate::cpp::{FileKind, Symbol, Token, TokenKind, Unit};
+use crate::cpp::{File, FileId, FileKind, Symbol, Token, TokenKind, Unit};
 use crate::rewrite::lexer::op;
 
 /// A value on its way: where a pointer may have been loaded from.
@@ -202,6 +202,21 @@ pub struct Unqualified {
     pub instance: Instance,
 }
 
+/// A parameter that is written as an array.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrayParameter {
+    /// Its name.
+    pub name: Option<Tok>,
+    /// The brackets: first token and behind the last.
+    pub bracket: Option<(Tok, Tok)>,
+    /// It is an array of arrays.
+    pub nested: bool,
+    /// Where its elements lie.
+    pub space: Var,
+    /// The reading it belongs to.
+    pub instance: Instance,
+}
+
 /// A structure that is copied as a whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
@@ -341,6 +356,7 @@ pub struct Reading<'a> {
     pub arguments: Vec<HelperArgument>,
     pub loops: Vec<Loop>,
     pub copies: Vec<Copied>,
+    pub array_parameters: Vec<ArrayParameter>,
     pub unqualified: Vec<Unqualified>,
     pub functions: Vec<Function>,
     pub objects: Vec<Object>,
@@ -352,6 +368,8 @@ pub struct Reading<'a> {
     pub instances: Vec<Option<FuncId>>,
 
     toks: &'a [Token],
+    /// By file.
+    ours: Vec<bool>,
     pos: usize,
     words: Words,
     types: Types,
@@ -392,6 +410,7 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
         arguments: Vec::new(),
         loops: Vec::new(),
         copies: Vec::new(),
+        array_parameters: Vec::new(),
         unqualified: Vec::new(),
         functions: Vec::new(),
         objects: Vec::new(),
@@ -400,6 +419,7 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
         allocations: Vec::new(),
         instances: vec![None],
         toks: &unit.tokens,
+        ours: unit.files.iter().map(is_ours).collect(),
         pos: 0,
         words: Words::new(unit),
         types: Types::new(),
@@ -418,6 +438,14 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
     };
     reading.everything();
     reading
+}
+
+fn is_ours(file: &File) -> bool {
+    let generated = file.path.file_name().is_some_and(|n| n == "vmlinux.h") || {
+        let start = &file.bytes[..file.bytes.len().min(1024)];
+        memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
+    };
+    matches!(file.kind, FileKind::Main | FileKind::Project) && !generated
 }
 
 /// A part of the source is not understood.
@@ -472,6 +500,12 @@ impl Reading<'_> {
                 self.pos += 1;
             }
         }
+    }
+
+    /// Whether a file belongs to the project and may be edited. `vmlinux.h` is generated and tells
+    /// what the kernel has: it never is.
+    pub fn is_ours(&self, file: FileId) -> bool {
+        self.ours[file.0 as usize]
     }
 
     /// Whether a name is a constant of an enumeration.
@@ -532,6 +566,14 @@ impl Reading<'_> {
         let mut arrays = self.objects.iter().rev();
         let found = arrays.find(|o| o.name == name && o.tok <= tok);
         found.is_some_and(|o| !self.vars.is_arena(o.place))
+    }
+
+    /// Whether an object is a structure that nothing keeps from being split.
+    pub fn is_whole(&self, object: &Object) -> bool {
+        let kept = |t: Tok| matches!(self.unit.text(&self.toks[t]), b"used" | b"__used__");
+        self.is_record(object.ty)
+            && object.kind == ObjectKind::Static
+            && !(object.tok..(object.tok + 8).min(self.toks.len())).any(kept)
     }
 
     /// Whether an object is a number.
@@ -621,10 +663,7 @@ impl Reading<'_> {
         let Some(token) = self.toks.get(tok.min(self.toks.len().saturating_sub(1))) else {
             return false;
         };
-        !matches!(
-            self.unit.files[token.loc.file.0 as usize].kind,
-            FileKind::Main | FileKind::Project
-        )
+        !self.is_ours(token.loc.file)
     }
 
     // ---- names
