@@ -65,7 +65,7 @@
  * Needs clang 19, Linux 6.9 and libbpf 1.5; any program type may allocate. The object file has the
  * pools in it, as zeroes. DYNAMIC_MEMORY_GUARD has no meaning there.
  *
- * Before Linux 6.9, with DYNAMIC_MEMORY_LINKED instead,
+ * Before Linux 6.9 (5.10 with DYNAMIC_MEMORY_SPIN_LOCK), with DYNAMIC_MEMORY_LINKED instead,
  *   - what is followed is derived anew from the number: `static_pointer(node)->next`. It has the
  *     type of `node`, and whatever number that is, one may access DYNAMIC_MEMORY_GUARD bytes from
  *     there: of NULL and other numbers that lead to no pool, those behind the last one;
