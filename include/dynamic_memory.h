@@ -2138,15 +2138,18 @@ DYNMEM_GLOBAL int dynmem_set(dynmem_u64 to, dynmem_u64 byte, dynmem_u64 length)
 	return 0;
 }
 
+/* Words fetched at once: more are faster, and take more of the stack. */
+#define DYNMEM_FETCHED 4
+
 /* memcpy to the arena from an address in the stack, a map or other memory of the kernel. */
 DYNMEM_GLOBAL int dynmem_fetch(dynmem_u64 to, dynmem_u64 from, dynmem_u64 length)
 {
-	dynmem_u64 buffer[8], i;
+	dynmem_u64 buffer[DYNMEM_FETCHED], i;
 
 	static_use_arena();
 	while (length >= sizeof(buffer) && can_loop) {
 		dynmem_read(buffer, sizeof(buffer), from);
-		for (i = 0; i < 8; i++)
+		for (i = 0; i < DYNMEM_FETCHED; i++)
 			DYNMEM_AT(dynmem_u64, to + 8 * i) = buffer[i];
 		to += sizeof(buffer);
 		from += sizeof(buffer);
@@ -2905,25 +2908,31 @@ DYNMEM_WRITERS(DYNMEM_SPACE, DYNMEM_SPACE)
 DYNMEM_WRITERS(DYNMEM_SPACE, )
 DYNMEM_WRITERS(, DYNMEM_SPACE)
 
-/* A copy of a string of either kind, as a place. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dynmem_u32 flags)
+/* Copies the first `length` characters of a string of either kind to a place, which it gives. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length,
+					    dynmem_u32 flags)
 {
-	dynmem_u64 end = dynmem_scan(source, limit, 0, (flags & DYNMEM_PLAIN_A) | DYNMEM_STRING);
-	dynmem_u64 length = end ? end - source : limit, place, to;
+	dynmem_u64 to = dynmem_block(place);
 
-	/* No block has room for that and the byte behind it. */
-	if (length >= POOL_SIZE)
-		return dynmem_allocate(0, 1);
-	place = dynmem_allocate(length + 1, 1);
 	if (place == DYNMEM_NOWHERE)
 		return place;
-	to = dynmem_block(place);
 	if (flags & DYNMEM_PLAIN_A)
 		dynmem_fetch(to, source, length);
 	else
 		dynmem_move(to, source, length);
 	DYNMEM_AT(dynmem_u8, to + length) = 0;
 	return place;
+}
+
+/* A copy of a string of either kind, as a place; one call after the other, for the stack's sake. */
+DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dynmem_u32 flags)
+{
+	dynmem_u64 end = dynmem_scan(source, limit, 0, flags | DYNMEM_STRING);
+	dynmem_u64 length = end ? end - source : limit;
+
+	/* No block has room for more and the byte behind it. */
+	return dynmem_copy_string(dynmem_allocate(length < POOL_SIZE ? length + 1 : 0, 1), source,
+				  length, flags);
 }
 
 #else

@@ -20,7 +20,7 @@ use bpf_malloc::kernel::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use kernel::{can_load, image, object, skip};
-use programs::{compile, including, load_and_run, stress, verification_is_flat};
+use programs::{compile, including, load_and_run, stack_is_bounded, stress, verification_is_flat};
 
 const ARENA: &str = "-DDYNAMIC_MEMORY_ARENA";
 /// The build for kernels without arenas.
@@ -43,6 +43,13 @@ fn has_arenas(test: &str) -> bool {
             skip(test, &format!("this kernel has no arenas (6.9): {error}"));
             false
         }
+    }
+}
+
+#[test]
+fn no_chain_of_calls_takes_more_than_64_bytes_of_stack() {
+    if has_arenas("no_chain_of_calls_takes_more_than_64_bytes_of_stack") {
+        stack_is_bounded("#define DYNAMIC_MEMORY_ARENA", 16);
     }
 }
 
