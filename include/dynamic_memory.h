@@ -53,11 +53,14 @@
  *     mix these with other pointers, so what has to be declared with __arena, it finds:
  *     `struct node { struct node __arena *next; };`
  *   - a loop whose end the verifier cannot see has `can_loop` in its condition:
- *     `while (node && can_loop)`. It is 1, until after some 8 million rounds it is 0;
+ *     `while (node && can_loop)`. It is 1, until after 8 million rounds (seen on Linux 6.12) or a
+ *     quarter of a second (6.18) it is 0;
  *   - a program that follows such pointers but calls nothing of this header has the statement
  *     `static_use_arena();`
- *   - accesses are not proven but caught: a wrong one, through NULL too, reads zero, and a write
- *     changes nothing. So a missing test for NULL goes unnoticed;
+ *   - accesses are not proven but caught: one outside of the arena, through NULL too, reads zero,
+ *     and a write changes nothing. So a missing test for NULL goes unnoticed. The kernel is safe
+ *     from all of them, the other data in the arena is not;
+ *   - the address of a variable in the arena is no initial value, it would be 0: assign it;
  *   - helpers do not take such pointers: copy with static_memcpy to the stack or a map value and
  *     from there, see below;
  *   - never assign whole structures through such pointers, nor use __builtin_memcpy on them: clang
@@ -72,6 +75,7 @@
  *   - a loop whose end the verifier cannot see has static_bounded before it and can_loop in its
  *     condition: `static_bounded while (node && can_loop)`. The verifier goes through all rounds
  *     that it may have, DYNAMIC_MEMORY_LOOP_LIMIT; it ends after these.
+ *   - static_pointer leads to blocks only: of variables one cannot store the address there.
  * With an arena, and in user space, both do nothing, so that one source serves all. The pools take
  * up to 512 MiB together.
  */
@@ -141,8 +145,8 @@
 #endif
 
 /*
- * 1 for up to 2^23 rounds of the loops of a function, then 0. The verifier counts on that instead
- * of looking for the loop's end. Linux 6.9.
+ * 1 for up to 2^23 rounds of the loops of a function or, on later kernels, a quarter of a second;
+ * then 0. The verifier counts on that instead of looking for the loop's end. Linux 6.9.
  */
 #ifndef can_loop
 #if !DYNMEM_KERNEL
