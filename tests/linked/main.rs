@@ -10,12 +10,15 @@ mod expect;
 #[path = "../common/kernel.rs"]
 mod kernel;
 mod native;
+mod rejected;
+mod rewritten;
 mod runs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use bpf_malloc::kernel::compile::Clang;
 use expect::{Case, cases_in};
 
 /// A directory of its own for each test, and in it one for each program, with what it includes.
@@ -101,5 +104,46 @@ fn programs_are_right_in_user_space() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     for_each(&cases, |case| {
         native::check(case, &project(case, directory.path()))
+    });
+}
+
+/// The oldest clang that knows address spaces.
+const ARENA_CLANG: u32 = 19;
+
+/// Whether this machine can judge programs with arenas.
+fn can_judge(test: &str) -> bool {
+    if !kernel::can_load(test) {
+        return false;
+    }
+    let version = Clang::newest().map_or(0, |clang| clang.version);
+    if version < ARENA_CLANG {
+        let reason = format!("clang {version} knows no arenas; {ARENA_CLANG} or later is needed");
+        kernel::skip_or_fail(test, &reason);
+    }
+    version >= ARENA_CLANG
+}
+
+#[test]
+fn rewritten_programs_are_accepted_and_right() {
+    let test = "rewritten_programs_are_accepted_and_right";
+    if !can_judge(test) {
+        return;
+    }
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    for_each(&programs(test), |case| {
+        rewritten::check(case, &project(case, directory.path()))
+    });
+}
+
+#[test]
+fn what_cannot_work_is_explained() {
+    let test = "what_cannot_work_is_explained";
+    if !can_judge(test) {
+        return;
+    }
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let cases = cases_in("linked/reject");
+    for_each(&cases, |case| {
+        rejected::check(case, &project(case, directory.path()))
     });
 }

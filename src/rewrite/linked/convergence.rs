@@ -212,9 +212,12 @@ impl Search<'_> {
     fn start(&self, name: Symbol, this: &Loop) -> Option<(Tok, Tok)> {
         let first = this.condition.0.min(this.body.0);
         let last = (this.function.0..first).rev().find(|&t| {
-            self.view.name(t) == Some(name) && self.is_variable(t) && self.view.is(t + 1, "=")
+            self.view.name(t) == Some(name)
+                && self.is_variable(t)
+                && self.view.is(self.view.around(t).1, "=")
         })?;
-        let mut end = last + 2;
+        let value = self.view.around(last).1 + 1;
+        let mut end = value;
         let mut depth = 0usize;
         while end < first {
             let closes = self.view.is(end, ")");
@@ -226,10 +229,10 @@ impl Search<'_> {
             end += 1;
         }
         // `a = b = 0`: the constant behind the last `=`.
-        let from = (last + 2..end)
+        let from = (value..end)
             .rev()
             .find(|&t| self.view.is(t, "="))
-            .map_or(last + 2, |t| t + 1);
+            .map_or(value, |t| t + 1);
         self.view.constant(from, end, this).then_some((from, end))
     }
 

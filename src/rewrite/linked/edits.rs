@@ -115,15 +115,25 @@ impl<'a> Editor<'a> {
         }
         for bound in convergence::bounds(reading, &wanted) {
             self.guard(bound.this, &bound.guard);
+            self.ends(bound.this, &bound.guard);
             for start in bound.starts {
                 self.start(start);
             }
         }
+        self.jumps(&wanted);
     }
 
     /// The edits, sorted.
     pub fn take(&mut self) -> BTreeSet<FileEdit> {
         std::mem::take(&mut self.edits)
+    }
+
+    pub(super) fn reading(&self) -> &'a Reading<'a> {
+        self.reading
+    }
+
+    pub(super) fn token(&self, tok: Tok) -> Option<&'a Token> {
+        self.toks.get(tok)
     }
 
     pub(super) fn arena(&self, var: Var) -> bool {
@@ -353,7 +363,7 @@ impl<'a> Editor<'a> {
     }
 
     /// The blanks before a token that is the first of its line and not in a macro.
-    fn starts_line(&self, tok: Tok) -> Option<String> {
+    pub(super) fn starts_line(&self, tok: Tok) -> Option<String> {
         let token = &self.toks[tok];
         if token.expansion.is_some() {
             return None;

@@ -325,14 +325,26 @@ impl<'a> View<'a> {
         compared || constant == Some(true)
     }
 
-    /// Whether the name at `t` is changed there, other than by `=`.
+    /// What stands before and behind the name at `t`, parentheses around it left out: macros write
+    /// `++(counter)`.
+    pub fn around(&self, t: Tok) -> (Tok, Tok) {
+        let (mut before, mut behind) = (t.wrapping_sub(1), t + 1);
+        // `f(n)` is a call, and `if (n)` a condition.
+        while self.is(before, "(") && self.is(behind, ")") && self.name(before - 1).is_none() {
+            (before, behind) = (before - 1, behind + 1);
+        }
+        (before, behind)
+    }
+
+    /// Whether the name at `t` is changed there.
     pub fn modified(&self, t: Tok) -> bool {
-        let behind = [
+        let operators = [
             "++", "--", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|=", "=",
         ];
-        behind.iter().any(|o| self.is(t + 1, o))
-            || self.is(t.wrapping_sub(1), "++")
-            || self.is(t.wrapping_sub(1), "--")
+        let (before, behind) = self.around(t);
+        operators.iter().any(|o| self.is(behind, o))
+            || self.is(before, "++")
+            || self.is(before, "--")
     }
 
     /// The counter starts at a constant, and all that happens to it in the loop is a step.

@@ -16,6 +16,7 @@
 mod convergence;
 mod copies;
 mod edits;
+mod jumps;
 mod links;
 mod loops;
 mod parse;

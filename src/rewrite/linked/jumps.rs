@@ -1,0 +1,145 @@
+//! Loops that `goto` makes, and functions whose last loop can end now.
+
+use super::edits::{Editor, Trouble};
+use super::loops::Guard;
+use super::parse::{Function, Instance, Loop, LoopKind};
+use super::vars::Tok;
+use crate::cpp::TokenKind;
+use crate::rewrite::lexer::op;
+use crate::rewrite::plan::EditKind;
+
+impl Editor<'_> {
+    /// Bounds what jumps back and follows pointers into the arena on its way.
+    pub(super) fn jumps(&mut self, wanted: &impl Fn(Instance) -> bool) {
+        let reading = self.reading();
+        for function in &reading.functions {
+            let Some(definition) = function.definition else {
+                continue;
+            };
+            let (from, to) = definition.body;
+            for tok in from..to {
+                if self.word(tok) != b"goto" {
+                    continue;
+                }
+                let target = self.word(tok + 1);
+                let label = (from..tok).find(|&t| {
+                    self.word(t) == target && self.is(t + 1, ":") && self.begins_statement(t)
+                });
+                let Some(label) = label else { continue };
+                let follows = reading.follows.iter().any(|f| {
+                    label < f.tok && f.tok < tok && wanted(f.instance) && self.arena(f.space)
+                });
+                if follows && self.word(tok.wrapping_sub(2)) != b"can_loop" {
+                    self.jump(function, tok, to - 1);
+                }
+            }
+        }
+    }
+
+    fn begins_statement(&self, tok: Tok) -> bool {
+        let before = tok.wrapping_sub(1);
+        [";", "{", "}", ":", ")"].iter().any(|o| self.is(before, o))
+    }
+
+    /// Makes the `goto` at `tok` depend on `can_loop`. The function ends at `brace`.
+    fn jump(&mut self, function: &Function, tok: Tok, brace: Tok) {
+        let semicolon = tok + 2;
+        if !self.editable(tok) || !self.together(tok, semicolon) || self.is(tok - 1, ":") {
+            self.troubles.insert(Trouble {
+                tok,
+                message: "the verifier cannot see where this loop ends".into(),
+                help: "write a loop with can_loop in its condition instead of the jump".into(),
+            });
+            return;
+        }
+        let reason = "the verifier cannot see where this loop ends";
+        let (goto, end) = (self.location(tok), self.location(semicolon));
+        let (open, close) = match self.word(semicolon + 1) {
+            b"else" => ("{ ", " }"),
+            _ => ("", ""),
+        };
+        let gap = match self.starts_line(tok) {
+            Some(indent) if open.is_empty() => format!("\n{indent}\t"),
+            _ => " ".into(),
+        };
+        let text = format!("{open}if (can_loop){gap}");
+        self.change(
+            goto.file,
+            goto.start,
+            goto.start,
+            text,
+            EditKind::Loop,
+            reason,
+        );
+        if !close.is_empty() {
+            self.change(
+                end.file,
+                end.end,
+                end.end,
+                close.into(),
+                EditKind::Loop,
+                reason,
+            );
+        }
+        if semicolon + 1 == brace {
+            self.leave(function, tok, semicolon);
+        }
+    }
+
+    /// A loop without a condition that now has one, as the last of a function that returns a
+    /// value: the end of the function is reached.
+    pub(super) fn ends(&mut self, this: &Loop, guard: &Guard) {
+        let last = this.body.1 - 1;
+        if !matches!(guard, Guard::Alone)
+            || this.kind == LoopKind::Do
+            || this.body.1 != this.function.1 - 1
+        {
+            return;
+        }
+        let reading = self.reading();
+        let mut functions = reading.functions.iter();
+        let around = functions.find(|f| f.definition.is_some_and(|d| d.body == this.function));
+        if let Some(function) = around
+            && self.together(this.tok, last)
+        {
+            self.leave(function, this.tok, last);
+        }
+    }
+
+    /// Returns 0 behind the token `last` of the statement that begins at `first`.
+    fn leave(&mut self, function: &Function, first: Tok, last: Tok) {
+        let Some(definition) = function.definition else {
+            return;
+        };
+        let words = definition.start..definition.name;
+        let void = words.clone().any(|t| self.word(t) == b"void");
+        if void && !words.clone().any(|t| self.is_star(t)) || !self.editable(last) {
+            return;
+        }
+        let gap = match self.starts_line(first) {
+            Some(indent) => format!("\n{indent}"),
+            None => " ".into(),
+        };
+        let end = self.location(last);
+        self.change(
+            end.file,
+            end.end,
+            end.end,
+            format!("{gap}return 0;"),
+            EditKind::Loop,
+            "the loop can end, so the function goes on behind it",
+        );
+    }
+
+    fn word(&self, tok: Tok) -> &[u8] {
+        match self.token(tok) {
+            Some(token) if token.kind == TokenKind::Ident => self.reading().unit.text(token),
+            _ => b"",
+        }
+    }
+
+    fn is(&self, tok: Tok, text: &str) -> bool {
+        self.token(tok)
+            .is_some_and(|t| t.kind == TokenKind::Punct && t.op == op(text))
+    }
+}
