@@ -191,6 +191,7 @@ fn main() {
         println!("SKIPPED the benchmark: {unable}");
         return;
     }
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     // A program finds the heap of its CPU: it stays on one.
     pin(0);
     let costs = each();
@@ -198,7 +199,7 @@ fn main() {
         "command": "make bench",
         "kernel": read("/proc/sys/kernel/osrelease", ""),
         "processor": read("/proc/cpuinfo", "model name"),
-        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+        "cpus": cpus,
         "unit": "nanoseconds per malloc and free, the fastest of 9 measurements",
         "cost": costs,
         "cost_in_arena": in_arena(),
