@@ -47,6 +47,7 @@ test-kernels: install-test
 bless:
 	$(CARGO) test --quiet --test bless -- --write
 	BLESS=1 $(CARGO) test --quiet --test rewrite --test nulls
+	BLESS=1 $(CARGO) test --quiet --all-features --test linked -- rewritten
 
 bless-kernels: install-test
 	BPF_MALLOC_KERNELS=all BLESS=1 $(CARGO) test --all-features --test kernels -- --nocapture
