@@ -6,8 +6,8 @@
 #   make check          formatting and lints
 #   make example        one C source as a BPF object and as a native executable
 #   make bench          what malloc, free and linked data cost in this kernel, the memory they take
-#                       beside other allocators, and a dry run of the rewriter over a Linux source tree beside
-#                       other tools; keeps the figures
+#                       beside other allocators, and a dry run of the rewriter over a Linux source
+#                       tree beside other tools; keeps the figures
 #   make fuzz           the properties of the rewriter on many more inputs than in make test
 #   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
