@@ -36,6 +36,7 @@ fn options(case: &Case) -> Options {
     Options {
         on_null,
         backend: Backend::Map,
+        explain: false,
     }
 }
 

@@ -24,6 +24,7 @@ fn options(_: &Case) -> Options {
     Options {
         on_null: OnNull::Off,
         backend: Backend::Map,
+        explain: false,
     }
 }
 
@@ -49,6 +50,7 @@ fn every_rule_is_met_and_kept_out_of_other_cases() {
         Rule::Backend,
         Rule::MixedMemory,
         Rule::HeaderNotRewritten,
+        Rule::Explained,
     ];
     let mut met = BTreeSet::new();
     let mut silent = 0;

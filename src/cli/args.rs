@@ -140,6 +140,9 @@ pub struct Rewrite {
     /// auto: an arena where pointers into the heap are stored and followed later [default: auto].
     #[arg(long, value_name = "B", value_parser = backend)]
     pub backend: Option<Backend>,
+    /// Say of each declaration that gets __arena why it does.
+    #[arg(long)]
+    pub explain: bool,
     /// File endings looked at in directories, separated by commas [default: c,h].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub ext: Option<Vec<String>>,

@@ -100,7 +100,7 @@ fn prepare<'a>(
             Format::Human => Reporter::Human(Style {
                 color,
                 quiet: args.quiet,
-                verbose: args.verbose,
+                verbose: args.verbose || args.explain,
             }),
             Format::Json => Reporter::Json,
             Format::Sarif => Reporter::Sarif,
@@ -345,6 +345,7 @@ impl Job<'_> {
             let calls = Options {
                 on_null: OnNull::Off,
                 backend: Backend::Map,
+                explain: false,
             };
             let plan = rewrite::plan(real, source, view, &calls);
             if plan.changes() {

@@ -66,6 +66,13 @@ pub struct Look<'a> {
     pub jobs: usize,
 }
 
+impl Look<'_> {
+    /// Whether there may be more than one file, so that files may have to agree.
+    fn is_several(&self) -> bool {
+        self.starts.len() > 1 || self.starts.iter().any(|start| start.is_dir)
+    }
+}
+
 /// In larger runs each file is planned by itself. In a whole source tree nearly any name of a
 /// function comes up somewhere, and files have little to do with each other.
 const LINKED_FILES: usize = 1024;
@@ -283,7 +290,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
                 Ok(bytes) => {
                     let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
                     let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
-                    if matters && linked {
+                    if matters && linked && look.is_several() {
                         let backend = start.settings.options.backend;
                         links = rewrite::links(&found.real, bytes, &view, backend);
                     }

@@ -223,6 +223,7 @@ fn merge(
         options: Options {
             on_null: on_null.unwrap_or_default(),
             backend: backend.unwrap_or_default(),
+            explain: args.explain,
         },
         endings: endings
             .iter()

@@ -75,6 +75,8 @@ pub struct Options {
     pub on_null: OnNull,
     /// Where the heap lies.
     pub backend: Backend,
+    /// Tell of each declaration why it is qualified with `__arena`.
+    pub explain: bool,
 }
 
 /// Whether a file can hold anything that a rewrite is about. Fast (it looks at bytes, not at
@@ -142,7 +144,7 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let found = sites::find(&unit);
     let linked = match found.sites.is_empty() && !chosen && !linked::is_chosen(source) {
         true => linked::Found::default(),
-        false => linked::plan(path, source, project, options.backend),
+        false => linked::plan(path, source, project, options),
     };
     // In an arena a null pointer reads as zeros: the verifier demands no check.
     let unchecked = linked.arena && options.on_null == OnNull::Auto;

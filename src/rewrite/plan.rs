@@ -193,11 +193,13 @@ pub enum Rule {
     MixedMemory,
     /// A header needs edits but is not rewritten.
     HeaderNotRewritten,
+    /// Why a declaration says `__arena` (`--explain`).
+    Explained,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -215,6 +217,7 @@ impl Rule {
         Self::Backend,
         Self::MixedMemory,
         Self::HeaderNotRewritten,
+        Self::Explained,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -237,6 +240,7 @@ impl Rule {
             Self::Backend => "backend-choice",
             Self::MixedMemory => "mixed-memory",
             Self::HeaderNotRewritten => "header-not-rewritten",
+            Self::Explained => "explained",
         }
     }
 
@@ -260,6 +264,7 @@ impl Rule {
             Self::Backend => "Linked data: the heap lies in an arena.",
             Self::MixedMemory => "Memory of the arena goes where it cannot.",
             Self::HeaderNotRewritten => "A header needs edits but is not rewritten.",
+            Self::Explained => "Why a declaration says __arena.",
         }
     }
 }

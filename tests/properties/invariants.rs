@@ -27,11 +27,21 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
         OnNull::Error,
     ] {
         let backend = Backend::Map;
-        check_with(path, source, &Options { on_null, backend })?;
+        let options = Options {
+            on_null,
+            backend,
+            explain: true,
+        };
+        check_with(path, source, &options)?;
     }
     for backend in [Backend::Auto, Backend::Arena] {
         let on_null = OnNull::Auto;
-        check_with(path, source, &Options { on_null, backend })?;
+        let options = Options {
+            on_null,
+            backend,
+            explain: true,
+        };
+        check_with(path, source, &options)?;
     }
     Ok(())
 }

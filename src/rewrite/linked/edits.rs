@@ -47,6 +47,8 @@ pub struct Editor<'a> {
     edits: BTreeSet<FileEdit>,
     /// What could not be edited.
     pub troubles: BTreeSet<Trouble>,
+    /// The declarations that were qualified, and the address space that each says.
+    pub qualified: Vec<(Tok, Var)>,
 }
 
 const ARENA: &str = "__arena";
@@ -58,6 +60,7 @@ impl<'a> Editor<'a> {
             toks: &reading.unit.tokens,
             edits: BTreeSet::new(),
             troubles: BTreeSet::new(),
+            qualified: Vec::new(),
         }
     }
 
@@ -257,6 +260,10 @@ impl<'a> Editor<'a> {
             });
             return;
         }
+        for (declared, _) in group.declarators.iter().zip(&wanted).filter(|w| *w.1) {
+            let tok = declared.star.unwrap_or(declared.start);
+            self.qualified.extend(declared.base.map(|base| (tok, base)));
+        }
         if wanted[0] {
             let declared = &group.declarators[0];
             self.specifier(group, declared.star);
@@ -374,7 +381,8 @@ impl<'a> Editor<'a> {
         indent.trim().is_empty().then(|| indent.to_owned())
     }
 
-    fn after_star(&mut self, star: Tok, _space: Var) {
+    fn after_star(&mut self, star: Tok, space: Var) {
+        self.qualified.push((star, space));
         if !self.editable(star) {
             self.unreachable(star);
             return;

@@ -64,24 +64,52 @@ struct Linked {
     lost: Vec<Tok>,
     /// What other files have to know.
     links: Links,
+    /// Why each declaration was qualified.
+    reasons: Vec<(Tok, String)>,
 }
 
 /// Looks at a translation unit.
-fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links) -> Linked {
+fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: bool) -> Linked {
     let mut several = HashMap::new();
     // Each round gives the calls of more functions readings of their own.
     for _ in 0..ROUNDS {
-        let (reading, needed, _) = read(unit, backend, others, &several);
-        let more = match needed {
-            true => shared(&reading, &several),
-            false => HashMap::new(),
-        };
-        if more.is_empty() {
-            break;
+        match analyse_once(path, unit, backend, others, &several, explain) {
+            Ok(linked) => return linked,
+            Err(more) => several.extend(more),
         }
-        several.extend(more);
     }
     let (reading, needed, why) = read(unit, backend, others, &several);
+    finish(path, &reading, needed, why, explain)
+}
+
+/// The result; or the functions that are used with both kinds of memory, and should be read once
+/// for each call.
+fn analyse_once(
+    path: &Path,
+    unit: &Unit,
+    backend: Backend,
+    others: &Links,
+    several: &HashMap<Symbol, Definition>,
+    explain: bool,
+) -> Result<Linked, HashMap<Symbol, Definition>> {
+    let (reading, needed, why) = read(unit, backend, others, several);
+    let more = match needed {
+        true => shared(&reading, several),
+        false => HashMap::new(),
+    };
+    match more.is_empty() {
+        true => Ok(finish(path, &reading, needed, why, explain)),
+        false => Err(more),
+    }
+}
+
+fn finish(
+    path: &Path,
+    reading: &Reading,
+    needed: bool,
+    why: Option<(Tok, Tok)>,
+    explain: bool,
+) -> Linked {
     let mut linked = Linked {
         arena: needed,
         why,
@@ -89,15 +117,16 @@ fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links) -> Linked
         troubles: BTreeSet::new(),
         lost: reading.lost.iter().map(|l| l.tok).collect(),
         links: Links::default(),
+        reasons: Vec::new(),
     };
     if needed {
-        write(&reading, &mut linked);
+        write(reading, &mut linked, explain);
     } else if !reading.allocations.is_empty() {
-        let mut editor = Editor::new(&reading);
+        let mut editor = Editor::new(reading);
         editor.whole();
         linked.edits = editor.take();
     }
-    linked.links = Links::of(path, &reading, needed, &linked.edits);
+    linked.links = Links::of(path, reading, needed, &linked.edits);
     linked
 }
 
@@ -150,7 +179,7 @@ fn take_along(reading: &mut Reading) -> bool {
     !moved.is_empty()
 }
 
-fn write(reading: &Reading, linked: &mut Linked) {
+fn write(reading: &Reading, linked: &mut Linked, explain: bool) {
     let mut editor = Editor::new(reading);
     editor.collect(|i| i == Instance(0));
     editor.linkage();
@@ -159,6 +188,12 @@ fn write(reading: &Reading, linked: &mut Linked) {
     editor.whole();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
+    if explain {
+        let qualified = editor.qualified.iter();
+        linked.reasons = qualified
+            .map(|&(tok, var)| (tok, because(reading, var)))
+            .collect();
+    }
     versions::write(reading, &mut linked.edits, &mut linked.troubles);
     for conflict in reading.vars.conflicts() {
         linked.troubles.insert(mixed(reading, &conflict));
@@ -324,6 +359,40 @@ fn mixed(reading: &Reading, conflict: &Conflict) -> Trouble {
         ),
         help: "allocate both, or keep them in variables of their own".into(),
     }
+}
+
+/// Why an address space is the arena, from the declaration to the allocation.
+fn because(reading: &Reading, var: Var) -> String {
+    let Some((_, seed, way)) = reading.vars.explain(var, |s| s == Seed::Arena) else {
+        return "another file says so".into();
+    };
+    let mut steps: Vec<String> = Vec::new();
+    for tok in way.iter().map(|w| w.1).chain([seed]) {
+        let step = format!(
+            "{} `{}`",
+            place(reading.unit, tok),
+            shown(reading.unit, tok)
+        );
+        if steps.last() != Some(&step) {
+            steps.push(step);
+        }
+    }
+    steps.join(", then ")
+}
+
+/// The line of a token, without its indentation and comments behind it.
+fn shown(unit: &Unit, tok: Tok) -> String {
+    let Some(token) = unit.tokens.get(tok) else {
+        return String::new();
+    };
+    let loc = unit.visible_loc(token);
+    let bytes = &unit.file(loc.file).bytes;
+    let at = loc.start as usize;
+    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |n| n + 1);
+    let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+    String::from_utf8_lossy(&bytes[start..end])
+        .trim()
+        .to_owned()
 }
 
 /// A token's place for people: the line, with the file if it is not the main one.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::edits::{FileEdit, Trouble};
 use super::{Backend, Links, analyse, line};
 use crate::cpp::{FileId, Loc, Unit, preprocess_in};
+use crate::rewrite::Options;
 use crate::rewrite::plan::{Edit, Notice, Rule, Severity, Span};
 use crate::rewrite::project::Project;
 
@@ -33,7 +34,8 @@ pub fn is_chosen(source: &[u8]) -> bool {
 }
 
 /// Plans what a file needs for its backend.
-pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Found {
+pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Found {
+    let backend = options.backend;
     let said = is_chosen(source);
     let others = &project.facts().links;
     if backend == Backend::Map {
@@ -49,7 +51,8 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend)
         };
     }
     let unit = preprocess_in(path, source, project);
-    let linked = analyse(path, &unit, choice(path, said, others, backend), others);
+    let backend = choice(path, said, others, backend);
+    let linked = analyse(path, &unit, backend, others, options.explain);
     let mut found = Found {
         arena: linked.arena,
         said,
@@ -86,6 +89,9 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, backend: Backend)
                 help: Some("name it, or its directory, on the command line too".into()),
             });
         }
+    }
+    for (tok, reason) in linked.reasons {
+        found.notices.push(explained(&unit, tok, &reason));
     }
     for trouble in linked.troubles {
         found.notices.push(told(&unit, trouble));
@@ -124,7 +130,7 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
     let others = &project.facts().links;
     let unit = preprocess_in(path, source, project);
     let backend = choice(path, is_chosen(source), others, backend);
-    analyse(path, &unit, backend, others).links
+    analyse(path, &unit, backend, others, false).links
 }
 
 fn own(edit: FileEdit) -> Edit {
@@ -168,6 +174,25 @@ fn why(unit: &Unit, load: usize, follow: usize) -> Notice {
              such pointers cannot be followed"
                 .into(),
         ),
+    }
+}
+
+/// Says why a declaration was qualified.
+fn explained(unit: &Unit, tok: usize, reason: &str) -> Notice {
+    let loc = unit.tokens[tok].loc;
+    let (span, place) = match loc.file {
+        FileId::MAIN => (span(loc), String::new()),
+        file => {
+            let path = unit.file(file).path.display();
+            (Span::at(0), format!("{path}:{}: ", line(unit, loc)))
+        }
+    };
+    Notice {
+        span,
+        rule: Rule::Explained,
+        severity: Severity::Note,
+        message: format!("{place}this is memory of the arena: {reason}"),
+        help: None,
     }
 }
 

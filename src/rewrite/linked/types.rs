@@ -1,6 +1,6 @@
 //! C types, as far as pointers need them.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::vars::Var;
 use crate::cpp::Symbol;
@@ -109,7 +109,7 @@ impl Types {
 
     /// Gives a record its members.
     pub fn complete(&mut self, id: RecordId, fields: Vec<Field>) {
-        let mut by_name = HashMap::with_capacity(fields.len());
+        let mut by_name = HashMap::with_capacity_and_hasher(fields.len(), Default::default());
         for field in &fields {
             match (field.name, self.get(field.ty)) {
                 (Some(name), _) => {

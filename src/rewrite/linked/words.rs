@@ -1,7 +1,5 @@
 //! The words of C that the reader has to know, as symbols of a unit.
 
-use std::collections::HashMap;
-
 use crate::cpp::{Symbol, Unit};
 
 /// What a word is to a declaration.
@@ -210,19 +208,22 @@ const COMMON_NUMBERS: &[&str] = &[
 /// The words, by symbol.
 #[derive(Debug)]
 pub struct Words {
-    by_symbol: HashMap<Symbol, Word>,
+    by_symbol: Vec<Option<Word>>,
     /// By symbol, whether an address fits.
-    numbers: HashMap<Symbol, bool>,
+    numbers: Vec<(Symbol, bool)>,
 }
 
 impl Words {
     pub fn new(unit: &Unit) -> Self {
         let symbol = |name: &str| unit.symbols.get(name.as_bytes());
+        let mut by_symbol = vec![None; unit.symbols.len()];
+        for &(name, word) in WORDS {
+            if let Some(symbol) = symbol(name) {
+                by_symbol[symbol.index()] = Some(word);
+            }
+        }
         Self {
-            by_symbol: WORDS
-                .iter()
-                .filter_map(|&(name, word)| Some((symbol(name)?, word)))
-                .collect(),
+            by_symbol,
             numbers: COMMON_NUMBERS
                 .iter()
                 .filter_map(|n| {
@@ -234,14 +235,15 @@ impl Words {
     }
 
     pub fn get(&self, symbol: Symbol) -> Option<Word> {
-        self.by_symbol.get(&symbol).copied()
+        self.by_symbol[symbol.index()]
     }
 
     /// A type of numbers that everybody knows, where no header declares it.
     ///
     /// Whether an address fits into it.
     pub fn common_number(&self, symbol: Symbol) -> Option<bool> {
-        self.numbers.get(&symbol).copied()
+        let known = self.numbers.iter().find(|(s, _)| *s == symbol);
+        known.map(|(_, wide)| *wide)
     }
 }
 

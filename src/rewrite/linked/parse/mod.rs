@@ -15,6 +15,8 @@ mod stmt;
 
 use std::collections::{HashMap, HashSet};
 
+use rustc_hash::FxHashMap;
+
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use super::words::Words;
@@ -373,9 +375,9 @@ pub struct Reading<'a> {
     pos: usize,
     words: Words,
     types: Types,
-    scopes: Vec<HashMap<Symbol, Entity>>,
-    tags: Vec<HashMap<Symbol, RecordId>>,
-    by_name: HashMap<Symbol, FuncId>,
+    scopes: Vec<FxHashMap<Symbol, Entity>>,
+    tags: Vec<FxHashMap<Symbol, RecordId>>,
+    by_name: FxHashMap<Symbol, FuncId>,
     constants: HashSet<Symbol>,
     flow_count: u32,
     instance: Instance,
@@ -423,9 +425,9 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
         pos: 0,
         words: Words::new(unit),
         types: Types::new(),
-        scopes: vec![HashMap::new()],
-        tags: vec![HashMap::new()],
-        by_name: HashMap::new(),
+        scopes: vec![FxHashMap::default()],
+        tags: vec![FxHashMap::default()],
+        by_name: FxHashMap::default(),
         constants: HashSet::new(),
         flow_count: 1,
         instance: Instance(0),
@@ -683,8 +685,8 @@ impl Reading<'_> {
     }
 
     fn open_scope(&mut self) {
-        self.scopes.push(HashMap::new());
-        self.tags.push(HashMap::new());
+        self.scopes.push(FxHashMap::default());
+        self.tags.push(FxHashMap::default());
     }
 
     fn close_scope(&mut self) {
