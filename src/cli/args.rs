@@ -140,6 +140,11 @@ pub struct Rewrite {
     /// auto: an arena where pointers into the heap are stored and followed later [default: auto].
     #[arg(long, value_name = "B", value_parser = backend)]
     pub backend: Option<Backend>,
+    /// The oldest kernel that the programs have to load on. Before 6.9 there are no arenas:
+    /// linked data then stays in maps, and stored pointers are turned back where they are
+    /// followed.
+    #[arg(long, value_name = "MAJOR.MINOR", value_parser = kernel_version)]
+    pub target_kernel: Option<KernelVersion>,
     /// Say of each declaration that gets __arena why it does.
     #[arg(long)]
     pub explain: bool,

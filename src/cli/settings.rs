@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bpf_malloc::heap::Overrides;
+use bpf_malloc::heap::{KernelVersion, Overrides};
 use bpf_malloc::rewrite::{Backend, OnNull, Options};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::Deserialize;
@@ -219,10 +219,11 @@ fn merge(
     include_dirs.extend(config.include_dirs.iter().map(|dir| base.join(dir)));
     let on_null = args.on_null.clone().or(config.on_null.map(|text| text.0));
     let backend = args.backend.or(config.backend.map(|text| text.0));
+    let backend = for_kernel(backend.unwrap_or_default(), args.target_kernel)?;
     Ok(Settings {
         options: Options {
             on_null: on_null.unwrap_or_default(),
-            backend: backend.unwrap_or_default(),
+            backend,
             explain: args.explain,
         },
         endings: endings
@@ -252,6 +253,22 @@ fn merge(
             min_kernel: None,
         },
     })
+}
+
+/// The first kernel with arenas.
+const ARENAS: KernelVersion = KernelVersion { major: 6, minor: 9 };
+
+/// What a backend comes to on the oldest kernel that is meant.
+fn for_kernel(backend: Backend, kernel: Option<KernelVersion>) -> Result<Backend, Fault> {
+    match (backend, kernel) {
+        (Backend::Arena, Some(kernel)) if kernel < ARENAS => Err(Fault::new(
+            "usage",
+            format!("Linux {kernel} has no arenas: they came with {ARENAS}"),
+            "leave --backend out: stored pointers are then turned back where they are followed",
+        )),
+        (Backend::Auto, Some(kernel)) if kernel < ARENAS => Ok(Backend::Stored),
+        (backend, _) => Ok(backend),
+    }
 }
 
 fn absolute(path: &Path) -> PathBuf {

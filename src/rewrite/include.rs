@@ -24,6 +24,8 @@ pub struct Need {
     pub leftover: bool,
     /// The heap lies in an arena, which is to be said before the header is included.
     pub arena: bool,
+    /// The same for pointers that are stored in maps.
+    pub stored: bool,
 }
 
 /// Whether an edit brings in something that the header declares.
@@ -36,6 +38,7 @@ pub fn is_needed_by(edit: &Edit) -> bool {
             | EditKind::Loop
             | EditKind::Memory
             | EditKind::UseArena
+            | EditKind::Pointer
     ) || brings(super::family::PREFIX)
         || brings("ENOMEM")
         || brings("NULL")
@@ -76,13 +79,13 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
             }
             .into(),
         });
-    } else if need.arena
+    } else if let Some(define) = define(&need)
         && let Some(include) = includes.iter().find(|i| is_allocator_header(&i.name))
     {
         let start = include.span.start;
         edits.push(Edit {
             span: Span::at(start),
-            text: [&define(), newline(unit.source())].concat(),
+            text: [&define, newline(unit.source())].concat(),
             kind: EditKind::Backend,
             reason: "pointers into the heap are stored and followed later".into(),
         });
@@ -179,9 +182,14 @@ fn configures(name: &[u8]) -> bool {
         || name.starts_with(b"DYNAMIC_MEMORY_")
 }
 
-/// The line that chooses the arena, without its end.
-fn define() -> Vec<u8> {
-    format!("#define {}", super::linked::DEFINE).into_bytes()
+/// The line that chooses the backend, without its end; none for the usual one.
+fn define(need: &Need) -> Option<Vec<u8>> {
+    let name = match (need.arena, need.stored) {
+        (true, _) => super::linked::DEFINE,
+        (_, true) => super::linked::DEFINE_STORED,
+        _ => return None,
+    };
+    Some(format!("#define {name}").into_bytes())
 }
 
 /// Where the include goes.
@@ -225,8 +233,8 @@ impl Place {
             .map(|i| i.span);
         let newline = newline(lexed.source);
         let mut line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
-        if need.arena {
-            line = [&define(), newline, &line].concat();
+        if let Some(define) = define(need) {
+            line = [&define, newline, &line].concat();
         }
         let (offset, text) = match anchor {
             // The last line has no line ending: the include brings one before it.

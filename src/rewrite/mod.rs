@@ -201,6 +201,7 @@ fn assemble(
             .chain(first_edit)
             .min(),
         arena: linked.arena && !linked.said,
+        stored: linked.stored && !linked.said,
         used: edits.iter().any(include::is_needed_by),
         provided: unit
             .headers

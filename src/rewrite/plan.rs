@@ -61,11 +61,13 @@ pub enum EditKind {
     UseArena,
     /// A function is needed a second time, for arena memory.
     Version,
+    /// A stored pointer is turned back into one that can be followed.
+    Pointer,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
@@ -78,6 +80,7 @@ impl EditKind {
         Self::Memory,
         Self::UseArena,
         Self::Version,
+        Self::Pointer,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -99,6 +102,7 @@ impl EditKind {
             Self::Memory => "A function for memory or strings becomes one that takes arena memory.",
             Self::UseArena => "A program that only follows pointers mentions the arena.",
             Self::Version => "A function gets a second version, for memory of the arena.",
+            Self::Pointer => "A stored pointer is turned back into one that can be followed.",
         }
     }
 
@@ -117,6 +121,7 @@ impl EditKind {
             Self::Memory => "memory",
             Self::UseArena => "use-arena",
             Self::Version => "version",
+            Self::Pointer => "pointer",
         }
     }
 }

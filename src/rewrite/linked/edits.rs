@@ -7,7 +7,7 @@ use super::loops::Guard;
 use super::parse::{
     ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind, Reading,
 };
-use super::vars::{Tok, Var};
+use super::vars::{Conflict, Tok, Var};
 use crate::cpp::{FileId, Loc, Token, TokenKind};
 use crate::rewrite::lexer::op;
 use crate::rewrite::plan::EditKind;
@@ -210,6 +210,39 @@ impl<'a> Editor<'a> {
             kind,
             reason: reason.into(),
         });
+    }
+
+    pub(super) fn objects(&self) -> &'a [Object] {
+        &self.reading.objects
+    }
+
+    pub(super) fn conflicts(&self) -> Vec<Conflict> {
+        self.reading.vars.conflicts()
+    }
+
+    /// Bounds the loops by a counter, as kernels without `can_loop` need it.
+    pub(super) fn bounded(&mut self) {
+        let reading = self.reading;
+        for bound in convergence::bounds(reading, &|_| true) {
+            let keyword = bound.this.tok;
+            if !self.editable(keyword) {
+                self.unreachable(keyword);
+                continue;
+            }
+            let loc = self.location(keyword);
+            let reason = "the verifier cannot see where this loop ends".to_owned();
+            self.insert(
+                loc.file,
+                loc.start,
+                "static_bounded ".into(),
+                EditKind::Loop,
+                reason,
+            );
+            self.guard(bound.this, &bound.guard);
+            for start in bound.starts {
+                self.start(start);
+            }
+        }
     }
 
     /// Where a token is spelled.

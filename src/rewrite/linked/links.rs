@@ -178,7 +178,7 @@ impl Links {
         let in_headers: Vec<_> = spots(reading).filter(|s| ours(s.0.file)).collect();
         let followed: HashSet<Var> = super::followed(reading, |s| !reading.vars.is_plain(s))
             .into_iter()
-            .map(|(_, _, space)| reading.vars.find(space))
+            .map(|follow| reading.vars.find(follow.space))
             .collect();
         for &(loc, behind, var, _) in &in_headers {
             if reading.vars.is_arena(var) {

@@ -21,6 +21,7 @@ mod links;
 mod loops;
 mod parse;
 mod plan;
+mod stored;
 mod types;
 mod vars;
 mod versions;
@@ -28,12 +29,13 @@ mod words;
 
 pub use self::links::Links;
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
+pub use self::stored::DEFINE_STORED;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 use self::edits::{Editor, FileEdit, Trouble};
-use self::parse::{Definition, Flow, Instance, ObjectKind, Reading};
+use self::parse::{Definition, Flow, Follow, Instance, ObjectKind, Reading};
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
 use crate::cpp::{FileId, Loc, Symbol, Unit};
 
@@ -47,6 +49,9 @@ pub enum Backend {
     Map,
     /// In an arena (Linux 6.9).
     Arena,
+    /// In maps, and pointers that were stored are turned back where they are followed: for
+    /// kernels without arenas.
+    Stored,
 }
 
 /// What was found out about a translation unit.
@@ -54,6 +59,8 @@ pub enum Backend {
 struct Linked {
     /// The heap lies in an arena.
     arena: bool,
+    /// Pointers are stored and turned back.
+    stored: bool,
     /// The pointer that is loaded from memory, and where it is followed.
     why: Option<(Tok, Tok)>,
     /// What says so, in all files of the unit.
@@ -79,7 +86,7 @@ fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: 
         }
     }
     let (reading, needed, why) = read(unit, backend, others, &several);
-    finish(path, &reading, needed, why, explain)
+    finish(path, &reading, needed, why, backend, explain)
 }
 
 /// The result; or the functions that are used with both kinds of memory, and should be read once
@@ -98,7 +105,7 @@ fn analyse_once(
         false => HashMap::new(),
     };
     match more.is_empty() {
-        true => Ok(finish(path, &reading, needed, why, explain)),
+        true => Ok(finish(path, &reading, needed, why, backend, explain)),
         false => Err(more),
     }
 }
@@ -108,10 +115,12 @@ fn finish(
     reading: &Reading,
     needed: bool,
     why: Option<(Tok, Tok)>,
+    backend: Backend,
     explain: bool,
 ) -> Linked {
     let mut linked = Linked {
         arena: needed,
+        stored: false,
         why,
         edits: BTreeSet::new(),
         troubles: BTreeSet::new(),
@@ -121,6 +130,8 @@ fn finish(
     };
     if needed {
         write(reading, &mut linked, explain);
+    } else if backend == Backend::Stored && linked.why.is_some() {
+        store(reading, &mut linked);
     } else if !reading.allocations.is_empty() {
         let mut editor = Editor::new(reading);
         editor.whole();
@@ -150,6 +161,7 @@ fn read<'a>(
         Backend::Map => false,
         Backend::Arena => true,
         Backend::Auto => why.is_some(),
+        Backend::Stored => false,
     };
     while needed && take_along(&mut reading) {
         settle(&mut reading);
@@ -177,6 +189,20 @@ fn take_along(reading: &mut Reading) -> bool {
         reading.vars.seed(place, Seed::Arena, tok);
     }
     !moved.is_empty()
+}
+
+/// The same for kernels without arenas.
+fn store(reading: &Reading, linked: &mut Linked) {
+    linked.stored = true;
+    let heap = |space: Var| reading.vars.is_arena(space);
+    let mut editor = Editor::new(reading);
+    editor.restore(&followed(reading, heap));
+    editor.bounded();
+    editor.linkage();
+    editor.other_addresses();
+    editor.whole();
+    linked.edits = editor.take();
+    linked.troubles = std::mem::take(&mut editor.troubles);
 }
 
 fn write(reading: &Reading, linked: &mut Linked, explain: bool) {
@@ -267,15 +293,18 @@ fn spots(reading: &Reading) -> HashMap<Spot, Vec<(Var, Tok)>> {
 /// does that anywhere.
 fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
     let heap = |space: Var| reading.vars.is_arena(space);
-    followed(reading, heap)
-        .into_iter()
-        .next()
-        .map(|f| (f.0, f.1))
+    let (load, follow) = loaded_and_followed(reading, heap).into_iter().next()?;
+    Some((load, follow.tok))
 }
 
-/// The pointers of a kind that are loaded from memory and followed: where they are loaded, where
-/// they are followed, and where they point.
-fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Tok, Var)> {
+/// Where pointers of a kind that were loaded from memory are followed.
+fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<Follow> {
+    let found = loaded_and_followed(reading, kind);
+    found.into_iter().map(|(_, follow)| follow).collect()
+}
+
+/// The same, with where they are loaded.
+fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Follow)> {
     let stack = reading.vars.stack_only();
     let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
     let mut from: HashMap<Flow, Tok> = HashMap::new();
@@ -302,7 +331,7 @@ fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Tok, Var
     }
     let follows = reading.follows.iter().filter(|f| kind(f.space));
     follows
-        .filter_map(|f| Some((*from.get(&f.flow)?, f.tok, f.space)))
+        .filter_map(|f| Some((*from.get(&f.flow)?, *f)))
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::edits::{FileEdit, Trouble};
-use super::{Backend, Links, analyse, line};
+use super::{Backend, DEFINE_STORED, Links, analyse, line};
 use crate::cpp::{FileId, Loc, Unit, preprocess_in};
 use crate::rewrite::Options;
 use crate::rewrite::plan::{Edit, Notice, Rule, Severity, Span};
@@ -18,6 +18,8 @@ pub const DEFINE: &str = "DYNAMIC_MEMORY_ARENA";
 pub struct Found {
     /// The heap lies in an arena.
     pub arena: bool,
+    /// Stored pointers are turned back where they are followed.
+    pub stored: bool,
     /// The file says so already.
     pub said: bool,
     /// The edits come from the files that include this one, and hold for its present text only.
@@ -37,6 +39,7 @@ pub fn is_chosen(source: &[u8]) -> bool {
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Found {
     let backend = options.backend;
     let said = is_chosen(source);
+    let stored = memchr::memmem::find(source, DEFINE_STORED.as_bytes()).is_some();
     let others = &project.facts().links;
     if backend == Backend::Map {
         return Found::default();
@@ -44,6 +47,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     if let Some(edits) = others.header(path) {
         return Found {
             arena: others.chooses(path),
+            stored: false,
             said,
             fixed: true,
             edits,
@@ -51,16 +55,22 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
         };
     }
     let unit = preprocess_in(path, source, project);
-    let backend = choice(path, said, others, backend);
+    let backend = match stored {
+        true => Backend::Stored,
+        false => choice(path, said, others, backend),
+    };
     let linked = analyse(path, &unit, backend, others, options.explain);
     let mut found = Found {
         arena: linked.arena,
-        said,
+        said: said || stored,
         ..Found::default()
     };
     if !linked.arena {
+        found.stored = linked.stored;
         let ours = linked.edits.into_iter().filter(|e| e.file == FileId::MAIN);
         found.edits.extend(ours.map(own));
+        let troubles = linked.troubles.into_iter();
+        found.notices.extend(troubles.map(|t| told(&unit, t)));
         return found;
     }
     let mut elsewhere = BTreeSet::new();
@@ -124,7 +134,7 @@ fn choice(path: &Path, said: bool, others: &Links, backend: Backend) -> Backend 
 
 /// What the other files of a run have to know of this one.
 pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
-    if backend == Backend::Map {
+    if matches!(backend, Backend::Map | Backend::Stored) {
         return Links::default();
     }
     let others = &project.facts().links;

@@ -44,6 +44,16 @@ impl Reading<'_> {
         {
             return Ok(Some(value));
         }
+        if text == b"static_pointer" {
+            // What it returns can be followed.
+            self.pos += 1;
+            let arguments = self.arguments()?;
+            let first = arguments.first().map(|&(value, _)| value);
+            return Ok(Some(Value {
+                flow: super::Flow::default(),
+                ..first.unwrap_or(Value::number(start))
+            }));
+        }
         let plain = text.strip_prefix(PREFIX.as_bytes()).unwrap_or(text);
         if let Some(alloc) = Alloc::named(plain) {
             self.pos += 1;
@@ -163,7 +173,7 @@ impl Reading<'_> {
         {
             self.vars.seed(space, Seed::Arena, start);
             if alloc != Alloc::Free {
-                self.used(value, start);
+                self.used(value, value.start, start);
             }
         }
         if alloc == Alloc::PosixMemalign
@@ -177,9 +187,9 @@ impl Reading<'_> {
             return Value::number(start);
         }
         if matches!(alloc, Alloc::Strdup | Alloc::Strndup)
-            && let Some(&(value, _)) = arguments.first()
+            && let Some(&(value, end)) = arguments.first()
         {
-            self.used(value, start);
+            self.used(value, end, start);
         }
         let space = self.vars.fresh();
         self.vars.seed(space, Seed::Arena, start);
@@ -192,12 +202,13 @@ impl Reading<'_> {
     }
 
     /// A pointer is followed by a function that is called.
-    fn used(&mut self, value: Value, tok: Tok) {
+    fn used(&mut self, value: Value, end: Tok, tok: Tok) {
         if let Some((_, space)) = self.types.pointer(value.ty) {
             self.follows.push(super::Follow {
                 tok,
                 flow: value.flow,
                 space,
+                pointer: (value.start, end),
                 instance: self.instance,
             });
         }
@@ -214,10 +225,10 @@ impl Reading<'_> {
         builtin: bool,
     ) -> Value {
         let mut spaces = Vec::new();
-        for &(value, _) in arguments {
+        for &(value, end) in arguments {
             if let Some((_, space)) = self.types.pointer(value.ty) {
                 spaces.push(space);
-                self.used(value, start);
+                self.used(value, end, start);
             }
         }
         if name.starts_with("mem")
@@ -258,8 +269,8 @@ impl Reading<'_> {
         let Type::Function { ret, params, .. } = self.types.get(ty).clone() else {
             let name = self.ident(start);
             if name.is_some_and(|n| self.unit.symbols.text(n).starts_with(b"bpf_")) {
-                for &(value, _) in &arguments {
-                    self.helper_argument(start, value);
+                for &(value, end) in &arguments {
+                    self.helper_argument(start, value, end);
                 }
             }
             return Ok(Value::of(Types::UNKNOWN, start));
@@ -337,9 +348,9 @@ impl Reading<'_> {
         params: &[TypeId],
         arguments: &[(Value, Tok)],
     ) -> Value {
-        for (index, &(value, _)) in arguments.iter().enumerate() {
+        for (index, &(value, end)) in arguments.iter().enumerate() {
             if params.get(index).is_none_or(|&p| self.types.is_pointer(p)) {
-                self.helper_argument(start, value);
+                self.helper_argument(start, value, end);
             }
         }
         let Some((to, _)) = self.types.pointer(ret) else {
@@ -351,11 +362,11 @@ impl Reading<'_> {
         Value::of(ty, start)
     }
 
-    fn helper_argument(&mut self, callee: Tok, value: Value) {
+    fn helper_argument(&mut self, callee: Tok, value: Value, end: Tok) {
         let Some((_, space)) = self.types.pointer(value.ty) else {
             return;
         };
-        self.used(value, callee);
+        self.used(value, end, callee);
         self.arguments.push(HelperArgument {
             start: value.start,
             space,

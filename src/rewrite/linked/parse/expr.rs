@@ -430,7 +430,7 @@ impl Reading<'_> {
             self.pos += 1;
             let operand = self.cast()?;
             let operand = self.rvalue(operand);
-            self.follow(operand, start)
+            self.follow(operand, start, (start + 1, self.pos))
         } else if self.at("++") || self.at("--") {
             self.pos += 1;
             let operand = self.unary()?;
@@ -480,7 +480,7 @@ impl Reading<'_> {
     }
 
     /// `*p`, and what `->` and `[]` do.
-    pub(super) fn follow(&mut self, pointer: Value, start: Tok) -> Value {
+    fn follow(&mut self, pointer: Value, start: Tok, range: (Tok, Tok)) -> Value {
         let Some((to, space)) = self.types.pointer(pointer.ty) else {
             return Value::of(Types::UNKNOWN, start);
         };
@@ -496,6 +496,7 @@ impl Reading<'_> {
                 tok: start,
                 flow: pointer.flow,
                 space,
+                pointer: range,
                 instance: self.instance,
             });
         }
@@ -659,6 +660,7 @@ impl Reading<'_> {
         loop {
             let start = value.start;
             if self.at("[") {
+                let open = self.pos;
                 self.pos += 1;
                 let index = self.expression()?;
                 let index = self.rvalue(index);
@@ -686,7 +688,7 @@ impl Reading<'_> {
                     };
                 } else {
                     let pointer = self.rvalue(array);
-                    value = self.follow(pointer, start);
+                    value = self.follow(pointer, start, (start, open));
                 }
             } else if self.at("(") {
                 value = self.call(value)?;
@@ -697,7 +699,7 @@ impl Reading<'_> {
                 self.pos += 1;
                 if arrow {
                     let pointer = self.rvalue(value);
-                    value = self.follow(pointer, start);
+                    value = self.follow(pointer, start, (start, self.pos - 2));
                 }
                 let ty = self.types.member(value.ty, name).unwrap_or(Types::UNKNOWN);
                 value = Value {

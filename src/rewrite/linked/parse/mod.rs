@@ -165,6 +165,9 @@ pub struct Follow {
     pub flow: Flow,
     /// Where it points.
     pub space: Var,
+    /// The pointer: first token and behind the last. Both the same for one that is not followed
+    /// by the program itself.
+    pub pointer: (Tok, Tok),
     /// The reading it belongs to.
     pub instance: Instance,
 }
