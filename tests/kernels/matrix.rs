@@ -74,18 +74,6 @@ impl Matrix {
         row.push(cell.text());
     }
 
-    /// How many objects have a verdict in the last column.
-    pub fn judged(&self) -> usize {
-        let mut objects: Vec<&str> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.len() == self.kernels.len())
-            .map(|((object, _), _)| object.as_str())
-            .collect();
-        objects.dedup();
-        objects.len()
-    }
-
     /// A table in Markdown: verified instructions of an accepted program, the kind of a refusal.
     pub fn render(&self) -> String {
         let mut lines = vec![
