@@ -1680,9 +1680,11 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules
 		DYNMEM_UNLOCK(heap);
 		place = DYNMEM_REMIND(heap, place);
 	}
-	if (granules && place == DYNMEM_NOWHERE)
+	if (!granules)
+		return dynmem_refuse(number, granules);
+	if (place == DYNMEM_NOWHERE)
 		place = dynmem_serve(number, granules, units);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE && granules; i++) {
+	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE; i++) {
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.

@@ -13,7 +13,10 @@ use std::path::Path;
 
 use bpf_malloc::heap::HEADER_NAME;
 use kernel::{can_load, object};
-use programs::{compile, load_and_run, stack_is_bounded, stress, verification_is_flat};
+use programs::{
+    compile, load_and_run, stack_is_bounded, stress, verification_allows_64_heaps,
+    verification_is_flat,
+};
 
 /// Types in which a map with a `bpf_spin_lock` is refused.
 const NO_SPIN_LOCK: [&str; 6] = [
@@ -58,6 +61,7 @@ fn the_build_with_spin_lock_loads_where_the_kernel_allows_it() {
 fn verification_grows_by_little_per_call_and_not_with_the_pool() {
     if can_load("verification_grows_by_little_per_call_and_not_with_the_pool") {
         verification_is_flat("", &["1024", "65536", "1048576", "268435456"]);
+        verification_allows_64_heaps();
     }
 }
 

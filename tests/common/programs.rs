@@ -199,6 +199,12 @@ pub fn verification_is_flat(defines: &str, pools: &[&str]) {
     }
 }
 
+/// The most heaps there may be stay within the limit, too.
+pub fn verification_allows_64_heaps() {
+    let one = verified(&pairs(1, SMALL, "#define DYNAMIC_MEMORY_HEAPS 64"));
+    assert!(one <= ONCE, "64 heaps: {one} verified instructions");
+}
+
 /// How many events of this kind there were, on both sides.
 fn counted(loaded: &Loaded, field: usize) -> [u64; 2] {
     let map = loaded.map("counts").expect("the counts");
