@@ -14,6 +14,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,14 @@ pub struct Case {
 impl Case {
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.get(name).map(String::as_str)
+    }
+
+    /// What clang is told on top. Headers of the C library want to know the machine, and there is
+    /// none for BPF.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let libc = self.tag("header").is_some() || self.text.contains("#include <string.h>");
+        let machine = libc.then(|| format!("-D__{}__", std::env::consts::ARCH).into());
+        machine.into_iter().collect()
     }
 
     /// Whether a kernel is new enough, by its release (`6.12.117+deb12-cloud-amd64`).

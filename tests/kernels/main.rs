@@ -105,7 +105,7 @@ fn verdicts_on_other_kernels() {
         .iter()
         .map(|case| {
             let bytes = clang
-                .compile(&case.path, &[], &[(HEADER_NAME, HEADER)], &[])
+                .compile(&case.path, &[], &[(HEADER_NAME, HEADER)], &case.arguments())
                 .unwrap_or_else(|error| panic!("{error}"));
             (case.name.clone(), bytes)
         })

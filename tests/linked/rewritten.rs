@@ -1,6 +1,5 @@
 //! The programs after the rewrite: one command, one call of the compiler, and the kernel.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -100,11 +99,8 @@ fn compare(case: &Case, text: &str) -> Result<(), String> {
 /// Compiles a rewritten program, loads it and compares what its runs return.
 fn run(case: &Case, source: &Path) -> Result<(), String> {
     let clang = Clang::newest().map_err(|error| error.to_string())?;
-    // The C library's headers say at once which machine they are for, and there is none for BPF.
-    let libc = case.tag("header").is_some() || case.text.contains("#include <string.h>");
-    let machine = libc.then(|| OsString::from(format!("-D__{}__", std::env::consts::ARCH)));
     let bytes = clang
-        .compile(source, &[], &[], machine.as_slice())
+        .compile(source, &[], &[], &case.arguments())
         .map_err(|error| error.to_string())?;
     let _one_at_a_time = KERNEL
         .lock()
