@@ -331,8 +331,12 @@ impl Plan {
         edits.sort_by_key(|e| {
             let rank = match e.kind {
                 EditKind::Include | EditKind::Backend => 0,
-                EditKind::Call => 2,
-                _ => 1,
+                // The end of a wrapped expression comes before what follows the expression, its
+                // beginning after what stands before it.
+                EditKind::Pointer if e.text.starts_with(b")") => 1,
+                EditKind::Pointer => 3,
+                EditKind::Call => 4,
+                _ => 2,
             };
             (e.span.start, e.span.end, rank)
         });

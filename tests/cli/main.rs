@@ -4,6 +4,7 @@ mod common;
 mod diffs;
 mod example;
 mod files;
+mod linked;
 mod links;
 mod output;
 mod project;

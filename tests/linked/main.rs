@@ -13,6 +13,7 @@ mod native;
 mod rejected;
 mod rewritten;
 mod runs;
+mod stored;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -145,5 +146,20 @@ fn what_cannot_work_is_explained() {
     let cases = cases_in("linked/reject");
     for_each(&cases, |case| {
         rejected::check(case, &project(case, directory.path()))
+    });
+}
+
+#[test]
+fn programs_for_kernels_without_arenas_are_accepted_and_right() {
+    let test = "programs_for_kernels_without_arenas_are_accepted_and_right";
+    if !kernel::can_load(test) {
+        return;
+    }
+    let mut cases = programs(test);
+    cases.retain(|case| stored::FIT.contains(&&*case.name));
+    assert_eq!(cases.len(), stored::FIT.len());
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    for_each(&cases, |case| {
+        stored::check(case, &project(case, directory.path()))
     });
 }

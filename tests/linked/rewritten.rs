@@ -97,7 +97,7 @@ fn compare(case: &Case, text: &str) -> Result<(), String> {
 }
 
 /// Compiles a rewritten program, loads it and compares what its runs return.
-fn run(case: &Case, source: &Path) -> Result<(), String> {
+pub fn run(case: &Case, source: &Path) -> Result<(), String> {
     let clang = Clang::newest().map_err(|error| error.to_string())?;
     let bytes = clang
         .compile(source, &[], &[], &case.arguments())

@@ -49,6 +49,8 @@ pub struct Editor<'a> {
     pub troubles: BTreeSet<Trouble>,
     /// The declarations that were qualified, and the address space that each says.
     pub qualified: Vec<(Tok, Var)>,
+    /// The heap lies in an arena.
+    in_arena: bool,
 }
 
 const ARENA: &str = "__arena";
@@ -61,6 +63,7 @@ impl<'a> Editor<'a> {
             edits: BTreeSet::new(),
             troubles: BTreeSet::new(),
             qualified: Vec::new(),
+            in_arena: true,
         }
     }
 
@@ -82,26 +85,7 @@ impl<'a> Editor<'a> {
                 self.after_star(after.star, after.space);
             }
         }
-        for generic in &reading.generics {
-            let arena = generic.spaces.iter().any(|&s| self.arena(s));
-            if wanted(generic.instance) && (arena || generic.unresolved) {
-                let token = self.toks[generic.tok];
-                if self.editable(generic.tok) {
-                    self.replace(
-                        &token,
-                        generic.name.clone(),
-                        EditKind::Memory,
-                        match arena {
-                            true => "an argument lies in the arena",
-                            false => "BPF has no C library",
-                        }
-                        .into(),
-                    );
-                } else {
-                    self.unreachable(generic.tok);
-                }
-            }
-        }
+        self.generics(&wanted);
         for use_of in &reading.unqualified {
             let common = self.toks[use_of.tok].expansion.is_some();
             if (wanted(use_of.instance) || common) && self.arena(use_of.space) {
@@ -124,6 +108,32 @@ impl<'a> Editor<'a> {
             }
         }
         self.jumps(&wanted);
+    }
+
+    /// Functions for memory and strings get the names of those that take memory of the arena, and
+    /// that BPF has.
+    pub(super) fn generics(&mut self, wanted: &impl Fn(Instance) -> bool) {
+        let reading = self.reading;
+        for generic in &reading.generics {
+            let arena = generic.spaces.iter().any(|&s| self.arena(s)) && self.in_arena;
+            if wanted(generic.instance) && (arena || generic.unresolved) {
+                let token = self.toks[generic.tok];
+                if self.editable(generic.tok) {
+                    self.replace(
+                        &token,
+                        generic.name.clone(),
+                        EditKind::Memory,
+                        match arena {
+                            true => "an argument lies in the arena",
+                            false => "BPF has no C library",
+                        }
+                        .into(),
+                    );
+                } else {
+                    self.unreachable(generic.tok);
+                }
+            }
+        }
     }
 
     /// The edits, sorted.
@@ -218,6 +228,12 @@ impl<'a> Editor<'a> {
 
     pub(super) fn conflicts(&self) -> Vec<Conflict> {
         self.reading.vars.conflicts()
+    }
+
+    /// For a heap in maps.
+    pub(super) fn in_maps(mut self) -> Self {
+        self.in_arena = false;
+        self
     }
 
     /// Bounds the loops by a counter, as kernels without `can_loop` need it.

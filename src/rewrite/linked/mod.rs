@@ -195,7 +195,8 @@ fn take_along(reading: &mut Reading) -> bool {
 fn store(reading: &Reading, linked: &mut Linked) {
     linked.stored = true;
     let heap = |space: Var| reading.vars.is_arena(space);
-    let mut editor = Editor::new(reading);
+    let mut editor = Editor::new(reading).in_maps();
+    editor.generics(&|_| true);
     editor.restore(&followed(reading, heap));
     editor.bounded();
     editor.linkage();

@@ -1,0 +1,188 @@
+//! Linked data: which backend is chosen, why, and how several files agree on it.
+
+use crate::common::{Dir, Run};
+
+/// Stores pointers to blocks, and follows them.
+const LIST: &str = "\
+#include <stdlib.h>
+
+struct node { struct node *next; int value; };
+struct node *head;
+
+int add(int value)
+{
+	struct node *n = malloc(sizeof(*n)), *each;
+	int sum = 0;
+
+	n->value = value;
+	n->next = head;
+	head = n;
+	for (each = head; each; each = each->next)
+		sum += each->value;
+	return sum;
+}
+";
+
+const DEFINE: &str = "#define DYNAMIC_MEMORY_ARENA\n#include \"dynamic_memory.h\"\n";
+
+#[track_caller]
+fn result(dir: &Dir, args: &[&str]) -> String {
+    dir.rewrite(&[&["-o", "-"][..], args].concat()).exits(0).out
+}
+
+#[test]
+fn linked_data_goes_into_an_arena_and_the_report_says_why() {
+    let dir = Dir::with(&[("a.c", LIST)]);
+    let text = result(&dir, &["a.c"]);
+    for line in [
+        DEFINE,
+        "struct node { struct node __arena *next; int value; };",
+        "struct node __arena * __arena head;",
+        "struct node __arena *n = static_malloc(sizeof(*n)), *each;",
+        "for (each = head; each && can_loop; each = each->next)",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("if (!n)"), "{text}");
+    dir.rewrite(&["--diff", "-v", "a.c"]).exits(0).says(&[
+        "a pointer into the heap is loaded from memory here and followed in line 14",
+        "Linux 6.9 or later and clang 19 or later",
+    ]);
+}
+
+#[test]
+fn what_is_not_followed_later_stays_in_maps() {
+    let text = LIST.replace("each = head; each; each = each->next", ";;");
+    let dir = Dir::with(&[("a.c", &text.replace("each->value", "1"))]);
+    let text = result(&dir, &["a.c"]);
+    assert!(
+        !text.contains("__arena") && !text.contains("DYNAMIC_MEMORY"),
+        "{text}"
+    );
+    assert!(text.contains("if (!n)"), "{text}");
+}
+
+#[test]
+fn the_backend_can_be_chosen() {
+    let dir = Dir::with(&[("a.c", LIST), ("b.c", crate::common::SOURCE)]);
+    let map = result(&dir, &["--backend", "map", "a.c"]);
+    assert!(!map.contains("__arena") && map.contains("if (!n)"), "{map}");
+    let arena = result(&dir, &["--backend", "arena", "b.c"]);
+    assert!(
+        arena.contains(DEFINE) && arena.contains("void __arena *p"),
+        "{arena}"
+    );
+    dir.write("bpf-malloc.toml", "backend = \"map\"\n");
+    assert_eq!(result(&dir, &["a.c"]), map);
+    let back = result(&dir, &["--backend", "auto", "a.c"]);
+    assert!(back.contains(DEFINE), "{back}");
+    dir.rewrite(&["--backend", "heap", "a.c"])
+        .exits(2)
+        .says(&["map, arena, auto"]);
+}
+
+#[test]
+fn each_declaration_is_explained() {
+    let dir = Dir::with(&[("a.c", LIST)]);
+    let explained = |run: Run| {
+        run.exits(0).says(&[
+            "this is memory of the arena: line 12 `n->next = head;`, then line 13 `head = n;`, then line 8 \
+         `struct node *n = malloc(sizeof(*n)), *each;`",
+        ])
+    };
+    explained(dir.rewrite(&["--diff", "--explain", "a.c"]));
+    let json = dir.rewrite(&["--diff", "--explain", "--message-format", "json", "a.c"]);
+    assert!(json.out.contains("\"explained\""), "{json:#?}");
+}
+
+#[test]
+fn before_6_9_stored_pointers_are_turned_back() {
+    let dir = Dir::with(&[("a.c", LIST)]);
+    let text = result(&dir, &["--target-kernel", "6.1", "a.c"]);
+    for line in [
+        "#define DYNAMIC_MEMORY_LINKED\n#include \"dynamic_memory.h\"\n",
+        "static_bounded for (each = head; each && can_loop; each = static_pointer(each)->next)",
+        "sum += static_pointer(each)->value;",
+        "if (!n)",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("__arena"), "{text}");
+    dir.write("out.c", &text);
+    dir.rewrite(&["--check", "out.c"]).exits(0);
+    let later = result(&dir, &["--target-kernel", "6.12", "a.c"]);
+    assert!(later.contains(DEFINE), "{later}");
+    dir.rewrite(&["--target-kernel", "6.1", "--backend", "arena", "a.c"])
+        .exits(2)
+        .says(&["Linux 6.1 has no arenas"]);
+}
+
+#[test]
+fn files_that_share_a_header_agree() {
+    let header = "\
+#pragma once
+#include <stdlib.h>
+struct node { struct node *next; int value; };
+extern struct node *head;
+#define each_node(n) for (n = head; n; n = n->next)
+";
+    let fill = "\
+#include \"list.h\"
+struct node *head;
+void fill(int value)
+{
+	struct node *n = malloc(sizeof(*n));
+	n->value = value;
+	n->next = head;
+	head = n;
+}
+";
+    let sum = "\
+#include \"list.h\"
+int sum(void)
+{
+	struct node *n;
+	int all = 0;
+	each_node(n)
+		all += n->value;
+	return all;
+}
+";
+    let dir = Dir::with(&[("p/list.h", header), ("p/fill.c", fill), ("p/sum.c", sum)]);
+    dir.rewrite(&["-o", "out", "p"]).exits(0);
+    let header = dir.read("out/list.h");
+    for line in [
+        DEFINE,
+        "struct node { struct node __arena *next; int value; };",
+        "extern struct node __arena * __arena head;",
+        "for (n = head; n && can_loop; n = n->next)",
+    ] {
+        assert!(header.contains(line), "{line} is not in\n{header}");
+    }
+    assert!(
+        dir.read("out/fill.c")
+            .contains("struct node __arena * __arena head;")
+    );
+    // It allocates nothing, and follows what the other file allocates.
+    assert!(dir.read("out/sum.c").contains("struct node __arena *n;"));
+    dir.rewrite(&["--check", "out"]).exits(0);
+    // Alone, the file knows what the header has to say, but does not change it.
+    let looks = fill.replace("head = n;\n", "head = n;\n\thead->next->value = 1;\n");
+    dir.write("p/fill.c", &looks);
+    dir.rewrite(&["--diff", "p/fill.c"])
+        .exits(0)
+        .says(&["list.h declares pointers into the arena, but is not rewritten"]);
+}
+
+#[test]
+fn memory_of_both_kinds_is_told_with_both_origins() {
+    let text = LIST.replace(
+        "\thead = n;\n",
+        "\thead = n;\n\tstruct node spare = { 0 };\n\tif (value)\n\t\thead = &spare;\n",
+    );
+    let dir = Dir::with(&[("a.c", &text)]);
+    dir.rewrite(&["--diff", "a.c"]).exits(0).says(&[
+        "a pointer may hold memory of the heap (allocated at line 8) and other memory (on the \
+         stack, line 14)",
+    ]);
+}
