@@ -1,5 +1,6 @@
 //! The heap traces and random operations in a kernel: this machine's, and, by running this very
-//! test there, those of the virtual machines.
+//! test there, those of the virtual machines. These run the programs with linked data as well, which
+//! `tests/linked` runs in this machine's kernel.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,6 +13,7 @@ use bpf_malloc::kernel::load::ObjectFile;
 use crate::expect::version;
 use crate::heap::{parse, random};
 use crate::kernel::{can_load, say};
+use crate::linked;
 use crate::operations::replay;
 
 /// Names the directory with objects and traces, inside of a virtual machine.
@@ -143,13 +145,16 @@ pub fn files(clang: &Clang) -> Vec<(String, Vec<u8>)> {
     };
     objects
         .chain(traces(&fixtures()).into_iter().map(read))
+        .chain(linked::files(clang))
         .collect()
 }
 
 /// What a virtual machine has to say, or what is wrong with what it said.
 pub fn check(release: &str, said: &str) -> Result<(), String> {
     if !said.contains("test result: ok. 1 passed") {
-        return Err(format!("{release}: the heap traces failed:\n{said}"));
+        return Err(format!(
+            "{release}: the heap traces or the linked data failed:\n{said}"
+        ));
     }
     for build in BUILDS.iter().filter(|b| b.oldest <= version(release)) {
         let names = match build.operations {
@@ -165,7 +170,10 @@ pub fn check(release: &str, said: &str) -> Result<(), String> {
             }
         }
     }
-    Ok(())
+    match linked::missing(release, said) {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(missing.join("\n")),
+    }
 }
 
 #[test]
@@ -177,6 +185,7 @@ fn heaps_agree_with_the_model() {
             let object = fs::read(directory.join(format!("{}.o", build.name))).expect("an object");
             build.run(object, &directory, 1_000);
         }
+        linked::run_all(&directory, &release);
     } else if can_load(TEST) {
         let clang = Clang::newest().expect("a clang");
         for build in &BUILDS {
