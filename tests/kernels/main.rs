@@ -1,6 +1,6 @@
 //! The same objects on other kernels: `bpf-malloc verify` runs inside virtual machines that boot
 //! Debian's kernels, and each program gets the verdict written in it. Then the heap traces
-//! and the programs with linked data run there.
+//! and some programs with linked data run there.
 //!
 //! `BPF_MALLOC_KERNELS` says which: a list of series as in `6.1,newest`, or `all`. Without it
 //! four run.

@@ -10,43 +10,17 @@ mod expect;
 #[path = "../common/kernel.rs"]
 mod kernel;
 mod native;
+mod project;
 mod rejected;
 mod rewritten;
 mod runs;
 mod stored;
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::thread;
 
 use bpf_malloc::kernel::compile::Clang;
 use expect::{Case, cases_in};
-
-/// A directory of its own for each test, and in it one for each program, with what it includes.
-fn project(case: &Case, parent: &Path) -> PathBuf {
-    let directory = parent.join(&case.name);
-    fs::create_dir_all(&directory).expect("a directory");
-    let file = case.path.file_name().expect("a name");
-    fs::copy(&case.path, directory.join(file)).expect("a copy of the program");
-    if let Some(header) = header(case) {
-        let name = header.file_name().expect("a name");
-        fs::copy(&header, directory.join(name)).expect("a copy of the header");
-    }
-    directory
-}
-
-/// The installed header that the program has a copy of.
-fn header(case: &Case) -> Option<PathBuf> {
-    let name = case.tag("header")?;
-    // Debian keeps some headers in a directory of the machine's name.
-    let machine = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
-    let candidates = [Path::new("/usr/include"), Path::new(&machine)];
-    let found = candidates
-        .iter()
-        .map(|d| d.join(name))
-        .find(|p| p.is_file());
-    Some(found.unwrap_or_else(|| candidates[0].join(name)))
-}
+use project::{header, project};
 
 /// The programs whose headers are installed; says which ones are left out.
 fn programs(test: &str) -> Vec<Case> {

@@ -1,6 +1,5 @@
-//! A program as a project of its own: what it includes, what the compiler has to know.
+//! A program as a project of its own, and the contexts of its runs.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,14 +30,6 @@ pub fn header(case: &Case) -> Option<PathBuf> {
         .map(|d| d.join(name))
         .find(|p| p.is_file());
     Some(found.unwrap_or_else(|| candidates[0].join(name)))
-}
-
-/// What clang has to be told for it. The C library's headers ask at once which machine they are for,
-/// and there is none for BPF.
-pub fn machine(case: &Case) -> Vec<OsString> {
-    let libc = case.tag("header").is_some() || case.text.contains("#include <string.h>");
-    let machine = libc.then(|| OsString::from(format!("-D__{}__", std::env::consts::ARCH)));
-    machine.into_iter().collect()
 }
 
 /// The context of a run: its argument, for raw tracepoints; a few words for syscall programs;

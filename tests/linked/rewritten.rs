@@ -11,6 +11,7 @@ use bpf_malloc::kernel::load::ObjectFile;
 use bpf_malloc::kernel::run::RunInput;
 
 use super::expect::Case;
+use super::project::context;
 use super::runs::Run;
 
 /// What selects the arena in a source.
@@ -127,18 +128,6 @@ pub fn run(case: &Case, source: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The context of a run: its argument, for raw tracepoints; a few words for syscall programs;
-/// none for what sees the sample packet.
-fn context(case: &Case, run: &Run) -> Vec<u8> {
-    let head = format!("\nint {}(", run.program);
-    let section = case.text.split(&head).next().unwrap_or_default();
-    let section = section.lines().last().unwrap_or_default();
-    if !section.starts_with("SEC(\"raw_tp") && !section.starts_with("SEC(\"syscall") {
-        return Vec::new();
-    }
-    [run.argument, 0].map(u64::to_ne_bytes).concat()
 }
 
 /// The end of a long text: the verifier's reason.
