@@ -200,11 +200,23 @@
 #define static_from(value) (value)
 #endif
 
+/*
+ * A cast to `type *` that leaves the pointer in its address space, for macros that are used with
+ * memory of the arena and with other memory.
+ */
+#if DYNMEM_ARENA
+__attribute__((overloadable)) char DYNMEM_SPACE *dynmem_kind(const volatile void DYNMEM_SPACE *);
+__attribute__((overloadable)) short *dynmem_kind(const volatile void *);
+#define static_as(type, pointer)                                  \
+	__builtin_choose_expr(sizeof(*dynmem_kind(pointer)) == 1, \
+			      (type DYNMEM_SPACE *)(pointer), (type *)(pointer))
+#else
+#define static_as(type, pointer) ((type *)(pointer))
+#endif
+
 /* That of libbpf makes its result a pointer that points nowhere near an arena. */
 #if DYNMEM_ARENA && defined(container_of)
 #undef container_of
-__attribute__((overloadable)) char DYNMEM_SPACE *dynmem_kind(const volatile void DYNMEM_SPACE *);
-__attribute__((overloadable)) short *dynmem_kind(const volatile void *);
 #define container_of(pointer, type, member)                                                       \
 	__builtin_choose_expr(                                                                    \
 		sizeof(*dynmem_kind(pointer)) == 1,                                               \

@@ -293,6 +293,12 @@ impl<'a> Editor<'a> {
     /// Declarations with common specifiers.
     fn group(&mut self, group: &Group) {
         let wants = |d: &super::parse::Declared| d.base.is_some_and(|b| self.arena(b));
+        if let Some(star) = group.declarators.iter().find_map(|d| d.star)
+            && self.reading.both_kinds.contains(&self.toks[star].loc)
+        {
+            self.both_kinds(group, star);
+            return;
+        }
         let wanted: Vec<bool> = group.declarators.iter().map(wants).collect();
         let Some(first) = wanted.iter().position(|&w| w) else {
             return;
@@ -321,6 +327,40 @@ impl<'a> Editor<'a> {
             if wanted[index] != wanted[index - 1] {
                 self.split(group, index, wanted[index]);
             }
+        }
+    }
+
+    /// Writes a cast, or the declaration of a variable, in the body of a macro so that it fits both
+    /// kinds of memory.
+    fn both_kinds(&mut self, group: &Group, star: Tok) {
+        let reason = "the macro is used with memory of the arena and with other memory";
+        let kind = EditKind::Qualifier;
+        if let Some(cast) = self.reading.casts.iter().find(|c| c.star == star) {
+            let (open, close) = (self.location(cast.open), self.location(cast.close));
+            let (star, end) = (self.location(star), self.location(cast.end - 1));
+            if !self.together(cast.open, cast.close) || !self.editable(cast.open) {
+                self.unreachable(cast.open);
+                return;
+            }
+            // The operand may end in an argument: then it is one, and all of the body's text here.
+            let next = match self.together(cast.close, cast.end - 1) {
+                true => end.end,
+                false => self.location(cast.end).start,
+            };
+            self.change(
+                open.file,
+                open.start,
+                open.end,
+                "static_as(".into(),
+                kind,
+                reason,
+            );
+            self.change(star.file, star.start, close.end, ", ".into(), kind, reason);
+            self.change(open.file, next, next, ")".into(), kind, reason);
+        } else {
+            let (first, star) = (self.location(group.start), self.location(star));
+            let text = "__auto_type ".to_owned();
+            self.change(first.file, first.start, star.end, text, kind, reason);
         }
     }
 

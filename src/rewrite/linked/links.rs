@@ -175,7 +175,9 @@ impl Links {
             offset: loc.start,
             behind,
         };
-        let in_headers: Vec<_> = spots(reading).filter(|s| ours(s.0.file)).collect();
+        let in_headers: Vec<_> = spots(reading)
+            .filter(|(loc, ..)| ours(loc.file) && !reading.both_kinds.contains(loc))
+            .collect();
         let followed: HashSet<Var> = super::followed(reading, |s| !reading.vars.is_plain(s))
             .into_iter()
             .map(|follow| reading.vars.find(follow.space))

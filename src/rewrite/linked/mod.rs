@@ -249,9 +249,14 @@ fn settle(reading: &mut Reading) {
     loop {
         let mut changed = false;
         for vars in &shared {
-            let Some(&(arena, _)) = vars.iter().find(|v| reading.vars.is_arena(v.0)) else {
+            let Some(&(arena, star)) = vars.iter().find(|v| reading.vars.is_arena(v.0)) else {
                 continue;
             };
+            let plain = |v: &(Var, Tok)| reading.vars.is_plain(v.0) && !reading.vars.is_arena(v.0);
+            if vars.iter().any(plain) && reading.can_fit_both(star) {
+                reading.both_kinds.insert(reading.unit.tokens[star].loc);
+                continue;
+            }
             for &(var, tok) in vars {
                 if !reading.vars.is_arena(var) {
                     reading.vars.join(arena, var, tok);

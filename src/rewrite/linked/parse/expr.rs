@@ -4,7 +4,8 @@ use super::super::types::{Type, TypeId, Types};
 use super::super::vars::{Plain, Tok, Var};
 use super::super::words::Word;
 use super::{
-    Confused, Copied, CopyKind, Entity, Flow, Follow, Load, ObjectKind, Parsed, Reading, Value,
+    Cast, Confused, Copied, CopyKind, Entity, Flow, Follow, Load, ObjectKind, Parsed, Reading,
+    Value,
 };
 use crate::cpp::{Symbol, TokenKind};
 use crate::rewrite::lexer::op;
@@ -328,6 +329,7 @@ impl Reading<'_> {
         let start = self.pos;
         self.pos += 1;
         let (ty, place) = self.type_name()?;
+        let close = self.pos;
         self.expect(")")?;
         if self.at("{") {
             // A compound literal is an object of its own.
@@ -343,6 +345,17 @@ impl Reading<'_> {
             return self.postfix(object);
         }
         let operand = self.cast()?;
+        if let [.., group] = self.groups.as_slice()
+            && let [declared] = group.declarators.as_slice()
+            && let Some(star) = declared.star.filter(|s| start < *s && *s + 1 == close)
+        {
+            self.casts.push(Cast {
+                star,
+                open: start,
+                close,
+                end: self.pos,
+            });
+        }
         let operand = self.rvalue(operand);
         self.depth -= 1;
         // `(void *)0` fits every pointer, whatever its address space.

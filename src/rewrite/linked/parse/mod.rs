@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use super::words::Words;
-use crate::cpp::{File, FileId, FileKind, Symbol, Token, TokenKind, Unit};
+use crate::cpp::{File, FileId, FileKind, Loc, Symbol, Token, TokenKind, Unit};
 use crate::rewrite::lexer::op;
 
 /// A value on its way: where a pointer may have been loaded from.
@@ -207,6 +207,19 @@ pub struct Unqualified {
     pub instance: Instance,
 }
 
+/// A cast to a pointer.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast {
+    /// The first `*`.
+    pub star: Tok,
+    /// The parentheses around the type.
+    pub open: Tok,
+    /// The second of them.
+    pub close: Tok,
+    /// Behind the operand.
+    pub end: Tok,
+}
+
 /// A parameter that is written as an array.
 #[derive(Clone, Copy, Debug)]
 pub struct ArrayParameter {
@@ -361,6 +374,9 @@ pub struct Reading<'a> {
     pub arguments: Vec<HelperArgument>,
     pub loops: Vec<Loop>,
     pub copies: Vec<Copied>,
+    pub casts: Vec<Cast>,
+    /// The `*` in bodies of macros that are used with both kinds of memory.
+    pub both_kinds: HashSet<Loc>,
     pub array_parameters: Vec<ArrayParameter>,
     pub unqualified: Vec<Unqualified>,
     pub functions: Vec<Function>,
@@ -415,6 +431,8 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
         arguments: Vec::new(),
         loops: Vec::new(),
         copies: Vec::new(),
+        casts: Vec::new(),
+        both_kinds: HashSet::new(),
         array_parameters: Vec::new(),
         unqualified: Vec::new(),
         functions: Vec::new(),
@@ -511,6 +529,24 @@ impl Reading<'_> {
     /// what the kernel has: it never is.
     pub fn is_ours(&self, file: FileId) -> bool {
         self.ours[file.0 as usize]
+    }
+
+    /// Whether the text at a `*` can be written so that it fits both kinds of memory: a cast, or
+    /// the declaration of a single variable with its value.
+    pub fn can_fit_both(&self, star: Tok) -> bool {
+        let declares = |g: &Group| match g.declarators.as_slice() {
+            [one] => one.star == Some(star) && g.splits && self.has_value(one),
+            _ => false,
+        };
+        self.toks[star].expansion.is_some()
+            && (self.casts.iter().any(|c| c.star == star) || self.groups.iter().any(declares))
+    }
+
+    /// `*p = …`, with a single `*`.
+    fn has_value(&self, declared: &Declared) -> bool {
+        declared.star == Some(declared.start)
+            && declared.start + 3 < declared.end
+            && self.at_op(declared.start + 2, "=")
     }
 
     /// Whether a name is a constant of an enumeration.
