@@ -3,7 +3,7 @@
 
 use super::super::types::{Type, TypeId, Types};
 use super::super::vars::{Plain, Seed, Tok};
-use super::{Copied, CopyKind, FuncId, Generic, HelperArgument, Parsed, Reading, Value};
+use super::{Confused, Copied, CopyKind, FuncId, Generic, HelperArgument, Parsed, Reading, Value};
 use crate::cpp::Symbol;
 use crate::rewrite::family::{Alloc, PREFIX};
 
@@ -54,6 +54,9 @@ impl Reading<'_> {
                 ..first.unwrap_or(Value::number(start))
             }));
         }
+        if text == b"static_as" {
+            return self.cast_in_place(start).map(Some);
+        }
         let plain = text.strip_prefix(PREFIX.as_bytes()).unwrap_or(text);
         if let Some(alloc) = Alloc::named(plain) {
             self.pos += 1;
@@ -71,6 +74,26 @@ impl Reading<'_> {
             ));
         }
         Ok(None)
+    }
+
+    /// `static_as(type, pointer)`: a cast that keeps the address space.
+    fn cast_in_place(&mut self, start: Tok) -> Parsed<Value> {
+        self.pos += 1;
+        self.expect("(")?;
+        let to = self.specifiers()?.ok_or(Confused)?.ty;
+        self.expect(",")?;
+        let value = self.assignment()?;
+        let value = self.rvalue(value);
+        self.expect(")")?;
+        let space = match self.types.pointer(value.ty) {
+            Some((_, space)) => space,
+            None => self.vars.fresh(),
+        };
+        let ty = self.pointer_to(to, space);
+        Ok(Value {
+            flow: value.flow,
+            ..Value::of(ty, start)
+        })
     }
 
     fn is_object(&self, symbol: Symbol) -> bool {
