@@ -378,7 +378,8 @@ impl Reading<'_> {
         let from = self.types.pointer(operand.ty);
         match (self.types.pointer(ty), from) {
             (Some(_), Some(_)) => {
-                if !operand.null {
+                // Where the source speaks of the arena already, a cast out of it is meant.
+                if !operand.null && !self.annotated {
                     self.same(ty, operand.ty, start);
                 }
                 value.null = null;

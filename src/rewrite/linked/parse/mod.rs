@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use rustc_hash::FxHashMap;
 
+use super::plan::is_chosen;
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use super::words::Words;
@@ -389,6 +390,8 @@ pub struct Reading<'a> {
     pub instances: Vec<Option<FuncId>>,
 
     toks: &'a [Token],
+    /// The source chooses the arena itself.
+    annotated: bool,
     /// By file.
     ours: Vec<bool>,
     pos: usize,
@@ -442,6 +445,7 @@ pub fn read<'a>(unit: &'a Unit, several: &'a HashMap<Symbol, Definition>) -> Rea
         allocations: Vec::new(),
         instances: vec![None],
         toks: &unit.tokens,
+        annotated: is_chosen(&unit.file(FileId::MAIN).bytes),
         ours: unit.files.iter().map(is_ours).collect(),
         pos: 0,
         words: Words::new(unit),
