@@ -389,7 +389,14 @@ impl Reading<'_> {
         let Some((_, space)) = self.types.pointer(value.ty) else {
             return;
         };
-        self.used(value, end, callee);
+        // What it reads from may be a number.
+        let reads = self.ident(callee).is_some_and(|name| {
+            let name = self.unit.symbols.text(name);
+            name.starts_with(b"bpf_probe_read") && self.at_op(end, ")")
+        });
+        if !reads {
+            self.used(value, end, callee);
+        }
         self.arguments.push(HelperArgument {
             start: value.start,
             space,
