@@ -83,7 +83,10 @@ const LINKS: usize = 4;
 pub fn scan(look: &Look) -> Scan {
     let mut scan = first_look(look);
     if scan.seen > LINKED_FILES {
-        scan.facts = Facts::default();
+        scan.facts = Facts {
+            many: true,
+            ..Facts::default()
+        };
     } else {
         if look.facts {
             follow_links(look, &mut scan);

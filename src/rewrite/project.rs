@@ -35,6 +35,9 @@ pub struct Facts {
     pub left_out: BTreeSet<Vec<u8>>,
     /// What the files have to agree on where the heap lies in an arena.
     pub links: Links,
+    /// The run has too many files for them to agree on anything: only files that have programs are
+    /// looked at for linked data. Reading every unit of a source tree takes minutes.
+    pub many: bool,
 }
 
 /// What a function does with allocated blocks.

@@ -41,7 +41,7 @@ pub fn ours(tool: &Path, directory: &Path, arguments: &[String]) -> Result<Ours,
         .args(["rewrite", "--check", "--message-format", "json"])
         // A missing check may move a call to a line of its own, where its place is not the one
         // that the compiler knows.
-        .args(["--on-null", "off"])
+        .args(["--on-null", "off", "--backend", "map"])
         // SQLite's amalgamation is larger than what the tool takes for source by itself.
         .args(["--max-size", "16M"])
         .args(arguments)
