@@ -12,7 +12,7 @@
 #   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
 #                       fixtures/oracle/results.md
-#   make bless          write the header's generated block and the expected files anew
+#   make bless          write the header from its parts, and the expected files anew
 #   make bless-kernels  write fixtures/kernel/matrix.md and fixtures/kernel/logs anew
 
 CARGO ?= cargo

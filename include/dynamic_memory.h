@@ -97,6 +97,7 @@
 #endif
 #define DYNMEM_EBUSY 16
 
+/* BEGIN src/heap/c/10_spaces.h */
 /* ---- address spaces and loops ------------------------------------------------------------ */
 
 #if defined(native_executable) || defined(__clang_analyzer__)
@@ -282,6 +283,7 @@ int static_reset(void);
 
 #else
 
+/* BEGIN src/heap/c/20_options.h */
 /* ---- what can be changed ----------------------------------------------------------------- */
 
 #ifndef POOL_SIZE
@@ -344,6 +346,7 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 #undef DYNAMIC_MEMORY_SPIN_LOCK /* user space has no bpf_spin_lock */
 #endif
 
+/* BEGIN src/heap/c/30_sizes.h */
 /* ---- the layout -------------------------------------------------------------------------- */
 
 typedef unsigned char dynmem_u8;
@@ -439,7 +442,7 @@ typedef dynmem_u32 dynmem_entry;
 typedef dynmem_u32 dynmem_lock;
 #endif
 
-/* BEGIN layout: generated from src/heap/layout.rs by `make bless` */
+/* BEGIN src/heap/layout.rs */
 /*
  * Marks an initialised heap and the version of this layout; another value means another
  * layout.
@@ -663,8 +666,8 @@ _Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
 	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1696,
 	       "__builtin_offsetof(dynmem_heap, pending_words) == 1696");
-/* END layout */
 
+/* BEGIN src/heap/c/50_maps.h */
 /* Every pool begins on a page of its own. */
 #if DYNMEM_ARENA
 #define DYNMEM_STRIDE ((POOL_SIZE + 4095ULL) / 4096 * 4096)
@@ -954,6 +957,7 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
  * the others joining it. */
 #define DYNMEM_RARE(condition) __builtin_expect(!!(condition), 0)
 
+/* BEGIN src/heap/c/52_locks.h */
 /* ---- locks and atomics ------------------------------------------------------------------- */
 
 #ifdef native_executable
@@ -1020,6 +1024,7 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
 #endif
 
+/* BEGIN src/heap/c/54_numbers.h */
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 /* Bits it takes to write a number: BPF has no instruction for it, and a load is fast. */
@@ -1109,6 +1114,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_bin(dynmem_u64 granules)
 	return bin;
 }
 
+/* BEGIN src/heap/c/60_blocks.h */
 /* ---- the tables of a heap ---------------------------------------------------------------- */
 
 /*
@@ -1297,6 +1303,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_find_held(dynmem_u64 number, dynmem_u64 granules
 #define DYNMEM_FIND(heap, number, granules) dynmem_find_held(number, granules)
 #endif
 
+/* BEGIN src/heap/c/62_parked.h */
 /* ---- the lists of parked blocks ---------------------------------------------------------- */
 
 #define DYNMEM_LIST_ONE (1ULL << DYNMEM_LIST_SHIFT)
@@ -1443,6 +1450,7 @@ DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap, dynmem_u64 number)
 }
 #endif
 
+/* BEGIN src/heap/c/64_serve.h */
 /* ---- allocation -------------------------------------------------------------------------- */
 
 /* Makes the whole pool of a heap its first free block, unless it has been done. */
@@ -1714,6 +1722,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules
 	return place;
 }
 
+/* BEGIN src/heap/c/66_release.h */
 /* ---- release ----------------------------------------------------------------------------- */
 
 /* How far behind `base` an address is. Of an arena's addresses the lower 32 bits count. */
@@ -1923,6 +1932,7 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 	return 0;
 }
 
+/* BEGIN src/heap/c/68_calls.h */
 /* ---- allocation and release as the C library names them ---------------------------------- */
 
 #define DYNMEM_ROUND_UP(size) \
@@ -2084,6 +2094,7 @@ slow:
 	dynmem_release(address);
 }
 
+/* BEGIN src/heap/c/70_copies.h */
 /* ---- copies ------------------------------------------------------------------------------ */
 
 #if DYNMEM_ARENA
@@ -2375,6 +2386,8 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source,
 	return DYNMEM_NOWHERE;
 }
 #endif
+
+/* BEGIN src/heap/c/80_scan.h */
 /* ---- memory and strings ------------------------------------------------------------------ */
 
 #if DYNMEM_KERNEL
@@ -2582,6 +2595,7 @@ DYNMEM_SHARED int dynmem_compare(dynmem_u64 a, dynmem_u64 b, dynmem_u64 length, 
 	return (int)(compare.word_a >> bit & 255) - (int)(compare.word_b >> bit & 255);
 }
 
+/* BEGIN src/heap/c/82_memory.h */
 #define DYNMEM_FUNCTION DYNMEM_OVERLOADED DYNMEM_INLINE
 /* Bytes that can be written at `to`, which is not in an arena. */
 #define DYNMEM_ROOM(to) \
@@ -2800,6 +2814,7 @@ DYNMEM_READERS(, 1)
 DYNMEM_COMPARERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B)
 DYNMEM_WRITERS(, )
 
+/* BEGIN src/heap/c/84_memory_in_arena.h */
 #if DYNMEM_ARENA
 
 DYNMEM_FUNCTION void dynmem_put(char *to, size_t at, size_t room, const char DYNMEM_SPACE *from,
@@ -2959,7 +2974,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 
 #endif /* DYNMEM_KERNEL */
 
-
+/* BEGIN src/heap/c/90_functions.h */
 /* ---- the functions programs call --------------------------------------------------------- */
 
 /*

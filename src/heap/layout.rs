@@ -1,8 +1,8 @@
 //! The layout of a heap in its map: every constant and structure that C and Rust share.
 //!
-//! This file is the only place where they are written down. [`super::emit`] reads it as text and
-//! makes the C block of `dynamic_memory.h` and the bindings for loaders from it, comments
-//! included, so it holds nothing but literal constants and `repr(C)` structures.
+//! This file is the only place where they are written down. `make bless` reads it as text and makes
+//! the C block of `dynamic_memory.h` from it, comments included, so it holds nothing but literal
+//! constants and `repr(C)` structures.
 
 /// Marks an initialised heap and the version of this layout; another value means another layout.
 pub const DYNMEM_VERSION: u32 = 0x444d_0002;

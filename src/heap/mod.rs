@@ -1,9 +1,8 @@
 //! The allocator's layout and the header that carries it.
 //!
 //! The header is one self-contained C file: maps, allocator and the `static_…` functions that the
-//! rewriter puts in the place of the C library's.
+//! rewriter puts in the place of the C library's. It is written as parts, in `c`, one per topic.
 
-pub mod emit;
 pub mod layout;
 pub mod model;
 mod overrides;

@@ -1,21 +1,27 @@
-//! The header's generated block is up to date; with `--write` (`make bless`) it is made so.
+//! `include/dynamic_memory.h` is what its parts in `src/heap/c` and the layout in
+//! `src/heap/layout.rs` make; with `--write` (`make bless`) it is made so.
 
-use bpf_malloc::heap::emit;
+mod emit;
+
+use std::fs;
+use std::path::Path;
 
 fn main() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/include/dynamic_memory.h");
-    let header = std::fs::read_to_string(path).expect("the header can be read");
-    let fresh = emit::refresh(&header).expect("the header has its layout block");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("include/dynamic_memory.h");
+    let fresh = emit::header(&root.join("src/heap/c"));
+    let header = fs::read_to_string(&path).unwrap_or_default();
     if std::env::args().any(|argument| argument == "--write") {
         if fresh != header {
-            std::fs::write(path, fresh).expect("the header can be written");
-            println!("wrote {path}");
+            fs::write(&path, fresh).expect("the header can be written");
+            println!("wrote {}", path.display());
         }
     } else {
         assert!(
             fresh == header,
-            "include/dynamic_memory.h differs from src/heap/layout.rs: run `make bless`"
+            "include/dynamic_memory.h differs from src/heap/c and src/heap/layout.rs: change those \
+             and run `make bless`"
         );
-        println!("the layout block of dynamic_memory.h is up to date");
+        println!("dynamic_memory.h is what its parts make");
     }
 }

@@ -1,34 +1,54 @@
-//! From `layout.rs` to the C block of the header and to bindings for loaders.
+//! The header from its parts, and the C block of its layout from `layout.rs`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use std::fs;
+use std::path::Path;
+
 use syn::{Attribute, Expr, Fields, Item, Lit, LitInt, Meta, Type};
 
-/// The file both sides are made from.
-const LAYOUT: &str = include_str!("layout.rs");
+/// The file that both C and Rust get the layout from.
+const LAYOUT: &str = include_str!("../../src/heap/layout.rs");
+/// Where the layout stands among the parts, which go into the header in the order of their names.
+const LAYOUT_PART: &str = "40_layout.h";
+/// Lines of a part at most, so that each can be read at one go.
+const PART_LINES: usize = 370;
 
-/// The lines between which the block stands in the header.
-const BEGIN: &str = "/* BEGIN layout: generated from src/heap/layout.rs by `make bless` */\n";
-const END: &str = "/* END layout */\n";
-
-/// The header with its layout block made anew; equal to `header` if that is up to date.
-///
-/// # Errors
-/// If the header has lost one of the two lines that enclose the block.
-pub fn refresh(header: &str) -> Result<String, String> {
-    let lost = |line: &str| format!("the header has no line {:?}", line.trim_end());
-    let begin = header.find(BEGIN).ok_or_else(|| lost(BEGIN))? + BEGIN.len();
-    let end = header[begin..].find(END).ok_or_else(|| lost(END))? + begin;
-    Ok(format!(
-        "{}{}{}",
-        &header[..begin],
-        c_block(),
-        &header[end..]
-    ))
+/// The header made of the parts in a directory.
+pub fn header(parts: &Path) -> String {
+    let mut names: Vec<String> = fs::read_dir(parts)
+        .expect("the parts can be listed")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .filter(|name| name.ends_with(".h"))
+        .chain([LAYOUT_PART.to_owned()])
+        .collect();
+    names.sort();
+    let mut text = String::new();
+    for (number, name) in names.iter().enumerate() {
+        let (from, part) = if name == LAYOUT_PART {
+            ("src/heap/layout.rs".to_owned(), c_block())
+        } else {
+            let part = fs::read_to_string(parts.join(name)).expect("a part can be read");
+            assert!(
+                part.lines().count() <= PART_LINES,
+                "{name} has more than {PART_LINES} lines: split it"
+            );
+            (format!("src/heap/c/{name}"), part)
+        };
+        if number > 0 {
+            text.push_str(&format!("\n/* BEGIN {from} */\n"));
+        }
+        text.push_str(&part);
+    }
+    text
 }
 
 /// The layout as C: constants, structures, and an assertion on every size and offset.
-pub fn c_block() -> String {
+fn c_block() -> String {
     let mut text = String::new();
     for item in items() {
         match item {
@@ -76,16 +96,6 @@ pub fn c_block() -> String {
         }
     }
     text
-}
-
-/// The layout as Rust source for a loader that reads the heaps' map without this crate.
-pub fn rust_bindings() -> String {
-    let items = items().into_iter().map(|item| quote!(#item));
-    let tokens: TokenStream = quote! { #(#items)* };
-    format!(
-        "// Layout of the maps of {}.\n{tokens}\n",
-        super::HEADER_NAME
-    )
 }
 
 fn items() -> Vec<Item> {

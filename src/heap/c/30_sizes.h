@@ -1,0 +1,94 @@
+/* ---- the layout -------------------------------------------------------------------------- */
+
+typedef unsigned char dynmem_u8;
+typedef unsigned short dynmem_u16;
+typedef unsigned int dynmem_u32;
+typedef unsigned long long dynmem_u64;
+
+#define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
+#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+	!defined(__BPF_CPU_VERSION__)
+/*
+ * A clang before 17 does not say what -mcpu it was given, but takes 32-bit registers only from v3 on:
+ * an error here tells what a crash of the compiler at the first atomic would not.
+ */
+DYNMEM_INLINE void dynmem_needs_mcpu_v3(void)
+{
+	dynmem_u32 pass_mcpu_v3_or_define_DYNAMIC_MEMORY_SPIN_LOCK;
+
+	__asm__("" : "=w"(pass_mcpu_v3_or_define_DYNAMIC_MEMORY_SPIN_LOCK));
+}
+#endif
+/* A function for arena pointers and another one for those of stack, maps and packets. */
+#if DYNMEM_ARENA
+#define DYNMEM_OVERLOADED __attribute__((overloadable))
+#else
+#define DYNMEM_OVERLOADED
+#endif
+/*
+ * A global function is verified once per program however often it is called, and "weak" lets
+ * several translation units of one object carry it. It takes and returns scalars only: memory
+ * goes in as a number and comes out as a heap and an offset.
+ */
+#define DYNMEM_GLOBAL __attribute__((weak, noinline))
+
+#define DYNMEM_GRANULES (POOL_SIZE / DYNAMIC_MEMORY_GRANULE)
+/* Entries of a table: the next power of two, so that a mask proves an index valid. */
+#define DYNMEM_SPREAD1 ((DYNMEM_GRANULES - 1) | (DYNMEM_GRANULES - 1) >> 1 | 63)
+#define DYNMEM_SPREAD2 (DYNMEM_SPREAD1 | DYNMEM_SPREAD1 >> 2)
+#define DYNMEM_SPREAD4 (DYNMEM_SPREAD2 | DYNMEM_SPREAD2 >> 4)
+#define DYNMEM_SPREAD8 (DYNMEM_SPREAD4 | DYNMEM_SPREAD4 >> 8)
+#define DYNMEM_INDEX_MASK (0ULL + (DYNMEM_SPREAD8 | DYNMEM_SPREAD8 >> 16))
+#define DYNMEM_ENTRIES (DYNMEM_INDEX_MASK + 1)
+
+#if DYNMEM_GRANULES <= 65535
+typedef dynmem_u16 dynmem_entry;
+#define DYNMEM_ENTRY_BITS 16
+#else
+typedef dynmem_u32 dynmem_entry;
+#define DYNMEM_ENTRY_BITS 32
+#endif
+
+/* A tag: state in the two top bits, then "handed over", then the granules of the block. */
+#define DYNMEM_TAG(state) ((0ULL + (state)) << 30)
+#define DYNMEM_TAG_STATE DYNMEM_TAG(3)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << 29)
+#define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
+
+/* Hand-over bits, one per entry, below a tree of words that says where to look. */
+#if DYNMEM_GRANULES <= 4096
+#define DYNMEM_LEVELS 1
+#elif DYNMEM_GRANULES <= 262144
+#define DYNMEM_LEVELS 2
+#else
+#define DYNMEM_LEVELS 3
+#endif
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES / 64)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 4096 : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 262144 : 0))
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+#define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
+#define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
+#else
+#define DYNMEM_LINES
+#define DYNMEM_DEBUG_FLAG 0
+#endif
+
+/* One entry more at both ends of the tags: what lies before and behind the pool is not free. */
+#define DYNMEM_TABLES                                    \
+	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS]; \
+	dynmem_u32 tags[DYNMEM_ENTRIES + 2];             \
+	dynmem_entry links[DYNMEM_ENTRIES + 2];          \
+	DYNMEM_LINES
+
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#ifndef __VMLINUX_H__
+#include <linux/bpf.h>
+#endif
+#define dynmem_lock struct bpf_spin_lock /* the kernel does not look through a typedef */
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_FLAG_SPIN_LOCK)
+#else
+#define DYNMEM_FLAGS DYNMEM_DEBUG_FLAG
+typedef dynmem_u32 dynmem_lock;
+#endif

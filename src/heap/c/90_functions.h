@@ -1,0 +1,217 @@
+/* ---- the functions programs call --------------------------------------------------------- */
+
+/*
+ * A block of `size` bytes with undefined contents, aligned to the granule; NULL if size is 0,
+ * larger than POOL_SIZE, or no heap has room.
+ */
+DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
+{
+	dynmem_u64 place;
+
+#if DYNMEM_FAST_PATH
+	if (__builtin_constant_p(size) && size && size <= POOL_SIZE)
+		return dynmem_malloc_constant(size);
+#endif
+	place = dynmem_allocate(size, 1);
+	return DYNMEM_POINTER(place, size);
+}
+
+/*
+ * Frees a block, from any CPU and context; NULL is ignored. A pointer that is not the start of a
+ * block in use is refused and counted. It may have been stored in a map and loaded again.
+ */
+DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
+{
+	if (!pointer)
+		return;
+#ifdef DYNAMIC_MEMORY_DEBUG
+	dynmem_fill(dynmem_number(pointer), 0xdd);
+#endif
+	dynmem_free(dynmem_number(pointer));
+}
+
+/* `count` times `size` zero bytes; NULL also if the product overflows. */
+DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
+{
+	size_t total = count * size;
+	dynmem_u64 place;
+	void DYNMEM_SPACE *pointer;
+
+	/* Two numbers that a pool may hold have a product that 64 bits hold. */
+	if (count > POOL_SIZE || size > POOL_SIZE)
+		total = 0;
+	if (__builtin_constant_p(total) && total && total <= 64) {
+		pointer = static_malloc(total);
+		if (pointer)
+			static_memset(pointer, 0, total);
+		return pointer;
+	}
+	place = dynmem_allocate(total, 1);
+	if (place != DYNMEM_NOWHERE)
+		dynmem_copy(place, 0, total);
+	return DYNMEM_POINTER(place, total);
+}
+
+/*
+ * The block with its size changed, moved where it must be; NULL, and the block as it was, if there
+ * is no room or the pointer is not the start of a block in use. realloc(NULL, n) allocates,
+ * realloc(p, 0) frees and returns NULL.
+ */
+DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
+{
+	dynmem_u64 place;
+
+	if (!pointer)
+		return static_malloc(size);
+	place = dynmem_regrow(dynmem_number(pointer), size);
+	if (place == DYNMEM_ELSEWHERE)
+		place = dynmem_transfer(dynmem_allocate(size, 1), dynmem_number(pointer));
+	return DYNMEM_POINTER(place, size);
+}
+
+/* realloc to `count` times `size` bytes; NULL, and the block as it was, if that overflows. */
+DYNMEM_INLINE void DYNMEM_SPACE *static_reallocarray(void DYNMEM_SPACE *pointer, size_t count,
+					       size_t size)
+{
+	if (count > POOL_SIZE || size > POOL_SIZE) {
+		/* 0 times anything is 0, not an overflow. */
+		if (count && size)
+			return NULL;
+		count = 0;
+	}
+	return static_realloc(pointer, count * size);
+}
+
+/* As malloc, at a multiple of `alignment`, a power of two; NULL if it is none. */
+DYNMEM_INLINE void DYNMEM_SPACE *static_aligned_alloc(size_t alignment, size_t size)
+{
+	dynmem_u64 place;
+
+	if (!alignment || alignment & (alignment - 1))
+		return NULL;
+	place = dynmem_allocate(alignment > POOL_SIZE ? 0 : size, alignment);
+	return DYNMEM_POINTER(place, size);
+}
+
+/*
+ * As aligned_alloc, through `result`; EINVAL if the alignment is no power of two or smaller than a
+ * pointer, ENOMEM if there is no room. Of size 0 it gives NULL and succeeds.
+ */
+DYNMEM_OVERLOADED DYNMEM_INLINE int static_posix_memalign(void DYNMEM_SPACE **result,
+							 size_t alignment, size_t size)
+{
+	void DYNMEM_SPACE *pointer = NULL;
+
+	if (alignment < sizeof(void *) || alignment & (alignment - 1))
+		return EINVAL;
+	if (size) {
+		pointer = static_aligned_alloc(alignment, size);
+		if (!pointer)
+			return ENOMEM;
+	}
+	*result = pointer;
+	return 0;
+}
+
+#if DYNMEM_ARENA
+/* The same where the result goes to a pointer that is in the arena itself. */
+DYNMEM_OVERLOADED DYNMEM_INLINE int
+static_posix_memalign(void DYNMEM_SPACE *DYNMEM_SPACE *result, size_t alignment, size_t size)
+{
+	void DYNMEM_SPACE *pointer = NULL;
+	int error = static_posix_memalign(&pointer, alignment, size);
+
+	if (!error)
+		*result = pointer;
+	return error;
+}
+
+/* A copy of the first `limit` characters of a string at most; NULL if there is no room. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strndup(const char DYNMEM_SPACE *string,
+								 size_t limit)
+{
+	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit, 0);
+
+	return DYNMEM_POINTER(place, (size_t)1);
+}
+
+/* The same of a string on the stack, in a map, or elsewhere in the kernel's memory. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strndup(const char *string, size_t limit)
+{
+	dynmem_u64 place = dynmem_strndup(dynmem_number(string), limit, DYNMEM_PLAIN_A);
+
+	return DYNMEM_POINTER(place, (size_t)1);
+}
+
+/* A copy of a string, of any length. NULL if there is no room. */
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char DYNMEM_SPACE *string)
+{
+	return static_strndup(string, ~(size_t)0);
+}
+
+DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char *string)
+{
+	return static_strndup(string, ~(size_t)0);
+}
+#else
+/* A copy of the first `limit` characters of a string at most; as strdup otherwise. */
+DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
+{
+	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
+	dynmem_u64 place = dynmem_allocate(length, 1);
+
+	if (place != DYNMEM_NOWHERE)
+		place = dynmem_copy_string(place, dynmem_number(string), length);
+	return DYNMEM_POINTER(place, (size_t)1);
+}
+
+/*
+ * A copy of a string in kernel memory: on the stack, in a map or a block. NULL if there is no room,
+ * or the string with its terminator is longer than DYNAMIC_MEMORY_GUARD.
+ */
+DYNMEM_INLINE char *static_strdup(const char *string)
+{
+	return static_strndup(string, ~(size_t)0);
+}
+#endif
+
+/* Bytes usable in a block, not less than asked for; 0 for NULL and what is not a block in use. */
+DYNMEM_INLINE size_t static_malloc_usable_size(void DYNMEM_SPACE *pointer)
+{
+	return pointer ? (size_t)dynmem_usable(dynmem_number(pointer)) : 0;
+}
+
+/*
+ * Gives all blocks of all heaps back. Each heap is emptied in one step, whatever other CPUs do with it
+ * meanwhile: they are served by the other heaps, or get NULL. Blocks from before may not be used any
+ * more; to free one is refused and counted, unless a new block has come to start at its address. The
+ * figures of the past stay. 0, or the negative errno value EBUSY if a program held a heap, which then
+ * is as it was. Time: linear in the pools.
+ */
+DYNMEM_INLINE int static_reset(void)
+{
+	dynmem_u32 i;
+	int result = 0;
+
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++)
+		if (dynmem_reset(i))
+			result = -DYNMEM_EBUSY;
+	return result;
+}
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+/* The allocating functions note the line they were called from. */
+#define static_malloc(size) dynmem_noted(static_malloc(size), __LINE__, 1)
+#define static_calloc(count, size) dynmem_noted(static_calloc(count, size), __LINE__, 0)
+#define static_realloc(pointer, size) dynmem_noted(static_realloc(pointer, size), __LINE__, 0)
+#define static_reallocarray(pointer, count, size) \
+	dynmem_noted(static_reallocarray(pointer, count, size), __LINE__, 0)
+#define static_aligned_alloc(alignment, size) \
+	dynmem_noted(static_aligned_alloc(alignment, size), __LINE__, 1)
+#define static_strdup(string) ((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), __LINE__, 0))
+#define static_strndup(string, limit) \
+	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
+#endif
+
+#endif /* __clang_analyzer__ */
+#endif /* DYNAMIC_MEMORY_H */
