@@ -75,7 +75,7 @@ LETTERS := fixtures/heap/example/letters.c
 example: install-demo
 	$(CARGO) build --quiet --features kernel
 	mkdir -p build/example
-	$$(tests/setup/clang.sh) -target bpf -mcpu=v3 -O2 -g -fno-builtin -Iinclude \
+	$$(tests/setup/clang.sh) -target bpf -mcpu=v3 -O2 -g -ffreestanding -Iinclude \
 		-idirafter /usr/include/$(ARCH)-linux-gnu -c $(LETTERS) -o build/example/letters.bpf.o
 	$(CC) -O2 -g -Dnative_executable -Iinclude $(LETTERS) -o build/example/letters
 	build/example/letters

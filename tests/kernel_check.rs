@@ -87,3 +87,75 @@ fn programs_that_are_fine_have_no_obstacles() {
     }
     assert_eq!(check(&["/nowhere.bpf.c"]).status.code(), Some(2));
 }
+
+/// Programs keep `#include <stdlib.h>` where they use more of it than the allocator. Its headers
+/// are those of the machine, so they must compile without a package for another word size, and say
+/// what BPF says: a `long` of 64 bits.
+#[test]
+fn headers_of_the_c_library_compile_with_the_widths_of_bpf() {
+    const HEADERS: [&str; 24] = [
+        "assert.h",
+        "ctype.h",
+        "errno.h",
+        "fcntl.h",
+        "float.h",
+        "inttypes.h",
+        "limits.h",
+        "locale.h",
+        "malloc.h",
+        "math.h",
+        "pthread.h",
+        "search.h",
+        "signal.h",
+        "stdarg.h",
+        "stdbool.h",
+        "stddef.h",
+        "stdint.h",
+        "stdio.h",
+        "stdlib.h",
+        "string.h",
+        "strings.h",
+        "sys/types.h",
+        "time.h",
+        "unistd.h",
+    ];
+    if let Err(error) = Clang::newest() {
+        return kernel::skip_or_fail(
+            "headers_of_the_c_library_compile_with_the_widths_of_bpf",
+            &error.to_string(),
+        );
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut sources = Vec::new();
+    for gnu in ["", "#define _GNU_SOURCE\n"] {
+        for header in HEADERS {
+            let name = format!("{}{}.bpf.c", header.replace('/', "_"), gnu.len());
+            let text = format!(
+                "{gnu}#include <{header}>\n#include <limits.h>\n#include <stddef.h>\n\
+                 #include <stdint.h>\n#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+                 _Static_assert(sizeof(uintptr_t) == 8 && sizeof(intmax_t) == 8, \"pointers\");\n\
+                 _Static_assert(SIZE_MAX == ~0ul && UINTPTR_MAX == ~0ul, \"sizes\");\n\
+                 _Static_assert(LONG_MAX == ~0ul >> 1 && PTRDIFF_MAX == LONG_MAX, \"limits\");\n\
+                 SEC(\"xdp\") int prog(struct xdp_md *ctx) {{ return XDP_PASS; }}\n"
+            );
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            sources.push(path);
+        }
+    }
+    // The last: all of them in one file, in this order.
+    let all: String = HEADERS
+        .iter()
+        .map(|header| format!("#include <{header}>\n"))
+        .collect();
+    let path = directory.path().join("all.bpf.c");
+    std::fs::write(
+        &path,
+        all + "_Static_assert(sizeof(ssize_t) == 8, \"ssize_t\");\n",
+    )
+    .unwrap();
+    sources.push(path);
+    let files: Vec<&str> = sources.iter().map(|path| path.to_str().unwrap()).collect();
+    let output = check(&files);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

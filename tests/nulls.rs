@@ -90,7 +90,7 @@ fn outputs_compile() {
             }
             let output = Command::new(clang)
                 .args(["-fsyntax-only", "-target", "bpf", "-mcpu=v3", "-O2", "-g"])
-                .args(["-fno-builtin", "-Wall", "-Werror"])
+                .args(["-ffreestanding", "-Wall", "-Werror"])
                 // Cases about style and paths keep what they allocate.
                 .args(["-Wno-unused-variable", "-Wno-unused-function"])
                 .arg("-Wno-unused-but-set-variable")

@@ -18,8 +18,9 @@ pub const OLDEST_CLANG: u32 = 14;
 /// * `-O2`: the verifier expects optimised code; helpers are no constants and calls are not inlined
 ///   without it.
 /// * `-g`: BTF, without which functions are not verified by themselves and no source line is known.
-/// * `-fno-builtin`: otherwise clang knows `malloc` and removes or merges calls to it.
-pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-fno-builtin"];
+/// * `-ffreestanding`: clang's own `<stdint.h>` and `<limits.h>`, which need no C library; and it
+///   implies `-fno-builtin`, without which clang knows `malloc` and removes or merges calls to it.
+pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-ffreestanding"];
 
 /// Why a source was not compiled.
 #[derive(Debug)]
@@ -240,7 +241,8 @@ impl Scratch {
 ///
 /// Debian and its kin keep `asm/types.h` in a directory of the machine's name, which clang searches
 /// for the machine itself but not for the target bpf; `bpf_tracing.h` wants to know whose registers
-/// `pt_regs` holds.
+/// `pt_regs` holds. The C library's headers for x86 ask `__x86_64__` how wide a `long` is: without it
+/// they take 32 bits and look for `gnu/stubs-32.h`, which Debian keeps in a package of its own.
 pub fn machine_arguments() -> Vec<String> {
     let (triple, target) = match env::consts::ARCH {
         "x86_64" => ("x86_64-linux-gnu", "x86"),
@@ -252,6 +254,9 @@ pub fn machine_arguments() -> Vec<String> {
         _ => return Vec::new(),
     };
     let mut arguments = vec![format!("-D__TARGET_ARCH_{target}")];
+    if env::consts::ARCH == "x86_64" {
+        arguments.push("-D__x86_64__".to_owned());
+    }
     let include = format!("/usr/include/{triple}");
     if Path::new(&include).join("asm/types.h").exists() {
         arguments.extend(["-idirafter".to_owned(), include]);

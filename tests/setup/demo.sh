@@ -22,7 +22,7 @@ mkdir -p "$build"
 
 clang=$(tests/setup/clang.sh)
 arch=$(uname -m)
-flags=(-target bpf -mcpu=v3 -O2 -g -fno-builtin -Wall -idirafter "/usr/include/$arch-linux-gnu")
+flags=(-target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -idirafter "/usr/include/$arch-linux-gnu")
 step "3. The compiler: $clang ${flags[*]} -c packet_log.bpf.c"
 "$clang" "${flags[@]}" -c "$build/packet_log.bpf.c" -o "$build/packet_log.bpf.o"
 ls -l "$build"

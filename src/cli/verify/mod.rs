@@ -33,7 +33,7 @@ Examples:
   bpf-malloc verify prog.bpf.c -- -Iinclude -DDEBUG
                                            with arguments for clang
 
-A source is compiled with: -target bpf -mcpu=v3 -O2 -g -fno-builtin, then your arguments.
+A source is compiled with: -target bpf -mcpu=v3 -O2 -g -ffreestanding, then your arguments.
 Programs are loaded one by one, never attached, and unloaded at the end.
 
 Exit codes:
