@@ -7,12 +7,12 @@
 //! * [`heap`] owns the layout of the allocator behind those calls and the header that carries it.
 //! * `kernel` (feature `kernel`) loads objects into the running kernel and reads its verdict.
 //!
-//! [`cpp`] is the preprocessor that the first job reads programs with where tokens do not tell enough.
+//! [`c`] reads C for the first job and knows nothing of allocators.
 //!
 //! The invariant of the first job: bytes outside the edits of a plan are never touched, and
 //! planning the output again yields no edits.
 
-pub mod cpp;
+pub mod c;
 pub mod heap;
 pub mod rewrite;
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use bpf_malloc::c::lexer;
 use bpf_malloc::heap::{HEADER_NAME, Overrides};
-use bpf_malloc::rewrite::lexer;
 
 use super::header;
 use super::replace::{self, Fence};

@@ -387,7 +387,7 @@ mod tests {
             facts: Facts::default(),
         };
         let source = b"#include <linux/types.h>\n#include <linux/bpf.h>\n";
-        let unit = bpf_malloc::cpp::preprocess_in(&root.join("a.c"), source, &view);
+        let unit = bpf_malloc::rewrite::preprocess(&root.join("a.c"), source, &view);
         let paths: Vec<_> = unit.files.iter().map(|file| &file.path).collect();
         assert!(paths.contains(&&root.join("include/linux/types.h")));
         // Where the kernel's headers are not installed, that is all.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use bpf_malloc::rewrite::{Severity, Span};
+use bpf_malloc::c::Span;
+use bpf_malloc::rewrite::Severity;
 
 use super::lines::Lines;
 use super::{Fault, File, Mode};

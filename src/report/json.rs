@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bpf_malloc::rewrite::Span;
+use bpf_malloc::c::Span;
 use serde_json::{Map, Value, json};
 
 use super::lines::{self, Lines};

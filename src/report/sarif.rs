@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bpf_malloc::rewrite::{EditKind, Rule, Severity, Span};
+use bpf_malloc::c::Span;
+use bpf_malloc::rewrite::{EditKind, Rule, Severity};
 use serde_json::{Value, json};
 
 use super::lines::Lines;

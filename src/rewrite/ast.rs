@@ -1,7 +1,7 @@
 //! The body of a function as a tree of statements and expressions: as much of C as is needed to
 //! follow pointers through it.
 
-use super::Span;
+use crate::c::Span;
 
 /// A statement.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! What an identifier with a name of the allocator is, from the tokens around it.
 
-use super::lexer::op;
 use super::outline::is_annotation;
 use super::stream::{Stream, is_statement_word, is_tag_word, is_type_word};
+use crate::c::lexer::op;
 
 /// What an occurrence of a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Two plans one after the other, as one.
 
-use super::plan::{Edit, Notice, Plan, Rule, Span};
+use super::plan::{Edit, Notice, Plan, Rule};
+use crate::c::Span;
 
 /// The edits of one step together with where they stand in the text between the steps.
 struct Between<'e> {

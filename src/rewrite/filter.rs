@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 
 use super::family::Alloc;
-use super::lexer::{is_ident_byte, line_ending, splice};
 use super::project::Facts;
+use crate::c::lexer::{is_ident_byte, line_ending, splice};
 
 /// Parts of words of which every name of the allocator holds one.
 const PARTS: [&str; 8] = [

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustc_hash::FxHashSet;
 
-use super::conditionals::Conditionals;
 use super::family::Alloc;
-use super::lexer::{Kind, Lexed, Token, Tokens, lex, op};
 use super::macros::header_name;
 use super::outline::Outline;
 use super::project::{Header, Project};
+use crate::c::conditionals::Conditionals;
+use crate::c::lexer::{Kind, Lexed, Token, Tokens, lex, op};
 
 /// What a header of the project says about the allocator.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ pub struct Cache {
     /// Whether a header, or any that it includes, matters.
     boring: RwLock<HashSet<PathBuf>>,
     /// Headers in tokens, for the preprocessor.
-    pub sources: crate::cpp::Cache,
+    pub sources: crate::c::cpp::Cache,
 }
 
 impl Cache {

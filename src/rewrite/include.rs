@@ -1,9 +1,10 @@
 //! Where `#include "dynamic_memory.h"` goes, and which C library headers go with it.
 
-use super::lexer::{Directive, Kind, Lexed, line_ending, op};
 use super::outline::FrameKind;
-use super::plan::{Edit, EditKind, Notice, Rule, Severity, Span};
+use super::plan::{Edit, EditKind, Notice, Rule, Severity};
 use super::unit::Unit;
+use crate::c::Span;
+use crate::c::lexer::{Directive, Kind, Lexed, line_ending, op};
 use crate::heap::HEADER_NAME;
 
 /// Whether an include names the allocator's header, under whatever directory.
@@ -357,7 +358,7 @@ fn drop_c_library(
 /// The first name of `<stdlib.h>` or `<malloc.h>`, other than the allocator's, that the file uses.
 fn still_used(unit: &Unit) -> Option<String> {
     let lexed = &unit.lexed;
-    let used = |tokens: &[super::lexer::Token]| {
+    let used = |tokens: &[crate::c::lexer::Token]| {
         let mut member = false;
         tokens.iter().find_map(|token| {
             let named = token.kind == Kind::Ident && !member;

@@ -1,20 +1,18 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
 mod ast;
-mod bytes;
 mod classify;
 mod compose;
-pub mod conditionals;
 pub mod family;
 mod filter;
 pub mod headers;
 mod include;
-pub mod lexer;
 mod linked;
 pub mod macros;
 mod nulls;
 pub mod outline;
 pub mod plan;
+mod preprocess;
 pub mod project;
 pub mod sites;
 pub mod stream;
@@ -23,11 +21,15 @@ pub mod unit;
 
 use std::path::Path;
 
+use crate::c::{Span, lexer};
+
+pub use crate::c::cpp::CommandLineMacro;
 pub use filter::Mentions;
 pub use headers::Cache;
 pub use linked::{Backend, Links};
-pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity, Span};
-pub use project::{Alone, CommandLineMacro, Facts, FunctionFacts, Header, ParameterFacts, Project};
+pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
+pub use preprocess::preprocess;
+pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
 
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! a conditional open or close different brackets, each arm starts from the state before the
 //! group, and the first live arm decides how it goes on.
 
-use super::conditionals::{Conditionals, Step, step};
-use super::lexer::{Kind, Lexed, Token, op};
+use crate::c::conditionals::{Conditionals, Step, step};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// What a pair of brackets encloses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -527,8 +527,8 @@ pub fn is_control(lexed: &Lexed, token: &Token) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::lex;
     use super::*;
+    use crate::c::lexer::lex;
 
     fn kinds(source: &str) -> Vec<FrameKind> {
         let lexed = lex(source.as_bytes());

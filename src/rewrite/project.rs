@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::headers::Cache;
 use super::linked::Links;
+use crate::c::cpp::CommandLineMacro;
 
 /// A header of the project.
 #[derive(Clone, Debug)]
@@ -134,15 +135,6 @@ pub trait Project: Sync {
 
     /// A store for what has been found out about headers, kept for the whole run.
     fn cache(&self) -> &Cache;
-}
-
-/// A macro on the compiler's command line: `-DNAME=VALUE` or `-UNAME`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandLineMacro {
-    /// Its name; with parameters if it has any.
-    pub name: String,
-    /// Its value; `None` for `-UNAME`.
-    pub value: Option<String>,
 }
 
 /// A file that stands for itself: no headers, no other files.

@@ -2,12 +2,13 @@
 
 use super::classify::{Place, Role, role};
 use super::family::{Alloc, PREFIX};
-use super::lexer::{Kind, Token, op};
 use super::macros::{Define, Mapping, ParameterUse};
 use super::outline::FrameKind;
-use super::plan::{Notice, Rule, Severity, Span};
+use super::plan::{Notice, Rule, Severity};
 use super::stream::Stream;
 use super::unit::Unit;
+use crate::c::Span;
+use crate::c::lexer::{Kind, Token, op};
 
 /// A call that is rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::lexer::{Kind, Lexed, Token, op};
 use super::outline::{Outline, is_annotation};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// How far a look back over a declaration goes, in tokens. Longer ones exist only in generated or
 /// broken text; the bound keeps the work per name constant.

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser};
 
-use super::Span;
 use super::ast::{Declarator, Expr, ExprKind, Stmt, StmtKind};
+use crate::c::Span;
 
 /// How deep statements and expressions may nest before a body counts as not understood. Bounds
 /// the stack of everything that walks the tree.
@@ -124,7 +124,7 @@ impl Reader<'_> {
     }
 
     fn text(&self, node: Node) -> String {
-        super::bytes::decode(&self.text[node.byte_range()])
+        crate::c::bytes::decode(&self.text[node.byte_range()])
     }
 
     fn down(&mut self) -> bool {

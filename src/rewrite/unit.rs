@@ -4,14 +4,14 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::conditionals::Conditionals;
 use super::family::Alloc;
 use super::headers::{HeaderInfo, own_definitions};
-use super::lexer::Lexed;
 use super::macros::{Define, MappingWalk};
 use super::outline::Outline;
-use super::plan::Span;
 use super::project::Project;
+use crate::c::Span;
+use crate::c::conditionals::Conditionals;
+use crate::c::lexer::Lexed;
 
 /// What a comment says to keep the call on its line, or on the next one.
 const KEEP: &[u8] = b"bpf-malloc: keep";

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bpf_malloc::cpp::{Cache, Included, Includes, Setup, Unit, preprocess};
-use bpf_malloc::rewrite::CommandLineMacro;
-use bpf_malloc::rewrite::lexer::lex;
+use bpf_malloc::c::cpp::{
+    Cache, CommandLineMacro, Included, Includes, Kept, Setup, Unit, preprocess,
+};
+use bpf_malloc::c::lexer::lex;
 
 use super::{cases, generate, root};
 
@@ -93,6 +94,10 @@ impl Bench {
             includes: self,
             command_line: &given,
             forced: &[],
+            kept: Kept {
+                header: Some("dynamic_memory.h"),
+                names: &own,
+            },
             cache: &self.cache,
         };
         preprocess(path, bytes, &setup)
@@ -112,7 +117,9 @@ impl Bench {
             "-x",
             "c",
         ]);
-        command.arg("-isystem").arg(root().join("src/cpp/headers"));
+        command
+            .arg("-isystem")
+            .arg(root().join("src/c/cpp/headers"));
         for dir in self.dirs() {
             command.arg("-isystem").arg(dir);
         }

@@ -103,7 +103,7 @@ fn corner_cases_come_out_as_from_clang() {
 fn headers_that_come_along_compile() {
     let Some(bench) = Bench::new() else { return };
     let source = bench.add("all.c", include_bytes!("all.h"));
-    let headers = root().join("src/cpp");
+    let headers = root().join("src/c/cpp");
     let output = Command::new("clang-19")
         .args([
             "-target",

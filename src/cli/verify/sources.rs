@@ -237,7 +237,8 @@ fn options(source: &Path, arguments: &[OsString]) -> Rewrite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bpf_malloc::rewrite::{Edit, EditKind, Span};
+    use bpf_malloc::c::Span;
+    use bpf_malloc::rewrite::{Edit, EditKind};
 
     fn edit(start: usize, end: usize, text: &str) -> Edit {
         Edit {

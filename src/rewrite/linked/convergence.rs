@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::loops::{End, Guard, View};
 use super::parse::{Instance, Loop, ObjectKind, Reading};
 use super::vars::Tok;
-use crate::cpp::Symbol;
+use crate::c::Symbol;
 
 /// Rounds of a loop around others that the verifier may follow one by one.
 const FEW: u64 = 12;

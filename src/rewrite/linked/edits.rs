@@ -8,8 +8,8 @@ use super::parse::{
     ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind, Reading,
 };
 use super::vars::{Conflict, Tok, Var};
-use crate::cpp::{FileId, Loc, Token, TokenKind};
-use crate::rewrite::lexer::op;
+use crate::c::cpp::{FileId, Loc, Token};
+use crate::c::lexer::{Kind, op};
 use crate::rewrite::plan::EditKind;
 
 /// An edit of one of the files of a unit.
@@ -647,7 +647,7 @@ impl<'a> Editor<'a> {
     }
 
     fn is_name(&self, tok: Tok) -> bool {
-        self.toks[tok].kind == TokenKind::Ident
+        self.toks[tok].kind == Kind::Ident
             && !self.toks[tok - 1].is(op("."))
             && !self.toks[tok - 1].is(op("->"))
     }

@@ -4,8 +4,7 @@ use super::edits::{Editor, Trouble};
 use super::loops::Guard;
 use super::parse::{Function, Instance, Loop, LoopKind};
 use super::vars::Tok;
-use crate::cpp::TokenKind;
-use crate::rewrite::lexer::op;
+use crate::c::lexer::{Kind, op};
 use crate::rewrite::plan::EditKind;
 
 impl Editor<'_> {
@@ -133,13 +132,13 @@ impl Editor<'_> {
 
     fn word(&self, tok: Tok) -> &[u8] {
         match self.token(tok) {
-            Some(token) if token.kind == TokenKind::Ident => self.reading().unit.text(token),
+            Some(token) if token.kind == Kind::Ident => self.reading().unit.text(token),
             _ => b"",
         }
     }
 
     fn is(&self, tok: Tok, text: &str) -> bool {
         self.token(tok)
-            .is_some_and(|t| t.kind == TokenKind::Punct && t.op == op(text))
+            .is_some_and(|t| t.kind == Kind::Punct && t.op == op(text))
     }
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::edits::FileEdit;
 use super::parse::{FuncId, ObjectKind, Reading};
 use super::vars::{Seed, Tok, Var};
-use crate::cpp::{FileId, Loc};
-use crate::rewrite::plan::{Edit, Span};
+use crate::c::Span;
+use crate::c::cpp::{FileId, Loc};
+use crate::rewrite::plan::Edit;
 
 /// A place in a header where an address space is written: behind a `*`, or in the specifiers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,8 +5,9 @@
 
 use super::parse::{Loop, LoopKind, Reading};
 use super::vars::Tok;
-use crate::cpp::{Symbol, Token, TokenKind};
-use crate::rewrite::lexer::op;
+use crate::c::Symbol;
+use crate::c::cpp::Token;
+use crate::c::lexer::{Kind, op};
 
 /// What a loop's condition becomes.
 pub enum Guard {
@@ -141,19 +142,19 @@ impl<'a> View<'a> {
     pub fn is(&self, tok: Tok, text: &str) -> bool {
         self.toks
             .get(tok)
-            .is_some_and(|t| t.kind == TokenKind::Punct && t.op == op(text))
+            .is_some_and(|t| t.kind == Kind::Punct && t.op == op(text))
     }
 
     fn word(&self, tok: Tok) -> &[u8] {
         match self.toks.get(tok) {
-            Some(token) if token.kind == TokenKind::Ident => self.reading.unit.text(token),
+            Some(token) if token.kind == Kind::Ident => self.reading.unit.text(token),
             _ => b"",
         }
     }
 
     pub fn name(&self, tok: Tok) -> Option<Symbol> {
         let token = self.toks.get(tok)?;
-        (token.kind == TokenKind::Ident).then_some(token.symbol)
+        (token.kind == Kind::Ident).then_some(token.symbol)
     }
 
     /// The tokens of a range that stand in no parentheses.
@@ -190,7 +191,7 @@ impl<'a> View<'a> {
 
     pub fn number(&self, tok: Tok) -> Option<u64> {
         let token = self.toks.get(tok)?;
-        if token.kind != TokenKind::Number {
+        if token.kind != Kind::Number {
             return None;
         }
         let text = std::str::from_utf8(self.reading.unit.text(token)).ok()?;
@@ -265,12 +266,12 @@ impl<'a> View<'a> {
                 continue;
             }
             let fine = match token.kind {
-                TokenKind::Number | TokenKind::Char => true,
-                TokenKind::Punct => !self.is(t, "[") && !self.is(t, "->") && !self.is(t, "."),
-                TokenKind::Ident => {
+                Kind::Number | Kind::Char => true,
+                Kind::Punct => !self.is(t, "[") && !self.is(t, "->") && !self.is(t, "."),
+                Kind::Ident => {
                     self.reading.is_constant(token.symbol) || self.clamped(token.symbol, this)
                 }
-                TokenKind::String => false,
+                Kind::Str => false,
             };
             if !fine || self.is(t, "*") && t == from {
                 return false;
@@ -295,7 +296,7 @@ impl<'a> View<'a> {
             }
             if self.is(t.wrapping_sub(1), "&") && !self.is(t.wrapping_sub(2), ")") {
                 let before = &self.toks[t - 2];
-                if before.kind == TokenKind::Punct {
+                if before.kind == Kind::Punct {
                     return false;
                 }
             }
@@ -370,7 +371,7 @@ impl<'a> View<'a> {
         };
         let taken = |t: Tok| {
             self.is(t.wrapping_sub(1), "&")
-                && self.toks[t - 2].kind == TokenKind::Punct
+                && self.toks[t - 2].kind == Kind::Punct
                 && !self.is(t - 2, ")")
         };
         let parts = [this.condition, this.step, this.body];

@@ -4,7 +4,7 @@
 //! An arena (Linux 6.9) has no such limit, but wants to be told by the types which pointers point
 //! into it. This module finds out whether a program needs that, and writes it down:
 //!
-//! 1. [`crate::cpp`] preprocesses the translation unit, and [`parse`] reads it once, noting which
+//! 1. [`crate::c::cpp`] preprocesses the translation unit, and [`parse`] reads it once, noting which
 //!    address spaces have to be the same ([`vars`]).
 //! 2. Where a macro's body is used several times, one text has to fit all uses. A function that
 //!    is used with memory of the arena and with other memory is read once for each of its calls,
@@ -37,7 +37,8 @@ use std::path::Path;
 use self::edits::{Editor, FileEdit, Trouble};
 use self::parse::{Definition, Flow, Follow, Instance, ObjectKind, Reading};
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
-use crate::cpp::{FileId, Loc, Symbol, Unit};
+use crate::c::Symbol;
+use crate::c::cpp::{FileId, Loc, Unit};
 
 /// Where the heap lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::edits::{FileEdit, Trouble};
 use super::{Backend, DEFINE_STORED, Links, analyse, line};
-use crate::cpp::{FileId, Loc, Unit, preprocess_in};
+use crate::c::Span;
+use crate::c::cpp::{FileId, Loc, Unit};
 use crate::rewrite::Options;
-use crate::rewrite::plan::{Edit, Notice, Rule, Severity, Span};
+use crate::rewrite::plan::{Edit, Notice, Rule, Severity};
 use crate::rewrite::project::Project;
 
 /// What chooses the arena in a source.
@@ -58,7 +59,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
             notices: Vec::new(),
         };
     }
-    let unit = preprocess_in(path, source, project);
+    let unit = crate::rewrite::preprocess(path, source, project);
     let backend = match stored {
         true => Backend::Stored,
         false => choice(path, said, others, backend),
@@ -142,7 +143,7 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
         return Links::default();
     }
     let others = &project.facts().links;
-    let unit = preprocess_in(path, source, project);
+    let unit = crate::rewrite::preprocess(path, source, project);
     let backend = choice(path, is_chosen(source), others, backend);
     analyse(path, &unit, backend, others, false).links
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::edits::{Editor, Trouble};
 use super::parse::{Follow, ObjectKind};
 use super::vars::{Plain, Tok};
-use crate::cpp::FileId;
+use crate::c::cpp::FileId;
 use crate::rewrite::plan::EditKind;
 
 /// What chooses stored pointers in a source.

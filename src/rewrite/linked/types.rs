@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap as HashMap;
 
 use super::vars::Var;
-use crate::cpp::Symbol;
+use crate::c::Symbol;
 
 /// Index of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

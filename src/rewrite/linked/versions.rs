@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::edits::{Editor, FileEdit, Trouble};
 use super::parse::{Call, FuncId, Instance, Reading};
 use super::vars::Tok;
-use crate::cpp::Token;
+use crate::c::cpp::Token;
 use crate::rewrite::plan::EditKind;
 
 /// What makes a version: its own edits, and the versions that it calls.

@@ -1,6 +1,7 @@
 //! The words of C that the reader has to know, as symbols of a unit.
 
-use crate::cpp::{Symbol, Unit};
+use crate::c::Symbol;
+use crate::c::cpp::Unit;
 
 /// What a word is to a declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::super::lexer::{Kind, Lexed, Token, op};
-use crate::cpp::TokenKind;
-use crate::cpp::condition::{self, Integer, Malformed, Operands, Value, evaluate};
+use crate::c::condition::{self, Integer, Malformed, Operands, Value, evaluate};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// What is known of a macro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +107,9 @@ struct Condition<'a> {
 }
 
 impl Operands for Condition<'_> {
-    fn token(&self, at: usize) -> Option<(TokenKind, u32)> {
+    fn token(&self, at: usize) -> Option<(Kind, u32)> {
         let token = self.tokens.get(at)?;
-        Some((token.kind.into(), token.op))
+        Some((token.kind, token.op))
     }
 
     fn text(&self, at: usize) -> Cow<'_, [u8]> {
@@ -162,8 +161,8 @@ impl Operands for Condition<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::lexer::lex;
     use super::*;
+    use crate::c::lexer::lex;
 
     fn decided(text: &str) -> Option<bool> {
         let source = format!("#{text}\n");

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use super::super::conditionals::{Step, step};
 use super::super::family::Alloc;
-use super::super::lexer::{Kind, Lexed, Token};
 use super::super::project::Project;
 use super::Define;
 use super::condition::{Known, decide, integer, required, sufficient};
+use crate::c::conditionals::{Step, step};
+use crate::c::lexer::{Kind, Lexed, Token};
 
 const NAMES: usize = Alloc::ALL.len();
 
@@ -485,9 +485,9 @@ pub fn header_name(text: &[u8]) -> Option<(String, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::lexer::lex;
     use super::super::super::project::Alone;
     use super::*;
+    use crate::c::lexer::lex;
 
     fn free_at(source: &str, marker: &str) -> &'static str {
         let lexed = lex(source.as_bytes());

@@ -6,7 +6,7 @@ mod mapping;
 
 pub use mapping::{Mapping, MappingWalk, Origin, header_name};
 
-use super::lexer::{Kind, Lexed, Token, op};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// A `#define`.
 #[derive(Clone, Debug)]
@@ -137,8 +137,8 @@ fn parameters(lexed: &Lexed, tokens: &[Token]) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::lex;
     use super::*;
+    use crate::c::lexer::lex;
 
     #[test]
     fn reads_definitions() {

@@ -84,7 +84,7 @@ impl Flow<'_> {
             .collect()
     }
 
-    fn candidate(&self, states: &[State], here: super::super::Span, path: String) -> Option<Held> {
+    fn candidate(&self, states: &[State], here: crate::c::Span, path: String) -> Option<Held> {
         let root: String = path
             .chars()
             .take_while(|c| !matches!(c, '[' | '.'))
@@ -150,18 +150,16 @@ impl Flow<'_> {
         })
     }
 
-    fn here_of(&self, site: SiteId) -> super::super::Span {
+    fn here_of(&self, site: SiteId) -> crate::c::Span {
         self.statements
             .get(&site)
             .copied()
-            .unwrap_or(super::super::Span::at(0))
+            .unwrap_or(crate::c::Span::at(0))
     }
 
-    fn here_of_span(&self, span: super::super::Span) -> super::super::Span {
+    fn here_of_span(&self, span: crate::c::Span) -> crate::c::Span {
         let known = self.sites.iter().position(|site| site.span == span);
-        known.map_or(super::super::Span::at(0), |site| {
-            self.here_of(site as SiteId)
-        })
+        known.map_or(crate::c::Span::at(0), |site| self.here_of(site as SiteId))
     }
 }
 

@@ -172,7 +172,7 @@ impl Flow<'_> {
         &self,
         name: &str,
         args: Vec<(String, Rc<Expr>)>,
-        span: super::super::Span,
+        span: crate::c::Span,
     ) -> Option<Rc<Frame>> {
         let mut depth = 0;
         let mut outer = self.frame.as_ref();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Span;
 use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
 use super::flow::{Check, Flow, ROUNDS};
 use super::value::{Fate, State, Value, join};
+use crate::c::Span;
 
 impl Flow<'_> {
     /// Follows a statement.

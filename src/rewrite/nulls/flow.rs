@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::super::Span;
 use super::super::ast::{Expr, Stmt};
 use super::super::family::Alloc;
 use super::Context;
 use super::value::{Fate, SiteId, State, Value, ZERO, merge, origin};
+use crate::c::Span;
 
 /// How a function is followed: how many paths one by one, and how much work it may take. A unit of
 /// work is an evaluation with a handful of known variables; ordinary functions need a few thousand.

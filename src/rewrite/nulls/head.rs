@@ -1,10 +1,10 @@
 //! The head of a function: its name, parameters, section and what it returns.
 
-use super::super::bytes::decode;
-use super::super::lexer::{Kind, Token, op};
 use super::super::outline::is_annotation;
 use super::super::stream::is_tag_word;
 use super::unit::Files;
+use crate::c::bytes::decode;
+use crate::c::lexer::{Kind, Token, op};
 
 /// What a function returns.
 #[derive(Clone, Debug, PartialEq, Eq)]

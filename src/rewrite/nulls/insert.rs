@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use super::super::ast::{Stmt, StmtKind};
-use super::super::bytes::{decode, encode, shown};
-use super::super::lexer::{Lexed, line_ending};
 use super::super::plan::EditKind;
 use super::head::Head;
 use super::style::Style;
 use super::value::SiteId;
 use super::{Checks, Context, Edit, Notice, Rule, Severity, Span, place};
+use crate::c::bytes::{decode, encode, shown};
+use crate::c::lexer::{Lexed, line_ending};
 
 /// What is done about a missing check.
 #[derive(Clone, Debug, PartialEq, Eq)]

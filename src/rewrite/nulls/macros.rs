@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::ast::{Stmt, StmtKind};
-use super::super::bytes::decode;
-use super::super::lexer::{Kind, Token, op};
 use super::super::syntax::{self, As};
 use super::mask::{Masking, Shape, mask};
 use super::unit::Files;
+use crate::c::bytes::decode;
+use crate::c::lexer::{Kind, Token, op};
 
 /// A macro.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use super::super::lexer::{Kind, Lexed, Token, op};
 use super::super::outline::is_annotation;
 use super::super::stream::{is_statement_word, is_tag_word, is_type_word};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// What a macro stands for in the text, as far as the grammar is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Where something stands: the statements around a place, and whether a call can be moved in
 //! front of its statement.
 
-use super::super::Span;
 use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
+use crate::c::Span;
 
 /// The statements around `span`, from the body of the function to the innermost.
 pub fn around(body: &Stmt, span: Span) -> Vec<&Stmt> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::ast::{ExprKind, Stmt, StmtKind};
-use super::super::bytes::decode;
 use super::super::family::Alloc;
 use super::cleanup::{Held, expression};
 use super::flow::{Check, Effort, Flow, Source, Use};
@@ -14,6 +13,7 @@ use super::summary::Summary;
 use super::value::{SiteId, State};
 use super::{Checks, Context, Notice, OnNull, Options, Rule, Severity, Span};
 use super::{exits, place, reuse, unread};
+use crate::c::bytes::decode;
 
 /// How often a function is followed anew because checks count as inserted.
 const PASSES: usize = 12;

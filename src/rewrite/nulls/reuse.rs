@@ -1,14 +1,14 @@
 //! The way an earlier failing check of an allocation leaves, reused for a check that is missing.
 
-use super::super::Span;
 use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
-use super::super::bytes::decode;
 use super::super::family::Alloc;
 use super::cleanup::Held;
 use super::flow::{Flow, Source};
 use super::known::{self, Known};
 use super::place;
 use super::value::{Fate, State, ZERO};
+use crate::c::Span;
+use crate::c::bytes::decode;
 
 /// The statements that leave as the nearest earlier check does which is passed on every way to
 /// `span`, with what is held given back first. None if there is no such check, or if what it does

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::super::headers::includes;
-use super::super::lexer::Lexed;
 use super::super::project::{Header, Project};
+use crate::c::lexer::Lexed;
 
 /// How many headers are looked at for one file, and how many are read in the end.
 const LOOKED_AT: usize = 400;

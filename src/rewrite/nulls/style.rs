@@ -1,6 +1,6 @@
 //! The house style of a file, so that inserted code looks like the code around it.
 
-use super::super::lexer::{Kind, Lexed, op};
+use crate::c::lexer::{Kind, Lexed, op};
 
 /// How a pointer is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

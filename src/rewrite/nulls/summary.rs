@@ -126,7 +126,7 @@ impl Flow<'_> {
             if !follow_params || !param.pointer || param.name.is_empty() || index >= FOLLOWED {
                 continue;
             }
-            let site = self.site(super::super::Span::at(0), index, Source::Param(index));
+            let site = self.site(crate::c::Span::at(0), index, Source::Param(index));
             let mut next = Vec::new();
             for st in states {
                 let mut valid = st.clone();

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::super::conditionals::Conditionals;
 use super::super::family::Alloc;
-use super::super::lexer::{Kind, Lexed, Token};
 use super::super::outline::Outline;
+use crate::c::conditionals::Conditionals;
+use crate::c::lexer::{Kind, Lexed, Token};
 
 /// One file.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use super::super::types::{Type, TypeId, Types};
 use super::super::vars::{Plain, Seed, Tok};
 use super::{Confused, Copied, CopyKind, FuncId, Generic, HelperArgument, Parsed, Reading, Value};
-use crate::cpp::Symbol;
+use crate::c::Symbol;
 use crate::rewrite::family::{Alloc, PREFIX};
 
 /// Functions that the allocator's header has for arena memory too, and which argument they

@@ -8,7 +8,7 @@ use super::{
     Confused, Declared, Definition, Entity, FuncId, Function, Group, Head, Instance, Object,
     ObjectKind, Parsed, Reading,
 };
-use crate::cpp::Symbol;
+use crate::c::Symbol;
 
 /// What attributes say that matters here.
 #[derive(Clone, Debug, Default)]

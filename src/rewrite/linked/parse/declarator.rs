@@ -5,7 +5,8 @@ use super::super::vars::{Plain, Seed, Tok, Var};
 use super::super::words::Word;
 use super::decl::{Section, Specifiers};
 use super::{AfterStar, ArrayParameter, Confused, Declared, Parsed, Reading, Unqualified};
-use crate::cpp::{Symbol, TokenKind};
+use crate::c::Symbol;
+use crate::c::lexer::Kind;
 
 /// A step from the type of the specifiers to that of the name.
 enum Step {
@@ -316,7 +317,7 @@ impl Reading<'_> {
     /// Whether the name at `tok` is followed by what only follows a declared name.
     pub(super) fn looks_declared(&self, tok: Tok) -> bool {
         self.toks.get(tok + 1).is_some_and(|t| {
-            t.kind == TokenKind::Punct
+            t.kind == Kind::Punct
                 && [";", "=", ",", "[", ")"]
                     .iter()
                     .any(|p| self.at_op(tok + 1, p))

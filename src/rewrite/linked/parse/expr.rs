@@ -7,8 +7,8 @@ use super::{
     Cast, Confused, Copied, CopyKind, Entity, Flow, Follow, Load, ObjectKind, Parsed, Reading,
     Value,
 };
-use crate::cpp::{Symbol, TokenKind};
-use crate::rewrite::lexer::op;
+use crate::c::Symbol;
+use crate::c::lexer::{Kind, op};
 
 impl Value {
     pub(super) fn number(start: Tok) -> Self {
@@ -253,8 +253,7 @@ impl Reading<'_> {
                 return Ok(left);
             };
             let code = token.op;
-            let Some(level) =
-                precedence(code).filter(|&l| token.kind == TokenKind::Punct && l >= least)
+            let Some(level) = precedence(code).filter(|&l| token.kind == Kind::Punct && l >= least)
             else {
                 return Ok(left);
             };
@@ -424,8 +423,8 @@ impl Reading<'_> {
         let starred = next > self.pos + 2;
         self.at_op(next, ")")
             && self.toks.get(next + 1).is_some_and(|t| match t.kind {
-                TokenKind::Punct => starred && t.op == op("("),
-                TokenKind::Ident => self
+                Kind::Punct => starred && t.op == op("("),
+                Kind::Ident => self
                     .words
                     .get(t.symbol)
                     .is_none_or(|w| matches!(w, Word::Sizeof)),
@@ -584,7 +583,7 @@ impl Reading<'_> {
         let start = self.pos;
         let token = *self.token().ok_or(Confused)?;
         match token.kind {
-            TokenKind::Number => {
+            Kind::Number => {
                 self.pos += 1;
                 Ok(Value {
                     constant: true,
@@ -592,15 +591,15 @@ impl Reading<'_> {
                     ..Value::number(start)
                 })
             }
-            TokenKind::Char => {
+            Kind::Char => {
                 self.pos += 1;
                 Ok(Value {
                     constant: true,
                     ..Value::number(start)
                 })
             }
-            TokenKind::String => {
-                while self.token().is_some_and(|t| t.kind == TokenKind::String) {
+            Kind::Str => {
+                while self.token().is_some_and(|t| t.kind == Kind::Str) {
                     self.pos += 1;
                 }
                 let place = self.vars.fresh();
@@ -611,7 +610,7 @@ impl Reading<'_> {
                     ..Value::of(ty, start)
                 })
             }
-            TokenKind::Punct if token.op == op("(") => {
+            Kind::Punct if token.op == op("(") => {
                 self.pos += 1;
                 if self.at("{") {
                     let value = self.compound()?;
@@ -622,7 +621,7 @@ impl Reading<'_> {
                 self.expect(")")?;
                 Ok(Value { start, ..value })
             }
-            TokenKind::Ident => self.named(start),
+            Kind::Ident => self.named(start),
             _ => Err(Confused),
         }
     }

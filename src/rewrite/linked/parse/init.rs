@@ -93,7 +93,7 @@ impl Reading<'_> {
     }
 
     /// The members of a structure in order, those of anonymous ones in their place.
-    fn members(&self, ty: TypeId) -> Vec<(Option<crate::cpp::Symbol>, TypeId)> {
+    fn members(&self, ty: TypeId) -> Vec<(Option<crate::c::Symbol>, TypeId)> {
         match self.types.get(ty) {
             Type::Record(id) => self
                 .types
@@ -110,7 +110,7 @@ impl Reading<'_> {
     fn designated(
         &mut self,
         ty: TypeId,
-        members: &[(Option<crate::cpp::Symbol>, TypeId)],
+        members: &[(Option<crate::c::Symbol>, TypeId)],
         next: &mut usize,
     ) -> Parsed<TypeId> {
         let mut at = ty;

@@ -21,8 +21,9 @@ use super::plan::is_chosen;
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use super::words::Words;
-use crate::cpp::{File, FileId, FileKind, Loc, Symbol, Token, TokenKind, Unit};
-use crate::rewrite::lexer::op;
+use crate::c::Symbol;
+use crate::c::cpp::{File, FileId, FileKind, Loc, Token, Unit};
+use crate::c::lexer::{Kind, op};
 
 /// A value on its way: where a pointer may have been loaded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -590,7 +591,7 @@ impl Reading<'_> {
         };
         (from..to).any(|tok| {
             let token = &self.toks[tok];
-            token.kind == TokenKind::String
+            token.kind == Kind::Str
                 || self.at_op(tok, "&")
                 || matches!(self.scopes[0].get(&token.symbol), Some(Entity::Function(_)))
         })
@@ -658,7 +659,7 @@ impl Reading<'_> {
     fn at_op(&self, tok: Tok, text: &str) -> bool {
         self.toks
             .get(tok)
-            .is_some_and(|t| t.kind == TokenKind::Punct && t.op == op(text))
+            .is_some_and(|t| t.kind == Kind::Punct && t.op == op(text))
     }
 
     fn eat(&mut self, text: &str) -> bool {
@@ -678,14 +679,14 @@ impl Reading<'_> {
     /// The identifier at `tok`.
     fn ident(&self, tok: Tok) -> Option<Symbol> {
         let token = self.toks.get(tok)?;
-        (token.kind == TokenKind::Ident).then_some(token.symbol)
+        (token.kind == Kind::Ident).then_some(token.symbol)
     }
 
     /// Skips `(…)`, `[…]` or `{…}`.
     fn skip_group(&mut self) {
         let mut depth = 0usize;
         while let Some(token) = self.token() {
-            if token.kind == TokenKind::Punct {
+            if token.kind == Kind::Punct {
                 if token.op == op("(") || token.op == op("[") || token.op == op("{") {
                     depth += 1;
                 } else if token.op == op(")") || token.op == op("]") || token.op == op("}") {

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::symbols::{Symbol, Symbols};
-use super::{FileId, Loc, Token, TokenKind};
-use crate::rewrite::lexer::{self, Lexed, lex};
+use super::{FileId, Loc, Token};
+use crate::c::lexer::{self, Kind, Lexed, lex};
+use crate::c::{Symbol, Symbols};
 
 /// A token of a file.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Spelled {
     /// The index into [`Source::symbols`].
     pub symbol: u32,
     pub op: u32,
-    pub kind: TokenKind,
+    pub kind: Kind,
     /// The first of its line.
     pub first: bool,
     /// Something stands between it and the token before.
@@ -187,7 +187,7 @@ impl Reader<'_> {
                 end: token.end as u32,
                 symbol,
                 op: token.op,
-                kind: token.kind.into(),
+                kind: token.kind,
                 first: behind == 0 || gap.iter().any(|b| matches!(b, b'\n' | b'\r')),
                 space: !gap.is_empty() || behind == 0,
             });
@@ -279,7 +279,7 @@ fn guard(
             _ => {}
         }
     }
-    (name.kind == TokenKind::Ident).then_some(name.symbol)
+    (name.kind == Kind::Ident).then_some(name.symbol)
 }
 
 /// Bytes of headers that a cache keeps in tokens. More are read anew each time.

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::builtins::fixed;
-use super::condition::{self, Integer, Malformed, Operands, Value};
 use super::engine::{Group, Preprocessor};
 use super::macros::{Shape, parse};
 use super::source::{Directive, Word};
-use super::symbols::Symbols;
-use super::{FileKind, Loc, Token, TokenKind};
-use crate::rewrite::lexer::op;
+use super::{FileKind, Loc, Token};
+use crate::c::Symbols;
+use crate::c::condition::{self, Integer, Malformed, Operands, Value};
+use crate::c::lexer::{Kind, op};
 
 /// The tokens of a condition, macros replaced.
 struct Condition<'c> {
@@ -18,7 +18,7 @@ struct Condition<'c> {
 }
 
 impl Operands for Condition<'_> {
-    fn token(&self, at: usize) -> Option<(TokenKind, u32)> {
+    fn token(&self, at: usize) -> Option<(Kind, u32)> {
         self.tokens.get(at).map(|token| (token.kind, token.op))
     }
 
@@ -90,7 +90,7 @@ impl Preprocessor<'_> {
                 if matches!(kind, FileKind::Builtin | FileKind::CommandLine) {
                     new.make_synthetic();
                 }
-                if self.names.allocator.contains(&new.name) {
+                if self.names.kept.contains(&new.name) {
                     new = fixed(new.name, Shape::Stays);
                 }
                 self.macros.define(new);
@@ -104,7 +104,7 @@ impl Preprocessor<'_> {
 
     fn undefine(&mut self, line: &[Token], loc: Loc) {
         match line.first() {
-            Some(name) if name.kind == TokenKind::Ident => self.macros.set(name.symbol, None),
+            Some(name) if name.kind == Kind::Ident => self.macros.set(name.symbol, None),
             _ => self.problem(loc, "macro name missing"),
         }
     }
@@ -116,7 +116,7 @@ impl Preprocessor<'_> {
         }
         let negated = matches!(word, Word::Ifndef | Word::Elifndef);
         match line.first() {
-            Some(name) if name.kind == TokenKind::Ident => {
+            Some(name) if name.kind == Kind::Ident => {
                 self.macros.of(name.symbol).is_some() != negated
             }
             _ => {
@@ -273,7 +273,7 @@ impl Preprocessor<'_> {
             }
             b"push_macro" | b"pop_macro" => {
                 let push = word == b"push_macro";
-                let Some(name) = line.get(2).filter(|t| t.kind == TokenKind::String) else {
+                let Some(name) = line.get(2).filter(|t| t.kind == Kind::Str) else {
                     return;
                 };
                 let text = self.unit.symbols.text(name.symbol);

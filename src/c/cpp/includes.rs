@@ -7,9 +7,8 @@ use super::builtins::fixed;
 use super::engine::Preprocessor;
 use super::macros::Shape;
 use super::source::Source;
-use super::{FileId, FileKind, Included, Loc, Token, TokenKind};
-use crate::heap::HEADER_NAME;
-use crate::rewrite::lexer::op;
+use super::{FileId, FileKind, Included, Loc, Token};
+use crate::c::lexer::{Kind, op};
 
 /// How deep includes nest, as in clang.
 const DEEP: usize = 200;
@@ -47,14 +46,16 @@ fn named(list: &'static [Own], name: &str) -> Option<Found> {
     found.map(|own| Found::Own(*own))
 }
 
-/// Whether it is the allocator's header, under whatever path.
-fn is_allocator(name: &str) -> bool {
-    Path::new(name)
-        .file_name()
-        .is_some_and(|n| n == HEADER_NAME)
-}
-
 impl Preprocessor<'_> {
+    /// Whether it is the header of the kept names, under whatever path.
+    fn is_kept(&self, name: &str) -> bool {
+        let last = Path::new(name).file_name();
+        self.setup
+            .kept
+            .header
+            .is_some_and(|kept| last == Some(kept.as_ref()))
+    }
+
     /// Searches for a header that the open file includes.
     fn find(&self, name: &str, angled: bool, next: bool) -> Option<Found> {
         let from = match self.open.last().map(|open| self.unit.file(open.file)) {
@@ -75,14 +76,14 @@ impl Preprocessor<'_> {
 
     /// The answer of `__has_include`.
     pub fn has_include(&self, name: &str, angled: bool, next: bool) -> bool {
-        is_allocator(name) || self.find(name, angled, next).is_some()
+        self.is_kept(name) || self.find(name, angled, next).is_some()
     }
 
     /// Reads a header.
     pub fn include(&mut self, name: &str, angled: bool, next: bool, once: bool, loc: Loc) {
-        if is_allocator(name) {
+        if self.is_kept(name) {
             // What it defines stays as it is; what it includes is needed.
-            for symbol in self.names.allocator {
+            for &symbol in &self.names.kept {
                 self.macros.define(fixed(symbol, Shape::Stays));
             }
             return self.include("stddef.h", true, false, false, loc);
@@ -178,7 +179,7 @@ impl Preprocessor<'_> {
     fn plain_header_name(&self, line: &[Token]) -> Option<(String, bool)> {
         let first = line.first()?;
         let text = self.unit.symbols.text(first.symbol);
-        if first.kind == TokenKind::String {
+        if first.kind == Kind::Str {
             let (name, angled) = match text {
                 [b'"', name @ .., b'"'] => (name, false),
                 [b'<', name @ .., b'>'] => (name, true),

@@ -124,6 +124,7 @@ fn a_cache_serves_many_files() {
         includes: &headers,
         command_line: &[],
         forced: &[],
+        kept: Kept::default(),
         cache: &cache,
     };
     let first = preprocess(Path::new("x.c"), b"#define A\n#include \"v.h\"\n", &setup);

@@ -17,14 +17,11 @@
 
 mod arguments;
 mod builtins;
-pub mod condition;
 mod directives;
 mod engine;
 mod includes;
 mod macros;
-mod project;
 mod source;
-mod symbols;
 
 #[cfg(test)]
 mod tests;
@@ -33,12 +30,10 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::rewrite::CommandLineMacro;
-use crate::rewrite::lexer::Kind;
+use super::lexer::Kind;
+use super::{Symbol, Symbols};
 
-pub use project::{ProjectIncludes, preprocess_in};
 pub use source::Cache;
-pub use symbols::{Symbol, Symbols};
 
 /// A file of a [`Unit`]: an index into [`Unit::files`]. The file that was preprocessed is 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -60,38 +55,11 @@ pub struct Loc {
     pub end: u32,
 }
 
-/// What kind of token it is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum TokenKind {
-    /// An identifier or a keyword.
-    Ident,
-    /// A preprocessing number.
-    Number,
-    /// A string literal with its prefix.
-    String,
-    /// A character constant with its prefix.
-    Char,
-    /// An operator or a punctuator, or a byte that is no token of C.
-    Punct,
-}
-
-impl From<Kind> for TokenKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Ident => Self::Ident,
-            Kind::Number => Self::Number,
-            Kind::Str => Self::String,
-            Kind::Char => Self::Char,
-            Kind::Punct => Self::Punct,
-        }
-    }
-}
-
 /// One token behind the preprocessor.
 #[derive(Clone, Copy, Debug)]
 pub struct Token {
     /// What it is.
-    pub kind: TokenKind,
+    pub kind: Kind,
     /// The first token of its line.
     pub first: bool,
     /// Blanks, a comment or a line ending stand before it.
@@ -102,7 +70,7 @@ pub struct Token {
     pub synthetic: bool,
     /// A macro's name that is not to be replaced any more.
     frozen: bool,
-    /// For an operator its code (see [`crate::rewrite::lexer::op`]; digraphs have the code of what
+    /// For an operator its code (see [`super::lexer::op`]; digraphs have the code of what
     /// they mean), else 0.
     pub op: u32,
     /// Its spelling, without line splices.
@@ -117,7 +85,7 @@ pub struct Token {
 impl Token {
     /// Whether it is the operator with this code.
     pub fn is(&self, code: u32) -> bool {
-        self.op == code && self.kind == TokenKind::Punct
+        self.op == code && self.kind == Kind::Punct
     }
 }
 
@@ -257,6 +225,26 @@ pub trait Includes {
     fn find(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Included>;
 }
 
+/// A macro on the compiler's command line: `-DNAME=VALUE` or `-UNAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLineMacro {
+    /// Its name; with parameters if it has any.
+    pub name: String,
+    /// Its value; `None` for `-UNAME`.
+    pub value: Option<String>,
+}
+
+/// Names that stay as they are spelled, so that a reader sees them: macros of a header that is known
+/// without being read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept<'a> {
+    /// The last part of the path by which the header is included; it is never looked for, and what it
+    /// needs is `<stddef.h>`. `None` if there is no such header.
+    pub header: Option<&'a str>,
+    /// The names. They stay whoever defines them, and including the header defines them.
+    pub names: &'a [&'a str],
+}
+
 /// How to preprocess.
 #[derive(Clone, Copy)]
 pub struct Setup<'a> {
@@ -266,6 +254,8 @@ pub struct Setup<'a> {
     pub command_line: &'a [CommandLineMacro],
     /// Headers that the command line includes first (`-include`).
     pub forced: &'a [String],
+    /// What is not to be replaced.
+    pub kept: Kept<'a>,
     /// A store for headers in tokens, kept for the whole run.
     pub cache: &'a Cache,
 }

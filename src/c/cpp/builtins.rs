@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashSet;
 
+use super::Token;
 use super::engine::Preprocessor;
 use super::macros::{Macro, Macros, Shape};
-use super::symbols::{Symbol, Symbols};
-use super::{Token, TokenKind};
-use crate::rewrite::lexer::op;
+use crate::c::lexer::{Kind, op};
+use crate::c::{Symbol, Symbols};
 
 /// A macro that the compiler computes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,13 +84,13 @@ const BUILTINS: [(&str, Builtin); 29] = [
 #[derive(Debug)]
 pub(super) struct Names {
     pub defined: Symbol,
-    /// Macros of the allocator's header. They stay as they are, whoever defines them.
-    pub allocator: [Symbol; 2],
+    /// Macros that stay as they are, whoever defines them: [`super::Kept::names`].
+    pub kept: Box<[Symbol]>,
 }
 
 impl Names {
     /// Makes the names known, and the macros that the compiler computes.
-    pub fn new(symbols: &mut Symbols, macros: &mut Macros) -> Self {
+    pub fn new(kept: &[&str], symbols: &mut Symbols, macros: &mut Macros) -> Self {
         for (name, builtin) in BUILTINS {
             macros.define(fixed(
                 symbols.intern(name.as_bytes()),
@@ -100,7 +100,7 @@ impl Names {
         symbols.intern(b"__VA_OPT__");
         Self {
             defined: symbols.intern(b"defined"),
-            allocator: [symbols.intern(b"__arena"), symbols.intern(b"can_loop")],
+            kept: kept.iter().map(|n| symbols.intern(n.as_bytes())).collect(),
         }
     }
 }
@@ -223,9 +223,9 @@ impl Preprocessor<'_> {
             }
             Builtin::Has(question) => {
                 let asked = self.skip_brackets(name)?;
-                let last = asked.iter().rev().find(|t| t.kind == TokenKind::Ident);
+                let last = asked.iter().rev().find(|t| t.kind == Kind::Ident);
                 let text = last.map_or(&b""[..], |t| self.unit.symbols.text(t.symbol));
-                (TokenKind::Number, question.answer(text).to_vec())
+                (Kind::Number, question.answer(text).to_vec())
             }
             Builtin::HasInclude | Builtin::HasIncludeNext => {
                 let next = builtin == Builtin::HasIncludeNext;
@@ -237,7 +237,7 @@ impl Preprocessor<'_> {
                         false
                     }
                 };
-                (TokenKind::Number, vec![b'0' + u8::from(found)])
+                (Kind::Number, vec![b'0' + u8::from(found)])
             }
             _ => self.constant(name, builtin),
         };
@@ -253,8 +253,8 @@ impl Preprocessor<'_> {
         })
     }
 
-    fn constant(&mut self, name: Token, builtin: Builtin) -> (TokenKind, Vec<u8>) {
-        let number = |value: u64| (TokenKind::Number, value.to_string().into_bytes());
+    fn constant(&mut self, name: Token, builtin: Builtin) -> (Kind, Vec<u8>) {
+        let number = |value: u64| (Kind::Number, value.to_string().into_bytes());
         let string = |text: &[u8]| {
             let mut quoted = vec![b'"'];
             for &byte in text {
@@ -264,7 +264,7 @@ impl Preprocessor<'_> {
                 quoted.push(byte);
             }
             quoted.push(b'"');
-            (TokenKind::String, quoted)
+            (Kind::Str, quoted)
         };
         match builtin {
             Builtin::Line => {
@@ -334,7 +334,7 @@ impl Preprocessor<'_> {
             name = self.next();
         }
         let holds = match name {
-            Some(name) if name.kind == TokenKind::Ident => self.macros.of(name.symbol).is_some(),
+            Some(name) if name.kind == Kind::Ident => self.macros.of(name.symbol).is_some(),
             _ => {
                 self.problem(operator.loc, "macro name missing behind 'defined'");
                 false
@@ -351,7 +351,7 @@ impl Preprocessor<'_> {
         }
         let text: &[u8] = if holds { b"1" } else { b"0" };
         Token {
-            kind: TokenKind::Number,
+            kind: Kind::Number,
             synthetic: true,
             symbol: self.unit.symbols.intern(text),
             ..operator

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::builtins::Builtin;
-use super::symbols::{Symbol, Symbols};
-use super::{Loc, Token, TokenKind};
-use crate::rewrite::lexer::op;
+use super::{Loc, Token};
+use crate::c::lexer::{Kind, op};
+use crate::c::{Symbol, Symbols};
 
 /// The code of the paste operator in a macro's body; a `##` that stands anywhere else keeps its
 /// own.
@@ -128,7 +128,7 @@ pub(super) fn parse(line: &[Token], symbols: &mut Symbols) -> Result<Macro, Malf
     let Some(name) = line.first() else {
         return Err((0, "macro name missing"));
     };
-    if name.kind != TokenKind::Ident {
+    if name.kind != Kind::Ident {
         return Err((0, "macro name must be an identifier"));
     }
     if symbols.text(name.symbol) == b"defined" {
@@ -202,7 +202,7 @@ fn read_parameters(
                 parameters.push(symbols.intern(b"__VA_ARGS__"));
                 *variadic = true;
             }
-            Some(name) if name.kind == TokenKind::Ident => {
+            Some(name) if name.kind == Kind::Ident => {
                 if parameters.contains(&name.symbol) {
                     return Err((at, "duplicate macro parameter name"));
                 }

@@ -15,11 +15,9 @@ use rustc_hash::FxHashMap;
 use super::builtins::Names;
 use super::macros::{MacroId, Macros, Shape};
 use super::source::Source;
-use super::symbols::Symbol;
-use super::{
-    Expansion, ExpansionId, File, FileId, FileKind, Loc, Problem, Setup, Token, TokenKind, Unit,
-};
-use crate::rewrite::lexer::op;
+use super::{Expansion, ExpansionId, File, FileId, FileKind, Loc, Problem, Setup, Token, Unit};
+use crate::c::Symbol;
+use crate::c::lexer::{Kind, op};
 
 /// How many tokens are read from files, at most. A generated `vmlinux.h` has less than a million.
 const READ: usize = 6_000_000;
@@ -105,7 +103,7 @@ impl<'a> Preprocessor<'a> {
     pub fn new(setup: &'a Setup<'a>, main: &'a Path) -> Self {
         let mut unit = Unit::default();
         let mut macros = Macros::default();
-        let names = Names::new(&mut unit.symbols, &mut macros);
+        let names = Names::new(setup.kept.names, &mut unit.symbols, &mut macros);
         Self {
             setup,
             main,
@@ -196,7 +194,7 @@ impl<'a> Preprocessor<'a> {
         let stretch = &open.source.tokens[from..end.max(from)];
         for spelled in stretch.iter().take(left) {
             let token = spelled.token(open.file, &open.symbols);
-            if token.kind == TokenKind::Ident && self.macros.of(token.symbol).is_some() {
+            if token.kind == Kind::Ident && self.macros.of(token.symbol).is_some() {
                 break;
             }
             self.unit.tokens.push(token);
@@ -305,7 +303,7 @@ impl<'a> Preprocessor<'a> {
 
     /// The token if it stands for itself. Otherwise what it stands for comes next.
     pub fn replace(&mut self, mut token: Token) -> Option<Token> {
-        if token.kind != TokenKind::Ident || token.frozen {
+        if token.kind != Kind::Ident || token.frozen {
             return Some(token);
         }
         if self.in_condition && token.symbol == self.names.defined {
@@ -426,7 +424,7 @@ impl<'a> Preprocessor<'a> {
 
     /// Whether a token names a macro whose result is still being read.
     pub fn names_active(&self, token: &Token) -> bool {
-        token.kind == TokenKind::Ident
+        token.kind == Kind::Ident
             && self
                 .macros
                 .of(token.symbol)
@@ -449,7 +447,7 @@ impl<'a> Preprocessor<'a> {
             let mut at = 0;
             while let Some(skip) = memchr::memchr2(b'\n', b'\r', &bytes[at..]) {
                 at += skip;
-                at = crate::rewrite::lexer::line_ending(bytes, at).unwrap_or(at + 1);
+                at = crate::c::lexer::line_ending(bytes, at).unwrap_or(at + 1);
                 lines.push(at as u32);
             }
             lines

@@ -28,7 +28,7 @@ fn every_token_knows_its_bytes() {
             end: 8
         }
     );
-    assert_eq!(unit.tokens[6].op, crate::rewrite::lexer::op("{"));
+    assert_eq!(unit.tokens[6].op, crate::c::lexer::op("{"));
     assert!(unit.tokens[3].space && !unit.tokens[4].space && unit.tokens[0].first);
 }
 

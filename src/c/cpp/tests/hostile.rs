@@ -153,6 +153,7 @@ fn check(source: &[u8]) {
         includes: &headers,
         command_line: &[],
         forced: &[],
+        kept: Kept::default(),
         cache: &Cache::default(),
     };
     let unit = preprocess(Path::new("a.c"), source, &setup);

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{Included, Includes, Setup, Unit, preprocess};
-use crate::rewrite::{Header, Project};
+use super::{Header, Project};
+use crate::c::cpp::{self, Included, Includes, Kept, Setup, Unit};
+use crate::heap::HEADER_NAME;
 
 /// The headers that a project knows, its own first.
 #[derive(Clone, Copy)]
-pub struct ProjectIncludes<'p>(pub &'p dyn Project);
+struct ProjectIncludes<'p>(&'p dyn Project);
 
 impl Includes for ProjectIncludes<'_> {
     fn find(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Included> {
@@ -27,14 +28,22 @@ impl Includes for ProjectIncludes<'_> {
     }
 }
 
+/// The allocator's header need not be at hand, and what its macros stand for tells nothing about a
+/// program: that they are used does.
+const KEPT: Kept = Kept {
+    header: Some(HEADER_NAME),
+    names: &["__arena", "can_loop"],
+};
+
 /// Preprocesses a file as a project's compiler would: with the macros and forced includes of its
 /// command line, and with the project's and the system's headers.
-pub fn preprocess_in(path: &Path, source: &[u8], project: &dyn Project) -> Unit {
+pub fn preprocess(path: &Path, source: &[u8], project: &dyn Project) -> Unit {
     let setup = Setup {
         includes: &ProjectIncludes(project),
         command_line: &project.command_line(path),
         forced: &project.forced_includes(path),
+        kept: KEPT,
         cache: &project.cache().sources,
     };
-    preprocess(path, source, &setup)
+    cpp::preprocess(path, source, &setup)
 }

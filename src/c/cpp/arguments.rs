@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::engine::Preprocessor;
 use super::macros::{MacroId, PASTE, Piece, Role};
-use super::{ExpansionId, Loc, Token, TokenKind};
-use crate::rewrite::lexer::{lex, op};
+use super::{ExpansionId, Loc, Token};
+use crate::c::lexer::{Kind, lex, op};
 
 /// The arguments of a macro use.
 #[derive(Debug)]
@@ -256,7 +256,7 @@ impl Preprocessor<'_> {
         let index = index as usize;
         if filling.replaced[index].is_none() {
             let argument = filling.arguments.get(index);
-            let done = match argument.iter().any(|t| t.kind == TokenKind::Ident) {
+            let done = match argument.iter().any(|t| t.kind == Kind::Ident) {
                 true => self.replaced(argument),
                 false => argument.to_vec(),
             };
@@ -288,7 +288,7 @@ impl Preprocessor<'_> {
         let symbol = self.unit.symbols.intern(&text);
         Some((
             Token {
-                kind: TokenKind::String,
+                kind: Kind::Str,
                 op: 0,
                 synthetic: true,
                 symbol,
@@ -306,7 +306,7 @@ impl Preprocessor<'_> {
                 text.push(b' ');
             }
             let spelling = self.unit.symbols.text(token.symbol);
-            let literal = matches!(token.kind, TokenKind::String | TokenKind::Char);
+            let literal = matches!(token.kind, Kind::Str | Kind::Char);
             for &byte in spelling {
                 if literal && matches!(byte, b'"' | b'\\') {
                     text.push(b'\\');
@@ -350,7 +350,7 @@ impl Preprocessor<'_> {
         let lexed = lex(&text);
         match lexed.tokens[..] {
             [token] if token.start == 0 && token.end == text.len() => Some(Token {
-                kind: token.kind.into(),
+                kind: token.kind,
                 first: left.first,
                 space: left.space,
                 synthetic: true,

@@ -38,6 +38,10 @@ fn unit_with(source: &str, headers: &[(&'static str, &'static str)]) -> Unit {
         includes: &Memory(headers.iter().copied().collect()),
         command_line: &[],
         forced: &[],
+        kept: Kept {
+            header: Some("dynamic_memory.h"),
+            names: &["__arena", "can_loop"],
+        },
         cache: &Cache::default(),
     };
     preprocess(Path::new("a.c"), source.as_bytes(), &setup)

@@ -149,6 +149,7 @@ fn macros_of_the_command_line() {
         includes: &Memory::default(),
         command_line: &given,
         forced: &["string.h".into(), "no.h".into()],
+        kept: Kept::default(),
         cache: &Cache::default(),
     };
     let unit = preprocess(Path::new("a.c"), b"A F(y) __bpf__ B", &setup);

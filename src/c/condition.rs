@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::TokenKind;
-use crate::rewrite::lexer::op;
+use super::lexer::{Kind, op};
 
 /// An integer of the preprocessor: 64 bits, signed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub type Value = Option<Integer>;
 /// The tokens of an expression.
 pub trait Operands {
     /// What kind of token the one with this index is, and the code of its operator.
-    fn token(&self, at: usize) -> Option<(TokenKind, u32)>;
+    fn token(&self, at: usize) -> Option<(Kind, u32)>;
 
     /// How the token with this index is spelled.
     fn text(&self, at: usize) -> Cow<'_, [u8]>;
@@ -100,7 +99,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn operator(&self) -> u32 {
         match self.operands.token(self.at) {
-            Some((TokenKind::Punct, code)) => code,
+            Some((Kind::Punct, code)) => code,
             _ => 0,
         }
     }
@@ -198,15 +197,15 @@ impl Parser<'_> {
         }
         let here = self.at;
         match self.operands.token(here) {
-            Some((TokenKind::Ident, _)) => self.operands.name(&mut self.at),
-            Some((TokenKind::Number, _)) => {
+            Some((Kind::Ident, _)) => self.operands.name(&mut self.at),
+            Some((Kind::Number, _)) => {
                 self.at += 1;
                 match integer(&self.operands.text(here)) {
                     Some(value) => Ok(Some(value)),
                     None => Err((here, "not an integer, in a preprocessor expression")),
                 }
             }
-            Some((TokenKind::Char, _)) => {
+            Some((Kind::Char, _)) => {
                 self.at += 1;
                 Ok(Some(character(&self.operands.text(here))))
             }
