@@ -2,6 +2,7 @@
 #
 #   make demo           rewrite, compile, load and run an XDP program, step by step
 #   make test           every test; what cannot run on this machine is skipped and says why
+#   make test-fresh     the two commands above in a bare Debian root; as root
 #   make test-kernels   verdicts on every Debian kernel from 5.10 on, in virtual machines
 #   make check          formatting and lints
 #   make example        one C source as a BPF object and as a native executable
@@ -18,7 +19,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle bless bless-kernels install-demo install-test install-oracle install-bench install-heap-bench fuzz
+.PHONY: demo test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -26,6 +27,9 @@ demo: install-demo
 
 test: install-test
 	tests/setup/test.sh
+
+test-fresh: install-fresh
+	tests/setup/fresh.sh
 
 # How many inputs each property gets.
 FUZZ_CASES ?= 20000
@@ -57,6 +61,9 @@ install-demo:
 
 install-test:
 	@tests/setup/install.sh test
+
+install-fresh:
+	@tests/setup/install.sh fresh
 
 install-oracle:
 	@tests/setup/install.sh oracle

@@ -243,7 +243,7 @@ fn the_arena_may_be_the_programs_own() {
 
 #[test]
 fn pools_that_no_arena_holds_do_not_compile() {
-    let Ok(clang) = Clang::newest() else {
+    let Ok(clang) = Clang::find() else {
         return skip(
             "pools_that_no_arena_holds_do_not_compile",
             "there is no clang",
@@ -276,7 +276,7 @@ fn two_objects_share_an_arena() {
     }
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("arena-of-two");
     std::fs::create_dir_all(&directory).expect("the target directory takes files");
-    let clang = Clang::newest().expect("a clang");
+    let clang = Clang::find().expect("a clang");
     let common = "#define DYNAMIC_MEMORY_ARENA\n#include <linux/bpf.h>\n\
                   #include <bpf/bpf_helpers.h>\n#include \"dynamic_memory.h\"\n\
                   struct node { struct node __arena *next; int value; };\n";

@@ -2,25 +2,19 @@
 
 #[path = "common/cc.rs"]
 mod cc;
+#[path = "common/compilers.rs"]
+mod compilers;
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME, Overrides, header};
+use compilers::{clangs, pinned, starts};
 
 /// Tells past libtest's capture that something was not tested, and why.
 fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
-}
-
-fn starts(compiler: &str) -> bool {
-    Command::new(compiler)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -35,8 +29,8 @@ fn compilers_and_dialects_take_it_without_a_warning() {
     )
     .expect("the target directory takes files");
     let mut built = 0;
-    for compiler in ["gcc", "clang-14", "clang-16", "clang-19"] {
-        if !starts(compiler) {
+    for compiler in std::iter::once("gcc".to_owned()).chain(clangs()) {
+        if !starts(&compiler) {
             skip("the native build", &format!("there is no {compiler}"));
             continue;
         }
@@ -47,7 +41,7 @@ fn compilers_and_dialects_take_it_without_a_warning() {
             ("-std=gnu11", "-DDYNAMIC_MEMORY_ARENA"),
         ] {
             let program = cc::program(&format!("dialect-{compiler}{dialect}"));
-            let output = Command::new(compiler)
+            let output = Command::new(&compiler)
                 .args(["-O1", "-Wall", "-Wextra", "-Werror", "-Dnative_executable"])
                 .args([dialect, extra, "-I"])
                 .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
@@ -104,8 +98,8 @@ fn clangs_for_bpf_take_it_in_every_dialect_and_say_what_they_lack() {
     )
     .expect("the target directory takes files");
     let mut built = 0;
-    for compiler in ["clang-14", "clang-16", "clang-19"] {
-        if !starts(compiler) {
+    for compiler in clangs() {
+        if !starts(&compiler) {
             skip("the build for BPF", &format!("there is no {compiler}"));
             continue;
         }
@@ -115,13 +109,13 @@ fn clangs_for_bpf_take_it_in_every_dialect_and_say_what_they_lack() {
                 ["-mcpu=v3", "-DDYNAMIC_MEMORY_DEBUG"],
                 ["-mcpu=v1", "-DDYNAMIC_MEMORY_SPIN_LOCK"],
             ] {
-                let (taken, messages) = for_bpf(compiler, &source, &[dialect, extra[0], extra[1]]);
+                let (taken, messages) = for_bpf(&compiler, &source, &[dialect, extra[0], extra[1]]);
                 assert!(taken, "{compiler} {dialect} {extra:?}:\n{messages}");
                 built += 1;
             }
         }
         // Atomics need more than the first instruction sets, and the message says so.
-        let (taken, messages) = for_bpf(compiler, &source, &["-mcpu=v2"]);
+        let (taken, messages) = for_bpf(&compiler, &source, &["-mcpu=v2"]);
         assert!(!taken);
         let lower = messages.to_lowercase();
         assert!(
@@ -204,13 +198,10 @@ fn clangs_analyzer_finds_what_the_program_does_wrong() {
         })
         .collect();
     assert_eq!(expected.len(), 3);
-    let Some(clang) = ["clang-19", "clang", "clang-16", "clang-14"]
-        .into_iter()
-        .find(|c| starts(c))
-    else {
-        skip("clang's analyzer", "there is no clang");
-        return;
-    };
+    let clang = pinned();
+    if !starts(&clang) {
+        return skip("clang's analyzer", &format!("there is no {clang}"));
+    }
     let output = Command::new(clang)
         .args([
             "--analyze",

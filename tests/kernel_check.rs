@@ -40,7 +40,7 @@ const VISIBLE: [&str; 10] = [
 
 #[test]
 fn obstacles_are_found_with_their_lines() {
-    if let Err(error) = Clang::newest() {
+    if let Err(error) = Clang::find() {
         return kernel::skip_or_fail("obstacles_are_found_with_their_lines", &error.to_string());
     }
     let mut seen = 0;
@@ -73,7 +73,7 @@ fn obstacles_are_found_with_their_lines() {
 
 #[test]
 fn programs_that_are_fine_have_no_obstacles() {
-    if let Err(error) = Clang::newest() {
+    if let Err(error) = Clang::find() {
         return kernel::skip_or_fail(
             "programs_that_are_fine_have_no_obstacles",
             &error.to_string(),
@@ -119,7 +119,7 @@ fn headers_of_the_c_library_compile_with_the_widths_of_bpf() {
         "time.h",
         "unistd.h",
     ];
-    if let Err(error) = Clang::newest() {
+    if let Err(error) = Clang::find() {
         return kernel::skip_or_fail(
             "headers_of_the_c_library_compile_with_the_widths_of_bpf",
             &error.to_string(),

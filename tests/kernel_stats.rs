@@ -50,7 +50,7 @@ fn build(name: &str, arguments: &[&str]) -> Loaded {
         .collect();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
     fs::write(&path, LEAKS).unwrap();
-    let bytes = Clang::newest()
+    let bytes = Clang::find()
         .unwrap()
         .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
         .unwrap_or_else(|error| panic!("{error}"));

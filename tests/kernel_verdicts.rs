@@ -2,6 +2,8 @@
 //! each refusal is explained by the right kind and the right line.
 #![cfg(feature = "kernel")]
 
+#[path = "common/compilers.rs"]
+mod compilers;
 #[path = "common/expect.rs"]
 mod expect;
 #[path = "common/kernel.rs"]
@@ -13,6 +15,7 @@ use bpf_malloc::kernel::explain::{Kind, classify};
 use bpf_malloc::kernel::load::{Error, Judgement, ObjectFile};
 use bpf_malloc::kernel::run::{RunInput, Support, support};
 use bpf_malloc::kernel::verdict::Refusal;
+use compilers::clangs;
 use expect::{Case, cases};
 use kernel::can_load;
 
@@ -47,19 +50,17 @@ fn complaint(case: &Case, refusal: &Refusal, judgement: Option<&Judgement>) -> O
     }
 }
 
-#[test]
-fn refusals_are_explained() {
-    if !can_load("refusals_are_explained") {
-        return;
-    }
-    let clang = Clang::newest().unwrap();
+/// What a clang and this kernel make of the programs to refuse: the kinds that were wanted, and
+/// what is wrong.
+fn refuse(clang: &Clang) -> (Vec<String>, Vec<String>) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut complaints = Vec::new();
     let mut seen = Vec::new();
-    for case in cases("reject").iter().filter(|case| case.runs_on(&release)) {
+    let fits = |case: &&Case| case.runs_on(&release) && case.compiles_with(clang.version);
+    for case in cases("reject").iter().filter(fits) {
         seen.push(case.tag("kind").expect("a kind").to_owned());
         let wanted = case.tag("verdict").unwrap();
-        let (verdict, complaint) = match compile(&clang, case) {
+        let (verdict, complaint) = match compile(clang, case) {
             Err(CompileError::Clang { message, .. }) => {
                 let (kind, line) = classify(&message);
                 let refusal = Refusal {
@@ -90,6 +91,60 @@ fn refusals_are_explained() {
             complaints.push(format!("{}: {complaint}", case.name));
         }
     }
+    (seen, complaints)
+}
+
+/// What is wrong with the programs to accept.
+fn accept(clang: &Clang) -> Vec<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut complaints = Vec::new();
+    let fits = |case: &&Case| case.runs_on(&release) && case.compiles_with(clang.version);
+    for case in cases("accept").iter().filter(fits) {
+        let object = match compile(clang, case) {
+            Ok(object) => object,
+            Err(error) => {
+                complaints.push(format!("{}: {error}", case.name));
+                continue;
+            }
+        };
+        let mut accepted = Vec::new();
+        for program in object.programs().unwrap() {
+            let judgement = object.judge(&program.name).unwrap();
+            if judgement.denied() {
+                let reason = format!("this system forbids programs for {}", program.section);
+                kernel::skip(&format!("{} of {}", program.name, case.name), &reason);
+            } else if judgement.accepted() {
+                accepted.push(program);
+            } else {
+                complaints.push(format!("{}: {judgement}", case.name));
+            }
+        }
+        let wanted = case.tag("return");
+        accepted.retain(|info| wanted.is_some() && support(info.program_type) != Support::None);
+        if accepted.is_empty() {
+            continue;
+        }
+        let loaded = object
+            .load_only(|name| accepted.iter().any(|info| info.name == name))
+            .unwrap_or_else(|error| panic!("{error}"));
+        for info in &accepted {
+            let output = loaded.run(&info.name, &RunInput::default()).unwrap();
+            let returned = (output.return_value as i32).to_string();
+            if Some(&*returned) != wanted {
+                let name = &info.name;
+                complaints.push(format!("{}: {name} returned {returned}", case.name));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn refusals_are_explained() {
+    if !can_load("refusals_are_explained") {
+        return;
+    }
+    let (seen, complaints) = refuse(&Clang::find().unwrap());
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     // A kernel that is too old does not run these tests.
     let seldom = [Kind::OldKernel, Kind::Other];
@@ -107,38 +162,31 @@ fn accepted_programs_load_and_return_what_they_say() {
     if !can_load("accepted_programs_load_and_return_what_they_say") {
         return;
     }
-    let clang = Clang::newest().unwrap();
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    for case in cases("accept").iter().filter(|case| case.runs_on(&release)) {
-        let object = compile(&clang, case).unwrap_or_else(|error| panic!("{error}"));
-        let mut accepted = Vec::new();
-        for program in object.programs().unwrap() {
-            let judgement = object.judge(&program.name).unwrap();
-            if judgement.denied() {
-                let reason = format!("this system forbids programs for {}", program.section);
-                kernel::skip(&format!("{} of {}", program.name, case.name), &reason);
-                continue;
-            }
-            assert!(judgement.accepted(), "{judgement}");
-            accepted.push(program);
-        }
-        let wanted = case.tag("return");
-        accepted.retain(|info| wanted.is_some() && support(info.program_type) != Support::None);
-        if accepted.is_empty() {
+    let complaints = accept(&Clang::find().unwrap());
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Each version of clang makes other code of the header and says errors in other words.
+#[test]
+fn other_compilers_get_the_same_verdicts() {
+    let test = "other_compilers_get_the_same_verdicts";
+    if !can_load(test) {
+        return;
+    }
+    let pinned = Clang::find().unwrap();
+    let mut complaints = Vec::new();
+    for name in clangs() {
+        let Ok(clang) = Clang::at(name.as_ref()) else {
+            kernel::skip(test, &format!("there is no {name}"));
+            continue;
+        };
+        if clang.version == pinned.version {
             continue;
         }
-        let loaded = object
-            .load_only(|name| accepted.iter().any(|info| info.name == name))
-            .unwrap_or_else(|error| panic!("{error}"));
-        for info in &accepted {
-            let output = loaded.run(&info.name, &RunInput::default()).unwrap();
-            assert_eq!(
-                Some(&*(output.return_value as i32).to_string()),
-                wanted,
-                "{} of {}",
-                info.name,
-                case.name
-            );
-        }
+        let (seen, refusals) = refuse(&clang);
+        assert!(!seen.is_empty());
+        let all = refusals.into_iter().chain(accept(&clang));
+        complaints.extend(all.map(|complaint| format!("{name}: {complaint}")));
     }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

@@ -416,7 +416,7 @@ fn linked_data_is_rewritten_for_the_backend_that_is_asked_for() {
         return;
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    if version(&release) < (6, 9) || Clang::newest().unwrap().version < 19 {
+    if version(&release) < (6, 9) || Clang::find().unwrap().version < 19 {
         return kernel::skip(test, "arenas need Linux 6.9 and clang 19");
     }
     let report = |project: &tempfile::TempDir, backend: &str| {
@@ -449,7 +449,7 @@ fn objects_are_judged_as_they_are() {
     }
     let directory = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let clang = Clang::newest().unwrap();
+    let clang = Clang::find().unwrap();
     for (name, source) in [
         ("good.bpf.o", "fixtures/kernel/accept/boxes.bpf.c"),
         ("bad.bpf.o", "fixtures/kernel/reject/map_null_check.bpf.c"),
@@ -507,11 +507,24 @@ fn what_cannot_be_judged_is_two_and_the_rest_is_judged() {
         .args(["verify", "prog.bpf.c"])
         .current_dir(project.path())
         .env("PATH", project.path())
+        .env_remove("BPF_MALLOC_CLANG")
         .output()
         .unwrap();
     assert_eq!(code(&output), 2);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(errors.contains("apt-get install clang-19"), "{errors}");
+    let output = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .args(["verify", "prog.bpf.c"])
+        .current_dir(project.path())
+        .env("BPF_MALLOC_CLANG", "clang-of-the-moon")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        errors.contains("clang-of-the-moon does not run"),
+        "no other is taken in its place: {errors}"
+    );
     let output = verify(
         project.path(),
         &["prog.bpf.c", "--", "-DBROKEN=", "-Wno-such", "-Werror"],

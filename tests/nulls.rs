@@ -88,7 +88,7 @@ fn outputs_compile() {
             if file.extension().is_some_and(|e| e == "h") {
                 continue;
             }
-            let output = Command::new(clang)
+            let output = Command::new(&clang)
                 .args(["-fsyntax-only", "-target", "bpf", "-mcpu=v3", "-O2", "-g"])
                 .args(["-ffreestanding", "-Wall", "-Werror"])
                 // Cases about style and paths keep what they allocate.
@@ -118,7 +118,7 @@ fn the_verifier_wants_the_checks() {
     if !kernel::can_load("the_verifier_wants_the_checks") {
         return;
     }
-    let clang = Clang::newest().expect("a clang");
+    let clang = Clang::find().expect("a clang");
     let object = |path: &Path| {
         let bytes = clang
             .compile(path, &[], &[(HEADER_NAME, HEADER)], &[])

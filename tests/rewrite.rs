@@ -124,7 +124,7 @@ fn outputs_compile() {
         if (text.contains("vmlinux.h") && types.is_none()) || uncompilable(&case) {
             continue;
         }
-        let mut command = Command::new(clang);
+        let mut command = Command::new(&clang);
         command.args(["-fsyntax-only", "-w", "-O2", "-D__TARGET_ARCH_x86"]);
         if case.root.ends_with("gnu-and-c23") {
             command.arg("-std=gnu2x");

@@ -22,6 +22,9 @@ pub const OLDEST_CLANG: u32 = 14;
 ///   implies `-fno-builtin`, without which clang knows `malloc` and removes or merges calls to it.
 pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-ffreestanding"];
 
+/// The environment variable that names the clang to use, as a path or a name in `PATH`.
+pub const CLANG_VARIABLE: &str = "BPF_MALLOC_CLANG";
+
 /// Why a source was not compiled.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -52,7 +55,8 @@ impl fmt::Display for Error {
         match self {
             Error::NoClang { asked: Some(path) } => write!(
                 f,
-                "{} does not run; give the path of a clang with --clang",
+                "{} does not run as a clang; give the path of one with --clang or in \
+                 {CLANG_VARIABLE}",
                 path.display()
             ),
             Error::NoClang { asked: None } => write!(
@@ -101,12 +105,20 @@ impl Clang {
             })
     }
 
-    /// The newest clang in `PATH`, among `clang` and the `clang-N` of distributions.
+    /// The clang that [`CLANG_VARIABLE`] names; if it is unset or empty, the newest in `PATH`, among
+    /// `clang` and the `clang-N` of distributions.
     ///
     /// # Errors
     ///
-    /// [`Error::NoClang`] if there is none.
-    pub fn newest() -> Result<Self, Error> {
+    /// [`Error::NoClang`] if there is none, or if the one that is named does not run.
+    pub fn find() -> Result<Self, Error> {
+        match env::var_os(CLANG_VARIABLE) {
+            Some(named) if !named.is_empty() => Self::at(Path::new(&named)),
+            _ => Self::newest(),
+        }
+    }
+
+    fn newest() -> Result<Self, Error> {
         let path = env::var_os("PATH").unwrap_or_default();
         // Links are followed: /bin is /usr/bin on many systems, and `clang` one of the `clang-N`.
         let mut known = HashSet::new();

@@ -47,7 +47,7 @@ fn load(arguments: &[&str]) -> Loaded {
     let mut all = vec![format!("-D__TARGET_ARCH_{}", target())];
     all.extend(arguments.iter().map(ToString::to_string));
     let all: Vec<OsString> = all.into_iter().map(OsString::from).collect();
-    let bytes = Clang::newest()
+    let bytes = Clang::find()
         .expect("a clang")
         .compile(&path, &[], &[(HEADER_NAME, HEADER)], &all)
         .unwrap_or_else(|error| panic!("{error}"));

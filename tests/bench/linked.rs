@@ -51,7 +51,7 @@ fn in_kernel(source: &str, defines: &[&str]) -> Costs {
     if std::env::consts::ARCH == "x86_64" {
         arguments.push("-D__TARGET_ARCH_x86".into());
     }
-    let bytes = Clang::newest()
+    let bytes = Clang::find()
         .expect("a clang")
         .compile(
             &directory().join(source),

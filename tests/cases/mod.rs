@@ -1,12 +1,15 @@
 //! Fixtures of the rewriter: a directory per case, with inputs (`*.c`, `*.h`), what becomes of
 //! each under `expected/`, and `report.txt` with the notices.
 
+#[path = "../common/compilers.rs"]
+mod compilers;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use bpf_malloc::rewrite::{Cache, CommandLineMacro, Facts, Header, Options, Plan, Project, plan};
+use compilers::{pinned, starts};
 
 /// The files of one case are one project, all of it rewritten.
 #[derive(Default)]
@@ -177,18 +180,14 @@ pub fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {what}");
 }
 
-/// The newest clang, or none and a word about it.
-pub fn clang() -> Option<&'static str> {
-    let found = ["clang-20", "clang-19", "clang-18", "clang-16", "clang"]
-        .into_iter()
-        .find(|c| {
-            Command::new(c)
-                .arg("--version")
-                .output()
-                .is_ok_and(|o| o.status.success())
-        });
-    if found.is_none() {
-        skipped("what compiles the outputs: no clang; `make test` installs it");
+/// The clang of this run, or none and a word about it.
+pub fn clang() -> Option<String> {
+    let clang = pinned();
+    let found = starts(&clang);
+    if !found {
+        skipped(&format!(
+            "what compiles the outputs: no {clang}; `make test` installs it"
+        ));
     }
-    found
+    found.then_some(clang)
 }

@@ -5,6 +5,7 @@
 //! // kind: the name of the kind of refusal
 //! // line: the source line to blame, without indentation
 //! // kernel: 5.18 (older ones lack something the program needs)
+//! // clang: 19 (older ones do, too)
 //! // return: 2 (of a test run on the sample packet)
 //! // emulated: no, and why (left out in virtual machines)
 //! // run: fill(7) 1, sum 7 (instead of return: each run, the first word of its context, its value)
@@ -14,7 +15,6 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,12 +31,12 @@ impl Case {
         self.tags.get(name).map(String::as_str)
     }
 
-    /// What clang is told on top. Headers of the C library want to know the machine, and there is
-    /// none for BPF.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let libc = self.tag("header").is_some() || self.text.contains("#include <string.h>");
-        let machine = libc.then(|| format!("-D__{}__", std::env::consts::ARCH).into());
-        machine.into_iter().collect()
+    /// Whether a clang is new enough, by its major version.
+    pub fn compiles_with(&self, clang: u32) -> bool {
+        self.tag("clang").is_none_or(|oldest| {
+            let oldest: u32 = oldest.parse().expect("a major version");
+            clang >= oldest
+        })
     }
 
     /// Whether a kernel is new enough, by its release (`6.12.117+deb12-cloud-amd64`).

@@ -12,7 +12,7 @@ use libbpf_rs::{MapCore, MapFlags};
 /// Whether this machine lets a test load programs. If not, says so past libtest's capture, since a
 /// test that did nothing must not look like one that passed.
 pub fn can_load(test: &str) -> bool {
-    let reason = match (privilege::check(), Clang::newest()) {
+    let reason = match (privilege::check(), Clang::find()) {
         (Ok(()), Ok(_)) => return true,
         (Err(unable), _) => unable.to_string(),
         (_, Err(error)) => error.to_string(),
@@ -44,7 +44,7 @@ pub fn say(text: &str) {
 pub fn object(name: &str, text: &str) -> ObjectFile {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
     std::fs::write(&path, text).expect("the target directory takes files");
-    let clang = Clang::newest().expect("a clang");
+    let clang = Clang::find().expect("a clang");
     let bytes = clang
         .compile(&path, &[], &[], &[])
         .unwrap_or_else(|error| panic!("{error}"));

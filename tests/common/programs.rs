@@ -26,7 +26,7 @@ pub fn compile(source: &str, arguments: &[&str]) -> ObjectFile {
         .join("tests/heap")
         .join(source);
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    let bytes = Clang::newest()
+    let bytes = Clang::find()
         .expect("a clang")
         .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
         .unwrap_or_else(|error| panic!("{error}"));
@@ -156,7 +156,7 @@ fn pairs(count: usize, size: fn(usize) -> String, defines: &str) -> ObjectFile {
 pub fn including(name: &str, text: &str) -> ObjectFile {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
     std::fs::write(&path, text).expect("the target directory takes files");
-    let bytes = Clang::newest()
+    let bytes = Clang::find()
         .expect("a clang")
         .compile(&path, &[], &[(HEADER_NAME, HEADER)], &[])
         .unwrap_or_else(|error| panic!("{error}"));

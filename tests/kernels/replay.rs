@@ -187,7 +187,7 @@ fn heaps_agree_with_the_model() {
         }
         linked::run_all(&directory, &release);
     } else if can_load(TEST) {
-        let clang = Clang::newest().expect("a clang");
+        let clang = Clang::find().expect("a clang");
         for build in &BUILDS {
             build.run(build.object(&clang), &fixtures(), 20_000);
         }

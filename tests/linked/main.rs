@@ -90,7 +90,7 @@ fn can_judge(test: &str) -> bool {
     if !kernel::can_load(test) {
         return false;
     }
-    let version = Clang::newest().map_or(0, |clang| clang.version);
+    let version = Clang::find().map_or(0, |clang| clang.version);
     if version < ARENA_CLANG {
         let reason = format!("clang {version} knows no arenas; {ARENA_CLANG} or later is needed");
         kernel::skip_or_fail(test, &reason);

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and the machine lacks. Prints what it installs.
 #
-# usage: install.sh [demo|test|oracle|bench|heap-bench]...
+# usage: install.sh [demo|test|fresh|oracle|bench|heap-bench]...
 #   demo  what `make demo` needs: clang, the headers of libbpf, the build of the bundled libbpf
 #   test  what `make test` needs on top: bpftool, other build systems, other compilers
+#   fresh  what `make test-fresh` needs: making a Debian root
 #   oracle  what `make oracle` needs: clang, a compiler for its plugin, unpacking source packages
 #   bench  what `make bench-rewrite` needs: the other tools, unpacking the Linux source package
 #   heap-bench  what `make bench-fragmentation` needs on top of demo: another allocator
@@ -31,10 +32,11 @@ check_rust() {
 	fi
 }
 
-# The newest versioned clang package that can be installed, `clang` if there is none.
+# The package of the clang that everything is compiled with: clang-19 where there is one, else the
+# newest with a version, else `clang`.
 clang_package() {
 	local name
-	for name in clang-21 clang-20 clang-19 clang-18 clang-17 clang-16; do
+	for name in clang-19 clang-22 clang-21 clang-20 clang-18 clang-17 clang-16; do
 		if [ -n "$(candidate "$name")" ]; then echo "$name"; return; fi
 	done
 	echo clang
@@ -53,11 +55,19 @@ demo_packages=(
 	libbpf-dev                                   # bpf/bpf_helpers.h
 	autoconf automake autopoint bison flex gawk gettext libtool m4 # the bundled libelf
 )
+# Compilers that are tested on purpose, one package each.
+read -ra tested_clangs <tests/setup/clangs
+
 test_packages=(
+	"${tested_clangs[@]/#/clang-}"
 	bpftool libelf-dev zlib1g-dev   # programs with a skeleton
 	busybox-static qemu-system-x86  # other kernels in virtual machines
 	uthash-dev                      # macro libraries in programs with linked data
 	cmake git meson ninja-build pre-commit # the examples for other build systems
+)
+
+fresh_packages=(
+	debootstrap util-linux
 )
 
 oracle_packages=(
@@ -78,10 +88,11 @@ for group in "$@"; do
 	case $group in
 	demo) packages+=("${demo_packages[@]}") ;;
 	test) packages+=("${demo_packages[@]}" "${test_packages[@]}") ;;
+	fresh) packages+=("${fresh_packages[@]}") ;;
 	oracle) packages+=("${oracle_packages[@]}") ;;
 	bench) packages+=("${bench_packages[@]}") ;;
 	heap-bench) packages+=("${heap_bench_packages[@]}") ;;
-	*) die "unknown group $group; usage: install.sh [demo|test|oracle|bench|heap-bench]..." ;;
+	*) die "unknown group $group; usage: install.sh [demo|test|fresh|oracle|bench|heap-bench]..." ;;
 	esac
 done
 

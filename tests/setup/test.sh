@@ -3,6 +3,16 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
+# One compiler for the whole run, whatever appears in PATH meanwhile.
+BPF_MALLOC_CLANG=$(tests/setup/clang.sh) || exit 1
+export BPF_MALLOC_CLANG
+name() { "$1" --version 2>/dev/null | head -n 1; }
+printf 'compilers: %s (%s) for everything\n' "$BPF_MALLOC_CLANG" "$(name "$BPF_MALLOC_CLANG")"
+for version in $(cat tests/setup/clangs); do
+	printf '           clang-%s (%s) on purpose\n' "$version" "$(name "clang-$version" || echo absent)"
+done
+printf '           %s (%s) for user space\n\n' "${CC:-cc}" "$(name "${CC:-cc}" || echo absent)"
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

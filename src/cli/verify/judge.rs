@@ -264,7 +264,7 @@ impl Judge<'_> {
         }
         let found = match &self.arguments.clang {
             Some(path) => Clang::at(path),
-            None => Clang::newest(),
+            None => Clang::find(),
         };
         let clang = found.map_err(|error| {
             Fault::new("clang", "sources cannot be compiled", error.to_string())

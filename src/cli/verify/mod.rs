@@ -60,7 +60,8 @@ pub struct Verify {
     /// Where the heap lies, as for `rewrite`: map, arena or auto [default: auto].
     #[arg(long, value_name = "B", value_parser = super::args::backend)]
     pub backend: Option<Backend>,
-    /// The clang to compile sources with [default: the newest in PATH].
+    /// The clang to compile sources with [default: BPF_MALLOC_CLANG of the environment, else the
+    /// newest in PATH].
     #[arg(long, value_name = "PATH")]
     pub clang: Option<PathBuf>,
     /// How to report.
@@ -95,7 +96,8 @@ pub struct Check {
     /// Where the heap lies, as for `rewrite`: map, arena or auto [default: auto].
     #[arg(long, value_name = "B", value_parser = super::args::backend)]
     pub backend: Option<Backend>,
-    /// The clang to compile sources with [default: the newest in PATH].
+    /// The clang to compile sources with [default: BPF_MALLOC_CLANG of the environment, else the
+    /// newest in PATH].
     #[arg(long, value_name = "PATH")]
     pub clang: Option<PathBuf>,
     /// How to report.
