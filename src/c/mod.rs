@@ -8,6 +8,7 @@ pub mod cpp;
 pub mod lexer;
 mod span;
 mod symbols;
+pub mod syntax;
 
 pub use span::Span;
 pub use symbols::{Symbol, Symbols};
