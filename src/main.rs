@@ -1,8 +1,5 @@
-//! The command: everything but the exit code lives in `cli`.
-
-mod cli;
-mod report;
+//! The command.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    bpf_malloc::cli::main()
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use kernel::{can_load, image, object, skip};

@@ -9,7 +9,7 @@ mod kernel;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use expect::cases;
 use serde_json::Value;
 

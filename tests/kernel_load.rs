@@ -4,7 +4,7 @@
 #[path = "common/kernel.rs"]
 mod kernel;
 
-use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
+use bpf_malloc::judge::compile::{Clang, Error as CompileError};
 use bpf_malloc::kernel::load::{Error, ObjectFile};
 use bpf_malloc::kernel::run::{RunInput, return_name, sample_packet};
 use kernel::{can_load, object};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use bpf_malloc::kernel::verdict::Refusal;
+use bpf_malloc::judge::verdict::Refusal;
 use expect::cases;
 
 #[test]

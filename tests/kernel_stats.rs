@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use expect::version;

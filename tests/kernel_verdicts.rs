@@ -10,11 +10,11 @@ mod expect;
 mod kernel;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::{Clang, Error as CompileError};
-use bpf_malloc::kernel::explain::{Kind, classify};
+use bpf_malloc::judge::compile::{Clang, Error as CompileError};
+use bpf_malloc::judge::explain::{Kind, classify};
+use bpf_malloc::judge::verdict::Refusal;
 use bpf_malloc::kernel::load::{Error, Judgement, ObjectFile};
 use bpf_malloc::kernel::run::{RunInput, Support, support};
-use bpf_malloc::kernel::verdict::Refusal;
 use compilers::clangs;
 use expect::{Case, cases};
 use kernel::can_load;

@@ -112,7 +112,7 @@ fn outputs_compile() {
 #[test]
 fn the_verifier_wants_the_checks() {
     use bpf_malloc::heap::{HEADER, HEADER_NAME};
-    use bpf_malloc::kernel::compile::Clang;
+    use bpf_malloc::judge::compile::Clang;
     use bpf_malloc::kernel::load::ObjectFile;
 
     if !kernel::can_load("the_verifier_wants_the_checks") {

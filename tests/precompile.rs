@@ -77,7 +77,7 @@ fn cargo_build_script() {
     )
     .unwrap();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let clang = bpf_malloc::kernel::compile::Clang::find().unwrap();
+    let clang = bpf_malloc::judge::compile::Clang::find().unwrap();
     let out = run(scratch
         .command(env!("CARGO"))
         .args(["run", "--quiet", "--manifest-path"])

@@ -4,7 +4,8 @@ use std::env;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use super::args::Color;
-use crate::report::{Fault, Reporter};
+use crate::report::Reporter;
+use crate::run::Fault;
 
 /// Where reports and results go. A reader that has gone away is no error: what follows is lost.
 pub struct Console {

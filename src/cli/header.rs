@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use bpf_malloc::heap::{self, HEADER_NAME, OverrideError, Overrides};
-
 use super::args::Header;
 use super::console::Console;
-use super::{exit, replace};
-use crate::report::Fault;
+use super::exit;
+use crate::heap::{HEADER_NAME, Overrides};
+use crate::run::{Fault, output, replace};
 
 /// Runs the command.
 pub fn run(args: &Header, console: &mut Console) -> ExitCode {
@@ -22,7 +21,7 @@ pub fn run(args: &Header, console: &mut Console) -> ExitCode {
         debug: args.debug,
         min_kernel: args.min_kernel,
     };
-    let done = text(&overrides).and_then(|text| match &args.output {
+    let done = output::header_text(&overrides).and_then(|text| match &args.output {
         Some(path) => write(path, text.as_bytes()),
         None => console.out(text.as_bytes()).and_then(|()| console.flush()),
     });
@@ -30,12 +29,6 @@ pub fn run(args: &Header, console: &mut Console) -> ExitCode {
         console.fault(fault);
     }
     exit::code(done.is_err(), false)
-}
-
-/// The header with these sizes.
-pub fn text(overrides: &Overrides) -> Result<String, Fault> {
-    let refused = |e: OverrideError| Fault::new("header", e.to_string(), e.help());
-    heap::header(overrides).map_err(refused)
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<(), Fault> {

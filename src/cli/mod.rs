@@ -1,29 +1,20 @@
-//! The command line: arguments as plain values first, effects after. The only place that reads
-//! and writes files, stdin and stdout.
+//! The command line: arguments as plain values first, effects after.
 
 mod args;
-mod compdb;
 mod console;
 mod exit;
 mod header;
-mod load;
-mod output;
-mod pool;
-mod replace;
 mod rewrite;
-mod scan;
-mod settings;
+mod signals;
+#[cfg(feature = "kernel")]
 mod stats;
-mod system;
 mod verify;
-mod walk;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::report::Fault;
+use crate::run::Fault;
 use args::{Cli, Command};
 use console::Console;
 
@@ -34,9 +25,12 @@ pub fn main() -> ExitCode {
     match &cli.command {
         Command::Rewrite(args) => rewrite::run(args, &mut console),
         Command::Header(args) => header::run(args, &mut console),
-        Command::Verify(args) => verify::run(args, &mut console),
+        Command::Verify(args) => verify::verify(args, &mut console),
         Command::Check(args) => verify::check(args, &mut console),
+        #[cfg(feature = "kernel")]
         Command::Stats(args) => stats::run(args, &mut console),
+        #[cfg(not(feature = "kernel"))]
+        Command::Stats(_) => verify::without_kernel(&mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);

@@ -3,27 +3,24 @@
 //! Three steps: look at all inputs, plan all files, write. Nothing is written before everything
 //! is planned, so that no plan depends on which file came first.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread;
-
-use bpf_malloc::rewrite::{self, Backend, CommandLineMacro, OnNull, Options, Plan};
 
 use super::args::{Format, Rewrite};
 use super::console::Console;
-use super::output::{Headers, Target};
-use super::replace::{self, Fence};
-use super::scan::{self, Candidate, Look};
-use super::settings::Finder;
-use super::walk::Start;
-use super::workspace::{View, Workspace};
-use super::{compdb, exit, load, pool};
-use crate::report::{self, Fault, Mode, Reporter, Style, Tally};
+use super::{exit, signals};
+use crate::report::{self, Mode, Reporter, Style, Tally};
+use crate::rewrite::{self, Backend, OnNull, Options, Plan};
+use crate::run::output::{Change, Target, Writer};
+use crate::run::replace::{self, Fence};
+use crate::run::scan::Candidate;
+use crate::run::settings::{Choices, ConfigFile, Finder};
+use crate::run::walk::Start;
+use crate::run::workspace::View;
+use crate::run::{Fault, Inputs, load, pool, values};
 
 /// Runs the command.
 pub fn run(args: &Rewrite, console: &mut Console) -> ExitCode {
@@ -60,11 +57,9 @@ struct Job<'a> {
     mode: Mode,
     reporter: Reporter,
     diff_color: bool,
-    starts: Vec<Start>,
-    workspace: Workspace,
+    inputs: Inputs,
     target: Target,
     fence: Fence,
-    jobs: usize,
 }
 
 fn prepare<'a>(
@@ -72,9 +67,10 @@ fn prepare<'a>(
     console: &mut Console,
     faults: &mut Faults,
 ) -> Result<Job<'a>, Fault> {
-    let starts = starts(args, console, faults)?;
+    let choices = choices(args);
+    let starts = starts(args, &choices, console, faults)?;
     let reads_stdin = starts.iter().any(|s| s.stdin.is_some());
-    let workspace = Workspace::new(&starts, macros(args))?;
+    let inputs = Inputs::new(starts, choices.macros, args.jobs)?;
     let mode = match (args.check, args.diff) {
         (true, _) => Mode::Check,
         (false, true) => Mode::Diff,
@@ -82,7 +78,7 @@ fn prepare<'a>(
     };
     let target = match &args.output {
         _ if mode != Mode::Write => Target::Nothing,
-        Some(output) => Target::new(output, &starts, workspace.common())?,
+        Some(output) => Target::new(output, &inputs.starts, inputs.workspace.common())?,
         None if reads_stdin => Target::Stdout,
         None => Target::InPlace,
     };
@@ -91,7 +87,7 @@ fn prepare<'a>(
         false => console.err_color,
     };
     if mode == Mode::Write {
-        replace::end_between_files()?;
+        signals::end_between_files()?;
     }
     Ok(Job {
         args,
@@ -107,14 +103,9 @@ fn prepare<'a>(
             Format::Github => Reporter::Github,
         },
         diff_color: console.out_color,
-        starts,
-        workspace,
+        inputs,
         target,
         fence: Fence::new(args.root.as_deref())?,
-        jobs: match args.jobs {
-            Some(jobs) => jobs.get(),
-            None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        },
     })
 }
 
@@ -123,18 +114,38 @@ fn console_is_report(args: &Rewrite) -> bool {
     args.message_format != Format::Human
 }
 
-/// The macros of the command line, in its order: definitions, then what is undefined.
-pub fn macros(args: &Rewrite) -> Vec<CommandLineMacro> {
-    let defined = args.defines.iter().map(|text| compdb::define(text));
-    let undefined = args.undefines.iter().map(|name| CommandLineMacro {
-        name: name.clone(),
-        value: None,
-    });
-    defined.chain(undefined).collect()
+/// What the command line says about the files.
+fn choices(args: &Rewrite) -> Choices {
+    // Definitions, then what is undefined: their order on the command line is not known.
+    let defined = args.defines.iter().map(|text| values::define(text));
+    let undefined = args.undefines.iter().map(|name| values::undefine(name));
+    Choices {
+        on_null: args.on_null.clone(),
+        backend: args.backend,
+        target_kernel: args.target_kernel,
+        explain: args.explain,
+        ext: args.ext.clone(),
+        config: match &args.config {
+            _ if args.no_config => ConfigFile::None,
+            Some(file) => ConfigFile::File(file.clone()),
+            None => ConfigFile::Nearest,
+        },
+        include_dirs: args.include_dirs.clone(),
+        macros: defined.chain(undefined).collect(),
+        compile_commands: args.compile_commands.clone(),
+        emit_header: args.emit_header,
+        header: None,
+        max_size: args.max_size,
+    }
 }
 
 /// The inputs that exist. Those that do not are told, and the rest goes on.
-fn starts(args: &Rewrite, console: &mut Console, faults: &mut Faults) -> Result<Vec<Start>, Fault> {
+fn starts(
+    args: &Rewrite,
+    choices: &Choices,
+    console: &mut Console,
+    faults: &mut Faults,
+) -> Result<Vec<Start>, Fault> {
     let usage = |message: &str, help: &str| Err(Fault::new("usage", message, help));
     let stdin = Path::new("-");
     if args.paths.is_empty() {
@@ -156,7 +167,7 @@ fn starts(args: &Rewrite, console: &mut Console, faults: &mut Faults) -> Result<
             "give - as PATH, or leave the option out",
         );
     }
-    let mut finder = Finder::new(args);
+    let mut finder = Finder::new(choices);
     if args.paths[0] == stdin {
         let mut bytes = Vec::new();
         io::stdin()
@@ -189,14 +200,6 @@ struct Outcome {
     result: Result<Change, Fault>,
 }
 
-/// What is to be written.
-enum Change {
-    /// Nothing, or a copy of the file as it is.
-    None,
-    /// The file as it was, and its edits.
-    Edited(Vec<u8>, Plan),
-}
-
 impl Job<'_> {
     fn run(&self, console: &mut Console, faults: &mut Faults) -> Result<Tally, Fault> {
         let output = match &self.target {
@@ -207,23 +210,10 @@ impl Job<'_> {
             self.target,
             Target::File(_) | Target::Mirror { .. } | Target::Stdout
         );
-        let scan = scan::scan(&Look {
-            starts: &self.starts,
-            workspace: &self.workspace,
-            output: output.as_deref(),
-            all: copies,
-            facts: self.starts.iter().any(Start::looks_for_checks),
-            jobs: self.jobs,
-        });
+        let scan = self.inputs.scan(output.as_deref(), copies);
         for fault in scan.faults {
             faults.add(fault, console);
         }
-        let mattering = scan.candidates.iter().filter(|c| c.matters);
-        let view = View {
-            workspace: &self.workspace,
-            rewritten: mattering.map(|c| &*c.found.real).collect::<HashSet<_>>(),
-            facts: scan.facts,
-        };
         let mut tally = Tally {
             seen: scan.seen,
             ..Tally::default()
@@ -231,7 +221,7 @@ impl Job<'_> {
         let mut changes = Vec::new();
         self.plan(
             &scan.candidates,
-            &view,
+            &scan.view,
             console,
             faults,
             |index, outcome, change| {
@@ -239,7 +229,7 @@ impl Job<'_> {
                 changes.push((index, change));
             },
         )?;
-        for fault in self.workspace.take_faults() {
+        for fault in self.inputs.workspace.take_faults() {
             faults.add(fault, console);
         }
         self.write(&scan.candidates, changes, console, faults)?;
@@ -269,7 +259,7 @@ impl Job<'_> {
         let mut first = true;
         pool::ordered(
             &indices,
-            self.jobs,
+            self.inputs.jobs,
             |&index| self.plan_one(index, &candidates[index], view),
             |outcome| {
                 let shown = &candidates[outcome.index].shown;
@@ -303,16 +293,15 @@ impl Job<'_> {
         if !candidate.matters {
             return outcome;
         }
-        let start = &self.starts[candidate.found.start];
         let mut buffer = Vec::new();
-        let source = match scan::read(start, &candidate.found, &mut buffer) {
+        let source = match self.inputs.read(candidate, &mut buffer) {
             Ok(source) => source,
             Err(fault) => {
                 outcome.result = Err(fault);
                 return outcome;
             }
         };
-        let plan = self.plan_for(&candidate.found.real, source, view, &start.settings.options);
+        let plan = self.plan_for(candidate, source, view);
         outcome.tally = Tally::of(&plan);
         if plan.edits().is_empty() && plan.notices().is_empty() {
             return outcome;
@@ -335,7 +324,7 @@ impl Job<'_> {
     }
 
     /// As much of a plan as somebody looks at.
-    fn plan_for(&self, real: &Path, source: &[u8], view: &View, options: &Options) -> Plan {
+    fn plan_for(&self, candidate: &Candidate, source: &[u8], view: &View) -> Plan {
         let names_only = self.mode == Mode::Check
             && !self.args.diff
             && self.args.quiet
@@ -347,12 +336,12 @@ impl Job<'_> {
                 backend: Backend::Map,
                 explain: false,
             };
-            let plan = rewrite::plan(real, source, view, &calls);
+            let plan = rewrite::plan(&candidate.found.real, source, view, &calls);
             if plan.changes() {
                 return plan;
             }
         }
-        rewrite::plan(real, source, view, options)
+        self.inputs.plan(candidate, source, view)
     }
 
     fn diff(&self, real: &Path, old: &[u8], new: &[u8]) -> Vec<u8> {
@@ -416,77 +405,24 @@ impl Job<'_> {
         console: &mut Console,
         faults: &mut Faults,
     ) -> Result<(), Fault> {
-        let mut headers = Headers::default();
-        let mut out = Ok(());
-        pool::ordered(
-            &changes,
-            self.jobs,
-            |(index, change)| self.write_one(&candidates[*index], change),
-            |written| {
-                match written {
-                    Ok(None) => {}
-                    Ok(Some(written)) => match written.path {
-                        None => out = console.out(&written.text),
-                        Some((shown, path)) => {
-                            let settings = &self.starts[written.start].settings;
-                            if settings.emit_header {
-                                headers.note(&shown, &path, &written.text, settings.header);
-                            }
-                        }
-                    },
-                    Err(fault) => faults.add(fault, console),
-                }
-                ControlFlow::Continue(())
-            },
-        );
-        headers.write(&self.fence, |fault| faults.add(fault, console));
-        out
-    }
-
-    fn write_one(&self, candidate: &Candidate, change: &Change) -> Result<Option<Written>, Fault> {
-        let start = &self.starts[candidate.found.start];
-        let mut buffer = Vec::new();
-        let (old, new) = match change {
-            Change::Edited(source, plan) => (Some(source), plan.apply(source)),
-            Change::None if matches!(self.target, Target::Nothing) => return Ok(None),
-            Change::None
-                if matches!(self.target, Target::InPlace) && !start.settings.emit_header =>
-            {
-                return Ok(None);
-            }
-            Change::None => (
-                None,
-                scan::read(start, &candidate.found, &mut buffer)?.to_owned(),
-            ),
+        let mut done = Ok(());
+        let writer = Writer {
+            inputs: &self.inputs,
+            target: &self.target,
+            fence: &self.fence,
         };
-        let path = self.target.path(start, &candidate.found);
-        if let Some((shown, path)) = &path {
-            self.fence.check(shown, path)?;
-            match (&self.target, old) {
-                (Target::InPlace, Some(old)) => replace::replace(shown, path, old, &new)?,
-                (Target::InPlace, None) => {}
-                _ => {
-                    let origin = match start.stdin {
-                        Some(_) => None,
-                        None => fs::metadata(&candidate.found.real).ok(),
-                    };
-                    replace::create(shown, path, &new, origin.as_ref())?;
-                }
-            }
+        let mut troubles = Vec::new();
+        writer.write(
+            candidates,
+            &changes,
+            |text| done = console.out(text),
+            |fault| troubles.push(fault),
+        );
+        for fault in troubles {
+            faults.add(fault, console);
         }
-        Ok(Some(Written {
-            start: candidate.found.start,
-            path,
-            text: new,
-        }))
+        done
     }
-}
-
-/// A result that was written, or is for stdout.
-struct Written {
-    start: usize,
-    path: Option<(PathBuf, PathBuf)>,
-    text: Vec<u8>,
 }
 
 /// A file's name in a diff: from the current directory, so that `git apply` finds it there. It is

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use libbpf_rs::{Map, MapCore, ObjectBuilder, OpenObject, ProgramMut, ProgramType};
 
 use super::raw::{self, LogBuffer, captured};
-use super::verdict::Stats;
-
-pub use super::raw::SourceLine;
+use crate::judge::SourceLine;
+use crate::judge::verdict::Stats;
 
 /// Bytes offered for the log of one program. The kernel writes only what it needs and the pages
 /// are touched only then; since Linux 6.4 a longer log keeps its end, before that its start.

@@ -8,21 +8,7 @@ use std::sync::Once;
 use libbpf_rs::libbpf_sys as sys;
 use libbpf_rs::{AsRawLibbpf, Object, OpenObject, OpenProgramMut, PrintLevel, set_print};
 
-/// The source line an instruction was compiled from, as BTF records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceLine {
-    /// Index of the first instruction of the line, in the program as it is loaded (the functions
-    /// it calls are appended to it).
-    pub instruction: u32,
-    /// File as the compiler was given it.
-    pub file: String,
-    /// Line, from 1.
-    pub line: u32,
-    /// Column, from 1; 0 if unknown.
-    pub column: u32,
-    /// The line's text; empty if it was not recorded.
-    pub text: String,
-}
+use crate::judge::SourceLine;
 
 /// A program after relocation, as it will be handed to the kernel.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! Source files need not be UTF-8 and may hold control characters; miette wants clean text and
 //! counts lines by itself. An excerpt is clean text that knows where in the file it stands.
 
-use bpf_malloc::c::Span;
+use crate::c::Span;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::lines::{self, Lines};

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use bpf_malloc::c::Span;
-use bpf_malloc::rewrite::Severity;
+use crate::c::Span;
+use crate::rewrite::Severity;
 
 use super::lines::Lines;
-use super::{Fault, File, Mode};
+use super::{File, Mode};
+use crate::run::Fault;
 
 /// Renders the annotations of one file. With `--check`, a file that would change is an error at
 /// its first edit: GitHub shows only a few annotations per step.

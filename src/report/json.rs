@@ -25,11 +25,12 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bpf_malloc::c::Span;
+use crate::c::Span;
 use serde_json::{Map, Value, json};
 
 use super::lines::{self, Lines};
-use super::{Fault, File, Mode, Tally};
+use super::{File, Mode, Tally};
+use crate::run::Fault;
 
 /// The version of the shape.
 const VERSION: u32 = 1;

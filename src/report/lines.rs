@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use bpf_malloc::c::lexer::line_ending;
+use crate::c::lexer::line_ending;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,14 +15,12 @@ mod sarif;
 use std::io::{self, Write};
 use std::path::Path;
 
-use bpf_malloc::rewrite::{EditKind, Plan, Severity};
+use crate::rewrite::{EditKind, Plan, Severity};
+use crate::run::Fault;
 
 pub use diff::write as write_diff;
-pub use fault::Fault;
-#[cfg(feature = "kernel")]
 pub use github::{annotation, fault_annotation};
 pub use human::Style;
-#[cfg(feature = "kernel")]
 pub use sarif::{SCHEMA as SARIF_SCHEMA, notice_rules, notification, uri};
 
 /// What is reported about one file.
@@ -152,6 +150,6 @@ impl Reporter {
 
     /// Renders a fault for stderr, as people read it, whatever the format of the report.
     pub fn fault(fault: &Fault, color: bool) -> String {
-        human::render(fault, color)
+        human::render(&fault::Shown::new(fault), color)
     }
 }

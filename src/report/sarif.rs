@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bpf_malloc::c::Span;
-use bpf_malloc::rewrite::{EditKind, Rule, Severity};
+use crate::c::Span;
+use crate::rewrite::{EditKind, Rule, Severity};
 use serde_json::{Value, json};
 
 use super::lines::Lines;
-use super::{Fault, File, Mode};
+use super::{File, Mode};
+use crate::run::Fault;
 
 /// Where the schema of SARIF 2.1.0 is found.
 pub const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";

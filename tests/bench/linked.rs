@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::ObjectFile;
 use bpf_malloc::kernel::run::RunInput;
 use serde_json::json;

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::privilege;
 use libbpf_rs::{MapCore, MapFlags};

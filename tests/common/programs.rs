@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::{RunInput, Support, support};
 use libbpf_rs::{MapCore, MapFlags};

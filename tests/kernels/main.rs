@@ -26,7 +26,7 @@ mod vm;
 use std::path::Path;
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use expect::{Case, cases, cases_in, version};
 use matrix::{Cell, Matrix};
 use serde_json::Value;

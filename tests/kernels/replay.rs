@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::ObjectFile;
 
 use crate::expect::version;

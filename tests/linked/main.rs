@@ -18,7 +18,7 @@ mod stored;
 
 use std::thread;
 
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use expect::{Case, cases_in};
 use project::{header, project};
 

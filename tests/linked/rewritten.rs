@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::kernel::compile::Clang;
+use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::ObjectFile;
 use bpf_malloc::kernel::run::RunInput;
 

@@ -35,14 +35,14 @@
 //! rewrite left something to a person: the files with their notices, as `bpf-malloc rewrite` reports
 //! them.
 
-use bpf_malloc::kernel::explain::Kind;
-use bpf_malloc::kernel::run::return_name;
 use serde_json::{Value, json};
 
-use super::judge::{FileReport, Problem, ProgramReport};
+use super::files::{FileReport, Problem, ProgramReport, Verdict};
 use super::refusal::Explained;
 use super::report::{Refused, refusals, verdict};
-use crate::report::{self, Fault, Mode, Reporter};
+use crate::judge::explain::Kind;
+use crate::report::{self, Mode, Reporter};
+use crate::run::Fault;
 
 /// The version of the shape of the JSON object.
 const VERSION: u32 = 1;
@@ -109,31 +109,28 @@ fn refusal_json(refusal: &Explained) -> Value {
 }
 
 fn program_json(program: &ProgramReport, log: bool) -> Value {
-    let judgement = &program.judgement;
-    let info = judgement.program.as_ref();
-    let stats = &judgement.stats;
+    let stats = &program.stats;
     let run = program.output.as_ref().map(|output| match output {
         Ok(output) => json!({
-            "return_value": output.return_value as i32,
-            "return_name":
-                info.and_then(|info| return_name(info.program_type, output.return_value)),
+            "return_value": output.value,
+            "return_name": output.name,
             "duration_ns": output.duration.as_nanos() as u64,
             "includes_system_call": output.per_call,
         }),
         Err(message) => json!({ "error": message }),
     });
     json!({
-        "name": info.map(|info| &info.name),
-        "section": info.map(|info| &info.section),
-        "verdict": verdict(judgement),
+        "name": program.name,
+        "section": program.section,
+        "verdict": verdict(program),
         "verified_instructions": stats.verified_instructions,
         "total_states": stats.total_states,
         "peak_states": stats.peak_states,
         "stack_bytes": stats.stack_bytes,
-        "instructions": judgement.instructions,
-        "load_ns": judgement.load_time.as_nanos() as u64,
+        "instructions": program.instructions,
+        "load_ns": program.load_time.as_nanos() as u64,
         "refusal": program.refusal.as_ref().map(refusal_json),
-        "log": (log && !judgement.accepted()).then_some(&judgement.log),
+        "log": (log && program.verdict != Verdict::Accepted).then_some(&program.log),
         "run": run,
     })
 }

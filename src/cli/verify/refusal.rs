@@ -5,14 +5,13 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::kernel::explain::{Kind, classify};
-use bpf_malloc::kernel::inspect::Finding;
-use bpf_malloc::kernel::load::Judgement;
-use bpf_malloc::kernel::verdict::Refusal;
-
 use super::sources::{Sources, shown};
-use crate::report::Fault;
+use crate::heap::HEADER_NAME;
+use crate::judge::SourceLine;
+use crate::judge::explain::{Kind, classify};
+use crate::judge::inspect::Finding;
+use crate::judge::verdict::Refusal;
+use crate::run::Fault;
 
 /// Why something was refused.
 pub struct Explained {
@@ -80,19 +79,17 @@ fn plain(message: &str) -> String {
 }
 
 impl Explained {
-    /// What the kernel says about a program, if it refuses it.
-    pub fn by_kernel(judgement: &Judgement, sources: &Sources) -> Option<Self> {
-        if judgement.accepted() || judgement.denied() {
-            return None;
-        }
-        let refusal = Refusal::parse(&judgement.log, &judgement.messages);
+    /// What the kernel and libbpf say about a program that is refused. `lines` are its source
+    /// lines.
+    pub fn by_kernel(log: &str, messages: &str, lines: &[SourceLine], sources: &Sources) -> Self {
+        let refusal = Refusal::parse(log, messages);
         let is_own = |file: &str| !file.ends_with(HEADER_NAME) && !file.starts_with("/usr/");
-        let line = refusal.line(&judgement.lines, is_own);
-        Some(Self {
+        let line = refusal.line(lines, is_own);
+        Self {
             kind: refusal.kind,
             place: line.map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
             message: refusal.message,
-        })
+        }
     }
 
     /// What was found in an object without asking anybody.

@@ -3,10 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bpf_malloc::kernel::load::Judgement;
-use bpf_malloc::kernel::run::return_name;
-
-use super::judge::{Ask, FileReport, Problem, ProgramReport};
+use super::files::{FileReport, Problem, ProgramReport, Verdict};
 use super::refusal::Explained;
 use crate::report::{Mode, Reporter, Style};
 
@@ -14,19 +11,28 @@ const HEAD: [&str; 8] = [
     "FILE", "PROGRAM", "SECTION", "VERDICT", "VERIFIED", "STACK", "LOAD", "RETURN",
 ];
 
+/// What a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Verdicts of the kernel.
+    Verdicts,
+    /// What every kernel refuses.
+    Obstacles,
+}
+
 /// Renders the report: a table, then a diagnostic for each refusal, with the verifier's log if
 /// `log` says so.
-pub fn render(ask: Ask, files: &[FileReport], log: bool, color: bool) -> Vec<u8> {
-    let mut text = match ask {
-        Ask::Kernel => verdicts(files),
-        Ask::Nobody => blockers(files),
+pub fn render(kind: Kind, files: &[FileReport], log: bool, color: bool) -> Vec<u8> {
+    let mut text = match kind {
+        Kind::Verdicts => verdicts(files),
+        Kind::Obstacles => obstacles(files),
     };
     text += &details(files, log, color);
     text.into_bytes()
 }
 
 /// A line for each file that was only checked.
-fn blockers(files: &[FileReport]) -> String {
+fn obstacles(files: &[FileReport]) -> String {
     let mut text = String::new();
     for file in files {
         let what = match &file.programs {
@@ -68,9 +74,9 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
     for refused in refusals(files) {
         text.push('\n');
         text += &Reporter::fault(&refused.refusal.fault(&refused.subject), color);
-        if let (true, Some(judgement)) = (log, refused.judgement) {
-            text += &judgement.messages;
-            text += &judgement.log;
+        if let (true, Some(program)) = (log, refused.program) {
+            text += &program.messages;
+            text += &program.log;
         }
     }
     let style = Style {
@@ -87,12 +93,12 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         if let Some(Err(message)) = &program.output {
             text += &format!("\n{message}\n");
         }
-        if let (true, Some(info)) = (program.judgement.denied(), &program.judgement.program) {
+        if program.verdict == Verdict::Denied {
             text += &format!(
                 "\n{} was not judged: the kernel lets this process load no programs for {}. A \
                  security policy of this system forbids them; see \
                  /sys/kernel/security/lockdown and dmesg\n",
-                info.name, info.section
+                program.name, program.section
             );
         }
     }
@@ -107,27 +113,26 @@ pub struct Refused<'a> {
     pub subject: String,
     /// Why.
     pub refusal: &'a Explained,
-    /// The verifier's answer, if it was asked.
-    pub judgement: Option<&'a Judgement>,
+    /// The program, if a single one is refused.
+    pub program: Option<&'a ProgramReport>,
 }
 
 /// Every refusal, in the order of the files.
 pub fn refusals(files: &[FileReport]) -> Vec<Refused<'_>> {
     let mut found = Vec::new();
     for file in files {
-        let refused = |subject, refusal, judgement| Refused {
+        let refused = |subject, refusal, program| Refused {
             file: &file.path,
             subject,
             refusal,
-            judgement,
+            program,
         };
         match &file.programs {
             Ok(programs) => {
                 for program in programs {
                     if let Some(refusal) = &program.refusal {
-                        let info = program.judgement.program.as_ref();
-                        let name = info.map_or_else(String::new, |info| info.name.clone());
-                        found.push(refused(name, refusal, Some(&program.judgement)));
+                        let name = program.name.clone();
+                        found.push(refused(name, refusal, Some(program)));
                     }
                 }
             }
@@ -143,34 +148,32 @@ pub fn refusals(files: &[FileReport]) -> Vec<Refused<'_>> {
 }
 
 /// The kernel's word, if it gave one.
-pub fn verdict(judgement: &Judgement) -> Option<&'static str> {
-    match (judgement.accepted(), judgement.denied()) {
-        (true, _) => Some("accepted"),
-        (false, false) => Some("refused"),
-        (false, true) => None,
+pub fn verdict(program: &ProgramReport) -> Option<&'static str> {
+    match program.verdict {
+        Verdict::Accepted => Some("accepted"),
+        Verdict::Refused => Some("refused"),
+        Verdict::Denied => None,
     }
 }
 
 fn row(path: &str, program: &ProgramReport) -> [String; 8] {
-    let judgement = &program.judgement;
-    let info = judgement.program.as_ref();
     let none = || "-".to_owned();
-    let stats = &judgement.stats;
+    let stats = &program.stats;
     [
         path.to_owned(),
-        info.map_or_else(none, |info| info.name.clone()),
-        info.map_or_else(none, |info| info.section.clone()),
-        verdict(judgement).unwrap_or("not judged").to_owned(),
+        program.name.clone(),
+        program.section.clone(),
+        verdict(program).unwrap_or("not judged").to_owned(),
         stats
             .verified_instructions
             .map_or_else(none, |count| count.to_string()),
         stats.stack_bytes.first().map_or_else(none, u32::to_string),
-        duration(judgement.load_time),
-        match (&program.output, info) {
-            (Some(Ok(output)), Some(info)) => {
-                let value = match return_name(info.program_type, output.return_value) {
-                    Some(name) => format!("{name} ({})", output.return_value as i32),
-                    None => (output.return_value as i32).to_string(),
+        duration(program.load_time),
+        match &program.output {
+            Some(Ok(output)) => {
+                let value = match output.name {
+                    Some(name) => format!("{name} ({})", output.value),
+                    None => output.value.to_string(),
                 };
                 let note = if output.per_call {
                     ", system call included"
@@ -179,8 +182,8 @@ fn row(path: &str, program: &ProgramReport) -> [String; 8] {
                 };
                 format!("{value}, {}{note}", duration(output.duration))
             }
-            (Some(Err(_)), _) => "run failed".to_owned(),
-            _ => none(),
+            Some(Err(_)) => "run failed".to_owned(),
+            None => none(),
         },
     ]
 }

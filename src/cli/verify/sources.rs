@@ -1,22 +1,17 @@
 //! A source and the headers of its project, rewritten in memory.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use bpf_malloc::heap::{HEADER, HEADER_NAME};
-use bpf_malloc::kernel::compile::Clang;
-use bpf_malloc::rewrite::{self, Plan, Severity};
-use clap::Parser;
-
-use super::Verify;
-use crate::cli::args::{Cli, Command, Rewrite};
-use crate::cli::scan::{self, Look};
-use crate::cli::settings::Finder;
-use crate::cli::walk::Start;
-use crate::cli::workspace::{View, Workspace};
-use crate::cli::{header, rewrite as command};
-use crate::report::{Fault, File};
+use crate::cli::args::Judged;
+use crate::heap::{HEADER, HEADER_NAME};
+use crate::judge::compile::Clang;
+use crate::report::File;
+use crate::rewrite::{Plan, Severity};
+use crate::run::settings::{Choices, Finder};
+use crate::run::walk::Start;
+use crate::run::{Fault, Inputs, database, output};
 
 /// A file that the rewrite changes.
 pub struct Changed {
@@ -77,13 +72,13 @@ impl Sources {
     }
 
     /// Rewrites `source` (absolute) and what it includes.
-    pub fn rewrite(source: &Path, clang: &Clang, verify: &Verify) -> Result<Self, Fault> {
-        let arguments = &verify.clang_arguments;
-        let mut options = options(source, arguments);
-        options.backend = verify.backend;
+    pub fn rewrite(source: &Path, clang: &Clang, judged: &Judged) -> Result<Self, Fault> {
+        let arguments = &judged.clang_arguments;
+        let mut choices = choices(arguments);
+        choices.backend = judged.backend;
         // The headers are found by the compiler, after the source alone has lost what keeps it
         // from being preprocessed for BPF: <stdlib.h>, on many systems.
-        let alone = Self::plan(&options, &[source.to_owned()])?;
+        let alone = Self::plan(&choices, &[source.to_owned()])?;
         let files = clang.dependencies(source, &alone.replaced(), &alone.headers(), arguments);
         let mut project: Vec<PathBuf> = files
             .unwrap_or_default()
@@ -96,43 +91,27 @@ impl Sources {
         }
         project.retain(|file| file != source);
         project.insert(0, source.to_owned());
-        Self::plan(&options, &project)
+        Self::plan(&choices, &project)
     }
 
-    fn plan(options: &Rewrite, files: &[PathBuf]) -> Result<Self, Fault> {
-        let mut finder = Finder::new(options);
+    fn plan(choices: &Choices, files: &[PathBuf]) -> Result<Self, Fault> {
+        let mut finder = Finder::new(choices);
         let starts = files
             .iter()
             .map(|file| Start::path(file, &mut finder))
             .collect::<Result<Vec<_>, _>>()?;
-        let workspace = Workspace::new(&starts, command::macros(options))?;
-        let scan = scan::scan(&Look {
-            starts: &starts,
-            workspace: &workspace,
-            output: None,
-            all: false,
-            facts: true,
-            jobs: 1,
-        });
+        let macros = choices.macros.clone();
+        let inputs = Inputs::new(starts, macros, Some(NonZeroUsize::MIN))?;
+        let scan = inputs.scan(None, false);
         if let Some(fault) = scan.faults.into_iter().next() {
             return Err(fault);
         }
-        let view = View {
-            workspace: &workspace,
-            rewritten: scan
-                .candidates
-                .iter()
-                .map(|c| &*c.found.real)
-                .collect::<HashSet<_>>(),
-            facts: scan.facts,
-        };
         let (mut changed, mut noticed) = (Vec::new(), Vec::new());
         let mut buffer = Vec::new();
         for candidate in &scan.candidates {
-            let start = &starts[candidate.found.start];
-            let before = scan::read(start, &candidate.found, &mut buffer)?;
+            let before = inputs.read(candidate, &mut buffer)?;
             let path = &candidate.found.real;
-            let plan = rewrite::plan(path, before, &view, &start.settings.options);
+            let plan = inputs.plan(candidate, before, &scan.view);
             let mut notices = plan.notices().to_vec();
             notices.retain(|notice| notice.severity >= Severity::Warning);
             if !notices.is_empty() {
@@ -150,8 +129,8 @@ impl Sources {
                 });
             }
         }
-        let header = match starts.first() {
-            Some(start) => header::text(&start.settings.header)?,
+        let header = match inputs.starts.first() {
+            Some(start) => output::header_text(&start.settings.header)?,
             None => HEADER.to_owned(),
         };
         Ok(Self {
@@ -211,34 +190,27 @@ fn original_line(before: &[u8], plan: &Plan, line: usize) -> usize {
     }
 }
 
-/// What `rewrite` would be called with: the settings files decide, and of clang's arguments those
-/// that say where headers are and which macros are defined.
-fn options(source: &Path, arguments: &[OsString]) -> Rewrite {
-    let mut words: Vec<OsString> = ["bpf-malloc", "rewrite"].map(OsString::from).into();
-    let mut value_follows = false;
-    for argument in arguments {
-        let text = argument.to_string_lossy();
-        if value_follows || ["-I", "-D", "-U"].iter().any(|flag| text.starts_with(flag)) {
-            words.push(argument.clone());
-            value_follows = !value_follows && text.len() == 2;
-        }
-    }
-    words.extend(["--".into(), source.into()]);
-    match Cli::try_parse_from(words).map(|cli| cli.command) {
-        Ok(Command::Rewrite(options)) => *options,
-        // An argument of clang that `rewrite` cannot read: the rest of it does without.
-        _ => match Cli::parse_from(["bpf-malloc".as_ref(), "rewrite".as_ref(), source]).command {
-            Command::Rewrite(options) => *options,
-            _ => unreachable!("`rewrite` parses as `rewrite`"),
-        },
+/// What the arguments of clang say about the rewrite: where headers are, which macros are defined.
+/// The rest is up to the settings files.
+fn choices(arguments: &[OsString]) -> Choices {
+    let words: Vec<String> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let here = std::env::current_dir().unwrap_or_default();
+    let flags = database::parse(&words, &here);
+    Choices {
+        include_dirs: flags.dirs,
+        macros: flags.macros,
+        ..Choices::default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bpf_malloc::c::Span;
-    use bpf_malloc::rewrite::{Edit, EditKind};
+    use crate::c::Span;
+    use crate::rewrite::{Edit, EditKind};
 
     fn edit(start: usize, end: usize, text: &str) -> Edit {
         Edit {
@@ -270,9 +242,10 @@ mod tests {
     #[test]
     fn macros_and_directories_of_clang_reach_the_rewrite() {
         let arguments = ["-Iinclude", "-D", "X=1", "-O3", "-UY"].map(OsString::from);
-        let options = options(Path::new("/a.c"), &arguments);
-        assert_eq!(options.include_dirs, [PathBuf::from("include")]);
-        assert_eq!((options.defines.len(), options.undefines.len()), (1, 1));
-        assert_eq!(options.paths, [PathBuf::from("/a.c")]);
+        let choices = choices(&arguments);
+        assert!(choices.include_dirs[0].ends_with("include"));
+        let names = choices.macros.iter().map(|m| (&*m.name, &m.value));
+        let expected = [("X", &Some("1".to_owned())), ("Y", &None)];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 }

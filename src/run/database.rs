@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bpf_malloc::rewrite::CommandLineMacro;
 use serde::Deserialize;
 
-use crate::report::Fault;
+use super::{Fault, values};
+use crate::rewrite::CommandLineMacro;
 
 /// The usual name of a compilation database.
 pub const NAME: &str = "compile_commands.json";
@@ -35,6 +35,7 @@ struct Entry {
 /// A compilation database.
 #[derive(Debug, Default)]
 pub struct Database {
+    path: PathBuf,
     files: HashMap<PathBuf, Arc<Flags>>,
     /// For files without an entry, such as headers: the directories of all entries.
     rest: Arc<Flags>,
@@ -76,9 +77,15 @@ impl Database {
             files.entry(file).or_insert_with(|| Arc::new(flags));
         }
         Ok(Self {
+            path: path.to_owned(),
             files,
             rest: Arc::new(rest),
         })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How a file is compiled.
@@ -113,24 +120,15 @@ pub fn parse(words: &[String], directory: &Path) -> Flags {
         } else if let Some(dir) = value("-I") {
             flags.dirs.push(directory.join(dir));
         } else if let Some(text) = value("-D") {
-            flags.macros.push(define(&text));
+            flags.macros.push(values::define(&text));
         } else if let Some(name) = value("-U") {
-            flags.macros.push(CommandLineMacro { name, value: None });
+            flags.macros.push(values::undefine(&name));
         }
     }
     quoted.append(&mut flags.dirs);
     quoted.append(&mut system);
     flags.dirs = quoted;
     flags
-}
-
-/// Reads the value of `-D`: without `=` the macro is 1, as for every compiler.
-pub fn define(text: &str) -> CommandLineMacro {
-    let (name, value) = text.split_once('=').unwrap_or((text, "1"));
-    CommandLineMacro {
-        name: name.to_owned(),
-        value: Some(value.to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -4,33 +4,21 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use super::exit;
-use crate::report::Fault;
+use super::Fault;
 
 /// Held for reading by whoever has a temporary file. A signal takes it for writing, so that the
 /// process ends when no file is half written and no temporary file is left.
 static GATE: RwLock<()> = RwLock::new(());
 
-/// Lets Ctrl-C and termination signals end the process between two files.
-pub fn end_between_files() -> Result<(), Fault> {
-    ctrlc::set_handler(|| {
-        let _closed = GATE.write().unwrap_or_else(PoisonError::into_inner);
-        process::exit(exit::INTERRUPTED)
-    })
-    .map_err(|error| {
-        Fault::new(
-            "signals",
-            format!("cannot prepare for Ctrl-C: {error}"),
-            "this is a problem of the system, not of the files",
-        )
-    })
+/// Waits until no file is half written, and lets none be begun any more while the result lives.
+pub fn pause() -> RwLockWriteGuard<'static, ()> {
+    GATE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps writes below a directory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fence(Option<PathBuf>);
 
 impl Fence {

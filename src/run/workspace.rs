@@ -11,23 +11,22 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::rewrite::{self, CommandLineMacro, Facts, Header, Project};
-use foldhash::fast::RandomState;
+use rustc_hash::FxBuildHasher;
 
-use super::compdb::{self, Database, Flags};
+use super::database::{self, Database, Flags};
 use super::load::{self, Demand};
 use super::settings::CONFIG_NAME;
-use super::system;
 use super::walk::Start;
-use crate::report::Fault;
+use super::{Fault, system};
+use crate::heap::HEADER_NAME;
+use crate::rewrite::{self, CommandLineMacro, Facts, Header, Project};
 
 /// Headers kept in memory, in bytes. More are read anew each time.
 const KEPT: usize = 96 << 20;
 
 /// A map that many threads fill. Paths are kept in it as strings: comparing and hashing those by
 /// their parts, as `Path` does, is slow.
-struct Cache<K, V>(RwLock<HashMap<K, V, RandomState>>);
+struct Cache<K, V>(RwLock<HashMap<K, V, FxBuildHasher>>);
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     fn new() -> Self {
@@ -78,7 +77,7 @@ pub struct Workspace {
     database: Option<Arc<Database>>,
     max_size: u64,
     roots: Cache<OsString, Arc<Path>>,
-    listings: Cache<OsString, Arc<HashSet<OsString, RandomState>>>,
+    listings: Cache<OsString, Arc<HashSet<OsString, FxBuildHasher>>>,
     /// By flags (the address of what the database holds), then by directory.
     places: Cache<usize, Arc<Cache<OsString, Arc<Place>>>>,
     /// Headers of the system, by flags, directory of the including file, name and kind of brackets.
@@ -137,6 +136,25 @@ impl Workspace {
     /// What went wrong with files that nobody named.
     pub fn take_faults(&self) -> Vec<Fault> {
         std::mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The headers of the project, and the databases of compilation, that were read so far.
+    pub fn files_read(&self) -> Vec<PathBuf> {
+        let contents = self
+            .contents
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let headers = contents.keys().map(PathBuf::from);
+        let mut files: Vec<PathBuf> = headers.filter(|path| !system::holds(path)).collect();
+        let nearest = self
+            .nearest
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let near = nearest.values().flatten();
+        files.extend(near.chain(&self.database).map(|d| d.path().to_owned()));
+        files
     }
 
     fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
@@ -266,7 +284,10 @@ impl Workspace {
 
     fn nearest_database(&self, dir: &Path) -> Option<Arc<Database>> {
         self.nearest.get(dir.as_os_str(), OsStr::to_owned, || {
-            for file in [dir.join(compdb::NAME), dir.join("build").join(compdb::NAME)] {
+            for file in [
+                dir.join(database::NAME),
+                dir.join("build").join(database::NAME),
+            ] {
                 if file.is_file() {
                     return match Database::read(&file) {
                         Ok(database) => Some(Arc::new(database)),
@@ -290,7 +311,7 @@ impl Workspace {
         self.roots.get(dir.as_os_str(), OsStr::to_owned, || {
             let with = |name: &str| dir.ancestors().find(|dir| dir.join(name).exists());
             let marked = with(".git")
-                .or_else(|| with(compdb::NAME))
+                .or_else(|| with(database::NAME))
                 .or_else(|| with(CONFIG_NAME));
             match marked {
                 Some(root) => root.into(),
@@ -318,7 +339,7 @@ pub struct View<'a> {
     /// The files around.
     pub workspace: &'a Workspace,
     /// The inputs that may be rewritten.
-    pub rewritten: HashSet<&'a Path>,
+    pub rewritten: HashSet<PathBuf>,
     /// What their functions do with blocks.
     pub facts: Facts,
 }
@@ -387,7 +408,7 @@ mod tests {
             facts: Facts::default(),
         };
         let source = b"#include <linux/types.h>\n#include <linux/bpf.h>\n";
-        let unit = bpf_malloc::rewrite::preprocess(&root.join("a.c"), source, &view);
+        let unit = crate::rewrite::preprocess(&root.join("a.c"), source, &view);
         let paths: Vec<_> = unit.files.iter().map(|file| &file.path).collect();
         assert!(paths.contains(&&root.join("include/linux/types.h")));
         // Where the kernel's headers are not installed, that is all.

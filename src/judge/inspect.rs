@@ -7,9 +7,9 @@ use object::{
     Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionIndex, SectionKind, SymbolKind,
 };
 
+use super::SourceLine;
 use super::btf;
 use super::explain::Kind;
-use super::raw::SourceLine;
 
 /// Bytes of stack that the kernel allows along a chain of calls.
 const STACK_LIMIT: u32 = 512;

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bpf_malloc::c::lexer;
-use bpf_malloc::heap::{HEADER_NAME, Overrides};
-
-use super::header;
 use super::replace::{self, Fence};
+use super::scan::Candidate;
 use super::walk::{Found, Start};
-use crate::report::Fault;
+use super::{Fault, Inputs, pool};
+use crate::c::lexer;
+use crate::heap::{self, HEADER_NAME, OverrideError, Overrides};
+use crate::rewrite::Plan;
 
 /// What a result is written to.
 #[derive(Debug)]
@@ -87,6 +88,12 @@ impl Target {
     }
 }
 
+/// The header with these sizes.
+pub fn header_text(overrides: &Overrides) -> Result<String, Fault> {
+    let refused = |e: OverrideError| Fault::new("header", e.to_string(), e.help());
+    heap::header(overrides).map_err(refused)
+}
+
 /// The directories that get the header, each with its name for the user.
 #[derive(Default)]
 pub struct Headers(BTreeMap<PathBuf, (PathBuf, Overrides)>);
@@ -108,7 +115,7 @@ impl Headers {
             let done = fence
                 .check(shown, path)
                 .and_then(|()| ours(shown, path))
-                .and_then(|()| header::text(overrides))
+                .and_then(|()| header_text(overrides))
                 .and_then(|text| replace::create(shown, path, text.as_bytes(), None));
             if let Err(problem) = done {
                 fault(problem);
@@ -145,6 +152,106 @@ fn includes_header(text: &[u8]) -> bool {
             && Path::new(std::ffi::OsStr::from_bytes(inner)).file_name()
                 == Some(HEADER_NAME.as_ref())
     })
+}
+
+/// What is to be written.
+pub enum Change {
+    /// Nothing, or a copy of the file as it is.
+    None,
+    /// The file as it was, and its edits.
+    Edited(Vec<u8>, Plan),
+}
+
+/// Writes the results of a run.
+pub struct Writer<'a> {
+    /// The run.
+    pub inputs: &'a Inputs,
+    /// Where to.
+    pub target: &'a Target,
+    /// Where nothing may be written.
+    pub fence: &'a Fence,
+}
+
+/// A result that was written, or is for stdout.
+struct Written {
+    start: usize,
+    path: Option<(PathBuf, PathBuf)>,
+    text: Vec<u8>,
+}
+
+impl Writer<'_> {
+    /// Writes all `changes`, each with the index of its candidate. `out` gets what is for stdout,
+    /// `fault` what could not be written. Returns the files of the output, headers included.
+    pub fn write(
+        &self,
+        candidates: &[Candidate],
+        changes: &[(usize, Change)],
+        mut out: impl FnMut(&[u8]),
+        mut fault: impl FnMut(Fault),
+    ) -> Vec<PathBuf> {
+        let mut headers = Headers::default();
+        let mut files = Vec::new();
+        pool::ordered(
+            changes,
+            self.inputs.jobs,
+            |(index, change)| self.write_one(&candidates[*index], change),
+            |written| {
+                match written {
+                    Ok(None) => {}
+                    Ok(Some(written)) => match written.path {
+                        None => out(&written.text),
+                        Some((shown, path)) => {
+                            let settings = &self.inputs.starts[written.start].settings;
+                            if settings.emit_header {
+                                headers.note(&shown, &path, &written.text, settings.header);
+                            }
+                            files.push(path);
+                        }
+                    },
+                    Err(problem) => fault(problem),
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        headers.write(self.fence, fault);
+        files.extend(headers.0.into_keys());
+        files
+    }
+
+    fn write_one(&self, candidate: &Candidate, change: &Change) -> Result<Option<Written>, Fault> {
+        let start = &self.inputs.starts[candidate.found.start];
+        let mut buffer = Vec::new();
+        let (old, new) = match change {
+            Change::Edited(source, plan) => (Some(source), plan.apply(source)),
+            Change::None if matches!(self.target, Target::Nothing) => return Ok(None),
+            Change::None
+                if matches!(self.target, Target::InPlace) && !start.settings.emit_header =>
+            {
+                return Ok(None);
+            }
+            Change::None => (None, self.inputs.read(candidate, &mut buffer)?.to_owned()),
+        };
+        let path = self.target.path(start, &candidate.found);
+        if let Some((shown, path)) = &path {
+            self.fence.check(shown, path)?;
+            match (self.target, old) {
+                (Target::InPlace, Some(old)) => replace::replace(shown, path, old, &new)?,
+                (Target::InPlace, None) => {}
+                _ => {
+                    let origin = match start.stdin {
+                        Some(_) => None,
+                        None => fs::metadata(&candidate.found.real).ok(),
+                    };
+                    replace::create(shown, path, &new, origin.as_ref())?;
+                }
+            }
+        }
+        Ok(Some(Written {
+            start: candidate.found.start,
+            path,
+            text: new,
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bpf_malloc::rewrite::OnNull;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use walkdir::{DirEntry, WalkDir};
 
-use super::load;
 use super::settings::{Finder, Settings};
-use crate::report::Fault;
+use super::{Fault, load};
+use crate::rewrite::OnNull;
 
 /// One PATH of the command line.
 #[derive(Debug)]

@@ -3,7 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use super::raw::SourceLine;
+/// The source line an instruction was compiled from, as BTF records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Index of the first instruction of the line, in the program as it is loaded (the functions
+    /// it calls are appended to it).
+    pub instruction: u32,
+    /// File as the compiler was given it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1; 0 if unknown.
+    pub column: u32,
+    /// The line's text; empty if it was not recorded.
+    pub text: String,
+}
 
 /// A little-endian number of four bytes.
 fn number(data: &[u8], at: usize) -> Option<usize> {

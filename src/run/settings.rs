@@ -4,19 +4,59 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bpf_malloc::heap::{KernelVersion, Overrides};
-use bpf_malloc::rewrite::{Backend, OnNull, Options};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::Deserialize;
 
-use super::args::{self, Rewrite};
-use crate::report::Fault;
+use super::{Fault, values};
+use crate::heap::{KernelVersion, Overrides};
+use crate::rewrite::{Backend, CommandLineMacro, OnNull, Options};
 
 /// The name of the settings file.
 pub const CONFIG_NAME: &str = "bpf-malloc.toml";
 const DEFAULT_EXT: [&str; 2] = ["c", "h"];
 /// 8 MiB: twice the largest `vmlinux.h`, and no C file written by hand comes near it.
 const DEFAULT_MAX_SIZE: u64 = 8 << 20;
+
+/// What the caller says, by command line or builder. It wins over the settings file.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// What to do about missing NULL checks.
+    pub on_null: Option<OnNull>,
+    /// Where the heap lies.
+    pub backend: Option<Backend>,
+    /// The oldest kernel that the programs have to load on.
+    pub target_kernel: Option<KernelVersion>,
+    /// Tell of each declaration why it is qualified with `__arena`.
+    pub explain: bool,
+    /// File endings looked at in directories.
+    pub ext: Option<Vec<String>>,
+    /// Which settings file counts.
+    pub config: ConfigFile,
+    /// Directories with headers of the project.
+    pub include_dirs: Vec<PathBuf>,
+    /// Macros, as the compiler gets them, in order.
+    pub macros: Vec<CommandLineMacro>,
+    /// The compilation database, instead of the nearest.
+    pub compile_commands: Option<PathBuf>,
+    /// Write the header beside the output.
+    pub emit_header: bool,
+    /// What stands in the header; the settings count where this says nothing.
+    pub header: Option<Overrides>,
+    /// Larger files are refused. Bytes.
+    pub max_size: Option<u64>,
+}
+
+/// Which settings file counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ConfigFile {
+    /// The nearest one, upwards from the input.
+    #[default]
+    Nearest,
+    /// This one.
+    File(PathBuf),
+    /// None.
+    None,
+}
 
 /// The settings file, as written.
 #[derive(Debug, Default, Deserialize)]
@@ -57,7 +97,7 @@ impl TryFrom<String> for OnNullText {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        args::on_null(&text).map(Self)
+        values::on_null(&text).map(Self)
     }
 }
 
@@ -69,7 +109,7 @@ impl TryFrom<String> for BackendText {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        args::backend(&text).map(Self)
+        values::backend(&text).map(Self)
     }
 }
 
@@ -114,25 +154,33 @@ impl Settings {
 
 /// Finds the settings of inputs, reading each settings file once.
 pub struct Finder<'a> {
-    args: &'a Rewrite,
+    choices: &'a Choices,
     known: Vec<(Option<PathBuf>, Arc<Settings>)>,
 }
 
 impl<'a> Finder<'a> {
-    /// For these arguments.
-    pub fn new(args: &'a Rewrite) -> Self {
+    /// For these choices.
+    pub fn new(choices: &'a Choices) -> Self {
         Self {
-            args,
+            choices,
             known: Vec::new(),
         }
     }
 
+    /// The settings files that were read.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.known
+            .iter()
+            .filter_map(|(file, _)| file.clone())
+            .collect()
+    }
+
     /// The settings of the input in the directory `dir` (absolute).
     pub fn find(&mut self, dir: &Path) -> Result<Arc<Settings>, Fault> {
-        let file = match (&self.args.config, self.args.no_config) {
-            (Some(file), _) => Some(file.clone()),
-            (None, true) => None,
-            (None, false) => dir
+        let file = match &self.choices.config {
+            ConfigFile::File(file) => Some(file.clone()),
+            ConfigFile::None => None,
+            ConfigFile::Nearest => dir
                 .ancestors()
                 .map(|dir| dir.join(CONFIG_NAME))
                 .find(|file| file.is_file()),
@@ -149,7 +197,7 @@ impl<'a> Finder<'a> {
             }
             None => (Config::default(), dir.to_owned()),
         };
-        let settings = Arc::new(merge(self.args, config, &base, file.as_deref())?);
+        let settings = Arc::new(merge(self.choices, config, &base, file.as_deref())?);
         self.known.push((file, Arc::clone(&settings)));
         Ok(settings)
     }
@@ -184,7 +232,7 @@ fn read(file: &Path) -> Result<Config, Fault> {
 }
 
 fn merge(
-    args: &Rewrite,
+    choices: &Choices,
     config: Config,
     base: &Path,
     file: Option<&Path>,
@@ -203,28 +251,31 @@ fn merge(
         None => DEFAULT_MAX_SIZE,
         Some(Size::Bytes(bytes)) => bytes,
         Some(Size::Text(text)) => {
-            args::size(&text).map_err(|error| wrong(format!("max-size: {error}")))?
+            values::size(&text).map_err(|error| wrong(format!("max-size: {error}")))?
         }
     };
-    let endings = match (&args.ext, config.ext) {
+    let endings = match (&choices.ext, config.ext) {
         (Some(list), _) => list.clone(),
         (None, Some(list)) => list,
         (None, None) => DEFAULT_EXT.map(str::to_owned).into(),
     };
-    let mut include_dirs = args
+    let mut include_dirs = choices
         .include_dirs
         .iter()
         .map(|d| absolute(d))
         .collect::<Vec<_>>();
     include_dirs.extend(config.include_dirs.iter().map(|dir| base.join(dir)));
-    let on_null = args.on_null.clone().or(config.on_null.map(|text| text.0));
-    let backend = args.backend.or(config.backend.map(|text| text.0));
-    let backend = for_kernel(backend.unwrap_or_default(), args.target_kernel)?;
+    let on_null = choices
+        .on_null
+        .clone()
+        .or(config.on_null.map(|text| text.0));
+    let backend = choices.backend.or(config.backend.map(|text| text.0));
+    let backend = for_kernel(backend.unwrap_or_default(), choices.target_kernel)?;
     Ok(Settings {
         options: Options {
             on_null: on_null.unwrap_or_default(),
             backend,
-            explain: args.explain,
+            explain: choices.explain,
         },
         endings: endings
             .iter()
@@ -236,13 +287,13 @@ fn merge(
             .build()
             .map_err(|error| wrong(format!("exclude: {error}")))?,
         include_dirs,
-        compile_commands: args
+        compile_commands: choices
             .compile_commands
             .clone()
             .or(config.compile_commands.map(|path| base.join(path))),
-        emit_header: args.emit_header || config.emit_header.unwrap_or(false),
-        max_size: args.max_size.unwrap_or(max_size),
-        header: Overrides {
+        emit_header: choices.emit_header || config.emit_header.unwrap_or(false),
+        max_size: choices.max_size.unwrap_or(max_size),
+        header: choices.header.unwrap_or(Overrides {
             pool_size: config.header.pool_size,
             heaps: config.header.heaps,
             granule: config.header.granule,
@@ -251,7 +302,7 @@ fn merge(
             arena: config.header.arena,
             debug: config.header.debug,
             min_kernel: None,
-        },
+        }),
     })
 }
 

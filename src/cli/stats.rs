@@ -1,4 +1,4 @@
-//! Reads heaps and shows them: a table, JSON, a drawing.
+//! `bpf-malloc stats`: what the heaps of loaded programs hold, as a table, JSON, a drawing.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,16 +7,16 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use bpf_malloc::heap::walk::{Damage, Snapshot};
-use bpf_malloc::kernel::heaps::{self, Selection};
-use bpf_malloc::kernel::privilege;
-use bpf_malloc::kernel::stats::{Figures, by_line, occupancy};
 use serde_json::{Value, json};
 
-use super::Stats;
-use crate::cli::console::Console;
-use crate::cli::{exit, replace};
-use crate::report::Fault;
+use super::args::Stats;
+use super::console::Console;
+use super::exit;
+use crate::heap::walk::{Damage, Snapshot};
+use crate::kernel::heaps::{self, Selection};
+use crate::kernel::privilege;
+use crate::kernel::stats::{Figures, by_line, occupancy};
+use crate::run::{Fault, replace};
 
 /// Characters of an occupancy bar.
 const BAR: usize = 64;

@@ -8,14 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-use bpf_malloc::heap::HEADER_NAME;
-use bpf_malloc::rewrite::{self, Facts, Links, Mentions};
-
 use super::load::{self, Demand};
-use super::pool;
 use super::walk::{self, Found, Start};
-use super::workspace::{View, Workspace};
-use crate::report::Fault;
+use super::workspace::View;
+use super::{Fault, Inputs, pool};
+use crate::heap::HEADER_NAME;
+use crate::rewrite::{self, Facts, Links, Mentions};
 
 /// Files handed to a thread at once.
 const BATCH: usize = 64;
@@ -31,45 +29,61 @@ pub struct Candidate {
     pub shown: PathBuf,
     /// It may hold something to rewrite. Others are only copied.
     pub matters: bool,
-    /// Its own facts, without those of its functions, which are in [`Scan::facts`].
+    /// Its own facts, without those of its functions, which are merged with those of the others.
     own: Facts,
     /// What it has to do with other files where the heap lies in an arena.
     links: Links,
 }
 
-/// What the first look brought.
-#[derive(Default)]
-pub struct Scan {
+/// What was found out about all inputs.
+pub struct Scan<'a> {
     /// In the order of the command line, then of their names.
     pub candidates: Vec<Candidate>,
-    /// What their functions do with blocks.
-    pub facts: Facts,
+    /// What each plan may know of the other files.
+    pub view: View<'a>,
     /// What could not be read, by name.
     pub faults: Vec<Fault>,
     /// How many files were looked at.
     pub seen: usize,
 }
 
+/// What is known so far.
+#[derive(Default)]
+struct Known {
+    candidates: Vec<Candidate>,
+    /// What their functions do with blocks.
+    facts: Facts,
+    faults: Vec<Fault>,
+    seen: usize,
+}
+
 /// How to look.
 pub struct Look<'a> {
     /// The inputs.
-    pub starts: &'a [Start],
-    /// What is around them.
-    pub workspace: &'a Workspace,
+    pub inputs: &'a Inputs,
     /// Where the run writes to: no input.
-    pub output: Option<&'a Path>,
+    pub output: Option<PathBuf>,
     /// Keep the files that do not matter too.
     pub all: bool,
-    /// Find out what functions do with blocks.
-    pub facts: bool,
-    /// How many threads work.
-    pub jobs: usize,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    /// Whether it is of interest what functions do with blocks.
+    fn facts(&self) -> bool {
+        self.inputs.starts.iter().any(Start::looks_for_checks)
+    }
+
+    fn view(&self, facts: Facts) -> View<'a> {
+        View {
+            workspace: &self.inputs.workspace,
+            rewritten: HashSet::new(),
+            facts,
+        }
+    }
+
     /// Whether there may be more than one file, so that files may have to agree.
     fn is_several(&self) -> bool {
-        self.starts.len() > 1 || self.starts.iter().any(|start| start.is_dir)
+        self.inputs.starts.len() > 1 || self.inputs.starts.iter().any(|start| start.is_dir)
     }
 }
 
@@ -80,7 +94,7 @@ const LINKED_FILES: usize = 1024;
 const LINKS: usize = 4;
 
 /// Looks at all inputs.
-pub fn scan(look: &Look) -> Scan {
+pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     let mut scan = first_look(look);
     if scan.seen > LINKED_FILES {
         scan.facts = Facts {
@@ -88,31 +102,35 @@ pub fn scan(look: &Look) -> Scan {
             ..Facts::default()
         };
     } else {
-        if look.facts {
+        if look.facts() {
             follow_links(look, &mut scan);
             settle(look, &mut scan);
         }
         agree(look, &mut scan);
     }
     scan.candidates.retain(|c| c.matters || look.all);
-    scan
+    let mut view = look.view(scan.facts);
+    let mattering = scan.candidates.iter().filter(|c| c.matters);
+    view.rewritten = mattering.map(|c| c.found.real.clone()).collect();
+    Scan {
+        candidates: scan.candidates,
+        view,
+        faults: scan.faults,
+        seen: scan.seen,
+    }
 }
 
 /// Finds the files that get blocks only through functions and macros of the others.
-fn follow_links(look: &Look, scan: &mut Scan) {
+fn follow_links(look: &Look, scan: &mut Known) {
     let mut buffer = Vec::new();
     for _ in 0..LINKS {
         let mentions = Mentions::new(&scan.facts);
-        let view = View {
-            workspace: look.workspace,
-            rewritten: HashSet::new(),
-            facts: mem::take(&mut scan.facts),
-        };
+        let view = look.view(mem::take(&mut scan.facts));
         let mut more = Facts::default();
         for candidate in scan.candidates.iter_mut().filter(|c| !c.matters) {
             let found = &candidate.found;
             // What cannot be read was reported at the first look.
-            if let Ok(bytes) = read(&look.starts[found.start], found, &mut buffer)
+            if let Ok(bytes) = read(&look.inputs.starts[found.start], found, &mut buffer)
                 && !is_header(&found.real)
                 && mentions.found_in(bytes)
             {
@@ -131,23 +149,19 @@ fn follow_links(look: &Look, scan: &mut Scan) {
 }
 
 /// Finds out about the functions that get blocks from other files.
-fn settle(look: &Look, scan: &mut Scan) {
-    let view = View {
-        workspace: look.workspace,
-        rewritten: HashSet::new(),
-        facts: mem::take(&mut scan.facts),
-    };
+fn settle(look: &Look, scan: &mut Known) {
+    let view = look.view(mem::take(&mut scan.facts));
     let owing = scan.candidates.iter().filter(|c| c.own.owe(&view.facts));
     let owing: Vec<&Candidate> = owing.collect();
     let mut more = Facts::default();
     pool::ordered(
         &owing,
-        look.jobs,
+        look.inputs.jobs,
         |candidate| {
             let found = &candidate.found;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
-            read(&look.starts[found.start], found, &mut buffer)
+            read(&look.inputs.starts[found.start], found, &mut buffer)
                 .map(|bytes| rewrite::facts(&found.real, bytes, &view))
                 .unwrap_or_default()
         },
@@ -161,12 +175,8 @@ fn settle(look: &Look, scan: &mut Scan) {
 }
 
 /// Finds out what the files have to agree on where the heap lies in an arena.
-fn agree(look: &Look, scan: &mut Scan) {
-    let mut view = View {
-        workspace: look.workspace,
-        rewritten: HashSet::new(),
-        facts: mem::take(&mut scan.facts),
-    };
+fn agree(look: &Look, scan: &mut Known) {
+    let mut view = look.view(mem::take(&mut scan.facts));
     // Files without calls may follow pointers that others allocate.
     let header = |c: &Candidate| c.found.real.extension().is_some_and(|e| e == "h");
     let mut candidates = scan.candidates.iter();
@@ -192,7 +202,7 @@ fn agree(look: &Look, scan: &mut Scan) {
 }
 
 /// Asks the files again what they have to do with others, which `view` knows of by now.
-fn ask(look: &Look, scan: &mut Scan, view: &View, whom: impl Fn(&Candidate) -> bool) {
+fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(&Candidate) -> bool) {
     let asked: Vec<usize> = (0..scan.candidates.len())
         .filter(|&c| {
             let candidate = &scan.candidates[c];
@@ -203,10 +213,10 @@ fn ask(look: &Look, scan: &mut Scan, view: &View, whom: impl Fn(&Candidate) -> b
     let candidates = &scan.candidates;
     pool::ordered(
         &asked,
-        look.jobs,
+        look.inputs.jobs,
         |&index| {
             let found = &candidates[index].found;
-            let start = &look.starts[found.start];
+            let start = &look.inputs.starts[found.start];
             let backend = start.settings.options.backend;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
@@ -225,17 +235,17 @@ fn ask(look: &Look, scan: &mut Scan, view: &View, whom: impl Fn(&Candidate) -> b
 }
 
 /// Reads all inputs once.
-fn first_look(look: &Look) -> Scan {
+fn first_look(look: &Look) -> Known {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
     let receiver = Mutex::new(receiver);
     let seen = AtomicUsize::new(0);
     let mut scan = thread::scope(|scope| {
-        let workers: Vec<_> = (0..look.jobs)
+        let workers: Vec<_> = (0..look.inputs.jobs)
             .map(|_| scope.spawn(|| work(look, &receiver, &seen)))
             .collect();
-        let mut scan = Scan::default();
+        let mut scan = Known::default();
         let mut batch = Vec::with_capacity(BATCH);
-        for (index, start) in look.starts.iter().enumerate() {
+        for (index, start) in look.inputs.starts.iter().enumerate() {
             let found = |found| {
                 batch.push(found);
                 if batch.len() == BATCH {
@@ -243,7 +253,9 @@ fn first_look(look: &Look) -> Scan {
                     let _ = sender.send(mem::replace(&mut batch, Vec::with_capacity(BATCH)));
                 }
             };
-            walk::walk(index, start, look.output, found, |f| scan.faults.push(f));
+            walk::walk(index, start, look.output.as_deref(), found, |f| {
+                scan.faults.push(f)
+            });
         }
         let _ = sender.send(batch);
         drop(sender);
@@ -269,13 +281,10 @@ fn first_look(look: &Look) -> Scan {
     scan
 }
 
-fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &AtomicUsize) -> Scan {
-    let view = View {
-        workspace: look.workspace,
-        rewritten: HashSet::new(),
-        facts: Facts::default(),
-    };
-    let mut scan = Scan::default();
+fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &AtomicUsize) -> Known {
+    let view = look.view(Facts::default());
+    let mut scan = Known::default();
+    let facts = look.facts();
     let mut buffer = Vec::new();
     loop {
         let batch = receiver
@@ -286,7 +295,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
         scan.seen += batch.len();
         seen.fetch_add(batch.len(), Ordering::Relaxed);
         for found in batch {
-            let start = &look.starts[found.start];
+            let start = &look.inputs.starts[found.start];
             let mut own = Facts::default();
             let mut links = Links::default();
             let matters = match read(start, &found, &mut buffer) {
@@ -297,7 +306,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
                         let backend = start.settings.options.backend;
                         links = rewrite::links(&found.real, bytes, &view, backend);
                     }
-                    if matters && look.facts && linked {
+                    if matters && facts && linked {
                         own = rewrite::facts(&found.real, bytes, &view);
                         scan.facts.merge_from(&mut own);
                     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::SourceLine;
 use super::explain::{Kind, classify};
-use super::raw::SourceLine;
 
 /// What the verifier counted. Each figure is `None` if the kernel did not print it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

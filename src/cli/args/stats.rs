@@ -1,14 +1,8 @@
-//! `bpf-malloc stats`: what the heaps of loaded programs hold.
-
-#[cfg(feature = "kernel")]
-mod show;
+//! Arguments of `stats`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
-
-use super::console::Console;
 
 /// The help text behind the options.
 pub const EXAMPLES: &str = "\
@@ -52,16 +46,4 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("give seconds, from 0.1 to 86400".to_owned()),
     }
-}
-
-/// Does what `arguments` say.
-#[cfg(feature = "kernel")]
-pub fn run(arguments: &Stats, console: &mut Console) -> ExitCode {
-    show::run(arguments, console)
-}
-
-/// Says how to get a build that can do it.
-#[cfg(not(feature = "kernel"))]
-pub fn run(_: &Stats, console: &mut Console) -> ExitCode {
-    super::verify::without_kernel(console)
 }

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use bpf_malloc::rewrite;
-
-use crate::report::Fault;
+use super::Fault;
+use crate::rewrite;
 
 /// A NUL within so many bytes tells a binary file, as in git and grep.
 const BINARY_PROBE: usize = 8 << 10;

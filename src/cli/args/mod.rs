@@ -1,0 +1,97 @@
+//! The command line: arguments as plain values.
+
+mod header;
+mod rewrite;
+mod stats;
+mod verify;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub use header::Header;
+pub use rewrite::Rewrite;
+pub use stats::Stats;
+pub use verify::{Check, Judged, Verify};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or nothing to do
+  1  --check found files that would change, or a place needs a person
+  2  error: wrong usage, or something could not be read or written (the rest was still done)";
+
+/// Write eBPF programs in plain C with malloc and free.
+#[derive(Debug, Parser)]
+#[command(name = "bpf-malloc", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// When to use colours; NO_COLOR in the environment is respected.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn calls of malloc, free and their family into calls the verifier accepts.
+    #[command(after_help = rewrite::EXAMPLES)]
+    Rewrite(Box<Rewrite>),
+    /// Print or write dynamic_memory.h, the allocator that rewritten programs include.
+    Header(Header),
+    /// Ask the running kernel's verifier for its verdict on sources and objects.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(Box<Verify>),
+    /// Find what no kernel takes in sources and objects, without asking one.
+    #[command(after_help = verify::CHECK_EXAMPLES)]
+    Check(Check),
+    /// Show what the heaps of loaded programs hold.
+    #[command(after_help = stats::EXAMPLES)]
+    Stats(Stats),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or that of a subcommand, in troff format.
+    Man {
+        /// The subcommand.
+        #[arg(value_name = "SUBCOMMAND")]
+        page: Option<String>,
+    },
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// How the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, with source lines.
+    Human,
+    /// One JSON object with every edit and notice.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

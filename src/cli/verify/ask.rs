@@ -1,0 +1,170 @@
+//! Asks the running kernel about the programs of an object, and runs them.
+
+use std::fs;
+
+use super::files::{Authority, Object, Output, Problem, ProgramReport, Verdict, unable};
+use super::refusal::Explained;
+use crate::cli::args::Verify;
+use crate::judge::explain::Kind;
+use crate::judge::inspect::split_structures;
+use crate::kernel::load::{Error as LoadError, Judgement, ObjectFile, ProgramInfo};
+use crate::kernel::privilege;
+use crate::kernel::run::{self, RunInput, RunOutput, Support};
+use crate::run::{Fault, load};
+
+/// The running kernel.
+pub struct Kernel {
+    /// What programs are run on, if they are.
+    input: Option<RunInput>,
+}
+
+impl Kernel {
+    /// The kernel, if this process may ask it.
+    pub fn new(arguments: &Verify) -> Result<Self, Fault> {
+        privilege::check().map_err(|unable| {
+            Fault::new(
+                "privilege",
+                "the kernel cannot be asked for its verdict",
+                unable.to_string(),
+            )
+        })?;
+        Ok(Self {
+            input: run_input(arguments)?,
+        })
+    }
+}
+
+impl Authority for Kernel {
+    fn judge(&self, object: &Object) -> Result<Vec<ProgramReport>, Problem> {
+        let file = ObjectFile::named_after(object.real, object.bytes.to_vec());
+        let programs = match file.programs() {
+            Ok(programs) => programs,
+            // What libbpf cannot even open has something missing. libbpf names the first of what
+            // is missing, and where it is not missing a name, nobody else says what is.
+            Err(LoadError::Open { message, .. }) => {
+                let mut obstacles = object.obstacles()?;
+                let said = Explained::by_libbpf(&message);
+                if obstacles.iter().all(|one| one.kind != said.kind) {
+                    obstacles.push(said);
+                }
+                return Err(Problem::Refused(obstacles));
+            }
+            Err(error) => return Err(unable(object.path, &error).into()),
+        };
+        let mut reports = Vec::new();
+        for program in &programs {
+            let judgement = file
+                .judge(&program.name)
+                .map_err(|error| unable(object.path, &error))?;
+            let refusal = refusal(&judgement, object)?;
+            reports.push(report(program, judgement, refusal));
+        }
+        if let Some(input) = &self.input {
+            run_all(&file, &programs, &mut reports, input);
+        }
+        Ok(reports)
+    }
+}
+
+fn run_input(arguments: &Verify) -> Result<Option<RunInput>, Fault> {
+    if !arguments.run {
+        return Ok(None);
+    }
+    let mut input = RunInput {
+        repeat: arguments.repeat.get(),
+        ..RunInput::default()
+    };
+    if let Some(path) = &arguments.packet {
+        input.packet = fs::read(path).map_err(|error| load::unreadable(path, &error))?;
+        if input.packet.len() < 14 {
+            let length = input.packet.len();
+            return Err(Fault::of(
+                path,
+                "packet",
+                format!("this packet has {length} bytes"),
+                "give one that starts with an Ethernet header: 14 bytes at least",
+            ));
+        }
+    }
+    Ok(Some(input))
+}
+
+/// Why the kernel refused a program, if it did.
+fn refusal(judgement: &Judgement, object: &Object) -> Result<Option<Explained>, Problem> {
+    if judgement.accepted() || judgement.denied() {
+        return Ok(None);
+    }
+    let mut refusal = Explained::by_kernel(
+        &judgement.log,
+        &judgement.messages,
+        &judgement.lines,
+        object.sources,
+    );
+    // Of what it refuses before it walks, the kernel tells no instruction.
+    if refusal.place.is_none() {
+        refusal.place_by(&object.obstacles()?);
+    }
+    if refusal.kind == Kind::TypeInformation {
+        refusal.name_split(&split_structures(object.bytes).unwrap_or_default());
+    }
+    Ok(Some(refusal))
+}
+
+fn report(
+    program: &ProgramInfo,
+    judgement: Judgement,
+    refusal: Option<Explained>,
+) -> ProgramReport {
+    ProgramReport {
+        name: program.name.clone(),
+        section: program.section.clone(),
+        verdict: match (judgement.accepted(), judgement.denied()) {
+            (true, _) => Verdict::Accepted,
+            (false, false) => Verdict::Refused,
+            (false, true) => Verdict::Denied,
+        },
+        stats: judgement.stats,
+        instructions: judgement.instructions,
+        load_time: judgement.load_time,
+        log: judgement.log,
+        messages: judgement.messages,
+        refusal,
+        output: None,
+    }
+}
+
+/// Runs what was accepted, in the order of the object and on one set of maps, so that a program
+/// sees what an earlier one left there.
+fn run_all(
+    object: &ObjectFile,
+    programs: &[ProgramInfo],
+    reports: &mut [ProgramReport],
+    input: &RunInput,
+) {
+    let runs = |(program, report): &(&ProgramInfo, &mut ProgramReport)| {
+        run::support(program.program_type) != Support::None && report.verdict == Verdict::Accepted
+    };
+    let mut runnable: Vec<_> = programs.iter().zip(reports).filter(runs).collect();
+    if runnable.is_empty() {
+        return;
+    }
+    let loaded = object.load_only(|name| runnable.iter().any(|(wanted, _)| wanted.name == name));
+    for (program, report) in &mut runnable {
+        report.output = Some(match &loaded {
+            Ok(loaded) => match loaded.run(&program.name, input) {
+                Ok(done) => Ok(output(program, &done)),
+                Err(error) => Err(error.to_string()),
+            },
+            Err(error) => Err(error.to_string()),
+        });
+    }
+}
+
+fn output(program: &ProgramInfo, done: &RunOutput) -> Output {
+    Output {
+        value: done.return_value as i32,
+        name: run::return_name(program.program_type, done.return_value),
+        duration: done.duration,
+        per_call: done.per_call,
+    }
+}

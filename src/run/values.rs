@@ -1,0 +1,90 @@
+//! The values of options and settings, from text.
+
+use crate::heap::KernelVersion;
+use crate::rewrite::{Backend, CommandLineMacro, OnNull};
+
+/// Reads a kernel version.
+pub fn kernel_version(text: &str) -> Result<KernelVersion, String> {
+    let wrong = || "give a version such as 6.1".to_owned();
+    let (major, minor) = text.split_once('.').ok_or_else(wrong)?;
+    Ok(KernelVersion {
+        major: major.parse().map_err(|_| wrong())?,
+        minor: minor.parse().map_err(|_| wrong())?,
+    })
+}
+
+/// Reads the value of `--on-null`.
+pub fn on_null(text: &str) -> Result<OnNull, String> {
+    match text {
+        "auto" => Ok(OnNull::Auto),
+        "off" => Ok(OnNull::Off),
+        "error" => Ok(OnNull::Error),
+        _ => match text.strip_prefix("return=").map(str::trim) {
+            Some("") => Err("an expression has to follow `return=`, as in return=-12".into()),
+            Some(value) => Ok(OnNull::Return(value.into())),
+            None => Err("possible values: auto, off, error, return=EXPR".into()),
+        },
+    }
+}
+
+/// Reads the value of `--backend`.
+pub fn backend(text: &str) -> Result<Backend, String> {
+    match text {
+        "auto" => Ok(Backend::Auto),
+        "map" => Ok(Backend::Map),
+        "arena" => Ok(Backend::Arena),
+        _ => Err("possible values: map, arena, auto".into()),
+    }
+}
+
+/// Reads a size in bytes, with an optional binary suffix.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "give a number of bytes, as in 1000000, 512K or 8M".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "does not fit into 64 bits".into())
+}
+
+/// Reads the value of `-D`: without `=` the macro is 1, as for every compiler.
+pub fn define(text: &str) -> CommandLineMacro {
+    let (name, value) = text.split_once('=').unwrap_or((text, "1"));
+    CommandLineMacro {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    }
+}
+
+/// Reads the value of `-U`.
+pub fn undefine(name: &str) -> CommandLineMacro {
+    CommandLineMacro {
+        name: name.to_owned(),
+        value: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("17"), Ok(17));
+        assert_eq!(size("8M"), Ok(8 << 20));
+        assert_eq!(size("2k"), Ok(2048));
+        assert!(size("M").is_err() && size("").is_err() && size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn null_policies() {
+        assert_eq!(on_null("return=-12"), Ok(OnNull::Return("-12".into())));
+        assert!(on_null("return=").is_err() && on_null("maybe").is_err());
+    }
+}
