@@ -2,31 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::directives::Malformed;
 use super::lexer::{Kind, op};
-
-/// An integer of the preprocessor: 64 bits, signed or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Integer {
-    /// The value; of a negative one its two's complement.
-    pub bits: u64,
-    /// Of an unsigned type.
-    pub unsigned: bool,
-}
-
-impl Integer {
-    /// Of a signed type.
-    pub fn signed(value: i64) -> Self {
-        Self {
-            bits: value.cast_unsigned(),
-            unsigned: false,
-        }
-    }
-
-    /// Whether it is not 0.
-    pub fn is_true(self) -> bool {
-        self.bits != 0
-    }
-}
+use super::numbers::{Integer, character, integer};
+use super::operators::precedence;
 
 /// A value; `None` where it is not known.
 pub type Value = Option<Integer>;
@@ -43,31 +22,6 @@ pub trait Operands {
     /// if it is malformed.
     fn name(&self, at: &mut usize) -> Result<Value, Malformed>;
 }
-
-/// What is wrong with an expression: the index of the token, and why.
-pub type Malformed = (usize, &'static str);
-
-/// Operators with how tightly they bind.
-const BINARY: [(u32, u8); 18] = [
-    (op("||"), 1),
-    (op("&&"), 2),
-    (op("|"), 3),
-    (op("^"), 4),
-    (op("&"), 5),
-    (op("=="), 6),
-    (op("!="), 6),
-    (op("<"), 7),
-    (op(">"), 7),
-    (op("<="), 7),
-    (op(">="), 7),
-    (op("<<"), 8),
-    (op(">>"), 8),
-    (op("+"), 9),
-    (op("-"), 9),
-    (op("*"), 10),
-    (op("/"), 10),
-    (op("%"), 10),
-];
 
 /// Brackets, prefixes and `?` nested deeper than this are not followed.
 const DEEP: usize = 100;
@@ -154,8 +108,7 @@ impl Parser<'_> {
         let mut left = self.unary()?;
         loop {
             let operator = self.operator();
-            let known = BINARY.iter().find(|&&(code, _)| code == operator);
-            let Some(&(_, binding)) = known.filter(|(_, binding)| *binding >= least) else {
+            let Some(binding) = precedence(operator).filter(|&binding| binding >= least) else {
                 return Ok(left);
             };
             self.at += 1;
@@ -272,98 +225,5 @@ fn apply(operator: u32, left: Value, right: Value) -> Value {
                 _ => whole(signed_a.wrapping_rem(signed_b).cast_unsigned()),
             }
         }
-    }
-}
-
-/// Reads an integer constant.
-pub fn integer(text: &[u8]) -> Value {
-    let text = std::str::from_utf8(text).ok()?;
-    let (digits, radix) = match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
-        [b'0', b'b' | b'B', ..] => (&text[2..], 2),
-        [b'0', b'0'..=b'9', ..] => (&text[1..], 8),
-        _ => (text, 10),
-    };
-    let end = digits
-        .find(|c: char| !c.is_digit(radix.max(10)) && c != '\'')
-        .unwrap_or(digits.len());
-    let (digits, suffix) = digits.split_at(end);
-    let suffix = suffix.to_ascii_lowercase();
-    if !matches!(
-        &*suffix,
-        "" | "u" | "l" | "ul" | "lu" | "ll" | "ull" | "llu"
-    ) {
-        return None;
-    }
-    let bits = u64::from_str_radix(&digits.replace('\'', ""), radix).ok()?;
-    Some(Integer {
-        bits,
-        unsigned: suffix.contains('u') || bits.cast_signed() < 0,
-    })
-}
-
-/// Reads a character constant. Several characters make one number, as in clang.
-fn character(text: &[u8]) -> Integer {
-    let open = text.iter().position(|&b| b == b'\'').unwrap_or(0);
-    let wide = open > 0;
-    let end = text.len() - usize::from(text.len() > open + 1 && text.ends_with(b"'"));
-    let content = text.get(open + 1..end).unwrap_or_default();
-    if wide
-        && let Ok(text) = std::str::from_utf8(content)
-        && !text.contains('\\')
-    {
-        let value = text
-            .chars()
-            .next_back()
-            .map_or(0, |c| i64::from(u32::from(c)));
-        return Integer::signed(value);
-    }
-    let mut value = 0u32;
-    let mut count = 0;
-    let mut at = 0;
-    while at < content.len() {
-        let (unit, length) = match content[at] {
-            b'\\' => escape(&content[at + 1..]),
-            byte => (u32::from(byte), 0),
-        };
-        at += 1 + length;
-        count += 1;
-        value = if wide { unit } else { value << 8 | unit & 0xff };
-    }
-    let value = value.cast_signed();
-    // A single plain character has the sign of `char`.
-    Integer::signed(match count == 1 && !wide {
-        true => i64::from(value as u8 as i8),
-        false => i64::from(value),
-    })
-}
-
-/// The value of an escape sequence and its length, both without the backslash.
-fn escape(text: &[u8]) -> (u32, usize) {
-    let digits = |from: usize, most: usize, radix: u32| {
-        let mut value = 0u32;
-        let rest = text.iter().skip(from).take(most);
-        let mut length = 0;
-        for digit in rest.map_while(|&b| char::from(b).to_digit(radix)) {
-            value = value.wrapping_mul(radix).wrapping_add(digit);
-            length += 1;
-        }
-        (value, from + length)
-    };
-    match text.first() {
-        None => (u32::from(b'\\'), 0),
-        Some(b'0'..=b'7') => digits(0, 3, 8),
-        Some(b'x') => digits(1, usize::MAX, 16),
-        Some(b'u') => digits(1, 4, 16),
-        Some(b'U') => digits(1, 8, 16),
-        Some(b'a') => (7, 1),
-        Some(b'b') => (8, 1),
-        Some(b't') => (9, 1),
-        Some(b'n') => (10, 1),
-        Some(b'v') => (11, 1),
-        Some(b'f') => (12, 1),
-        Some(b'r') => (13, 1),
-        Some(b'e' | b'E') => (27, 1),
-        Some(&other) => (u32::from(other), 1),
     }
 }

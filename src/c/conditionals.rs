@@ -3,7 +3,9 @@
 //! All arms of a group count, because a rewrite serves every configuration; only arms that no
 //! configuration takes (`#if 0`) are dead.
 
-use super::lexer::{Lexed, Token};
+use super::directives::{Step, Word, guard_name};
+use super::lexer::{Kind, Lexed, Token};
+use super::numbers::{Integer, integer};
 
 /// One arm of a conditional group.
 #[derive(Clone, Debug)]
@@ -41,30 +43,6 @@ pub struct Conditionals {
     dead: Vec<(usize, usize)>,
 }
 
-/// What a directive does to conditional groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// `#if`, `#ifdef`, `#ifndef`
-    Open,
-    /// `#elif`, `#elifdef`, `#elifndef`
-    Elif,
-    /// `#else`
-    Else,
-    /// `#endif`
-    Close,
-}
-
-/// The step that a directive with these tokens (behind the `#`) is, if any.
-pub fn step(lexed: &Lexed, inner: &[Token]) -> Option<Step> {
-    match &*lexed.text(inner.first()?) {
-        b"if" | b"ifdef" | b"ifndef" => Some(Step::Open),
-        b"elif" | b"elifdef" | b"elifndef" => Some(Step::Elif),
-        b"else" => Some(Step::Else),
-        b"endif" => Some(Step::Close),
-        _ => None,
-    }
-}
-
 impl Conditionals {
     /// Finds the groups of a file. An unbalanced `#else` or `#endif` is passed over.
     pub fn new(lexed: &Lexed) -> Self {
@@ -73,7 +51,7 @@ impl Conditionals {
         let mut open: Vec<usize> = Vec::new();
         for (index, directive) in lexed.directives.iter().enumerate() {
             let inner = lexed.inner_of(directive);
-            let Some(step) = step(lexed, inner) else {
+            let Some(step) = Word::of_line(lexed, inner).0.step() else {
                 continue;
             };
             if step == Step::Open {
@@ -174,52 +152,26 @@ impl Conditionals {
         if !alone {
             return;
         }
-        let inner = lexed.inner_of(&lexed.directives[opening]);
-        let Some(name) = guard_name(lexed, inner) else {
+        let line = |d| Word::of_line(lexed, lexed.inner_of(d));
+        let (word, operand) = line(&lexed.directives[opening]);
+        let Some(name) = guard_name(word, operand, |t| lexed.is_ident(t, "defined")) else {
             return;
         };
         let defines = lexed.directives.get(opening + 1).is_some_and(|d| {
-            let inner = lexed.inner_of(d);
-            inner.len() >= 2
-                && lexed.is_ident(&inner[0], "define")
-                && lexed.text(&inner[1]) == lexed.text(name)
+            let (word, rest) = line(d);
+            let defined = rest.first().map(|token| lexed.text(token));
+            word == Word::Define && defined == Some(lexed.text(&operand[name]))
         });
         first.guard = defines;
     }
 }
 
-/// The name that `#ifndef NAME` or `#if !defined(NAME)` asks for.
-fn guard_name<'t>(lexed: &Lexed, inner: &'t [Token]) -> Option<&'t Token> {
-    use super::lexer::op;
-    match inner {
-        [word, name] if lexed.is_ident(word, "ifndef") => Some(name),
-        [word, not, defined, rest @ ..]
-            if lexed.is_ident(word, "if")
-                && not.is(op("!"))
-                && lexed.is_ident(defined, "defined") =>
-        {
-            match rest {
-                [name] => Some(name),
-                [open, name, close] if open.is(op("(")) && close.is(op(")")) => Some(name),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
 /// The value of a condition that is a plain number.
 fn constant(lexed: &Lexed, inner: &[Token]) -> Option<bool> {
-    let word = inner.first()?;
-    if !lexed.is_ident(word, "if") && !lexed.is_ident(word, "elif") {
-        return None;
-    }
-    match &inner[1..] {
-        [number] => match &*lexed.text(number) {
-            b"0" => Some(false),
-            b"1" => Some(true),
-            _ => None,
-        },
+    match Word::of_line(lexed, inner) {
+        (Word::If | Word::Elif, [number]) if number.kind == Kind::Number => {
+            integer(&lexed.text(number)).map(Integer::is_true)
+        }
         _ => None,
     }
 }

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use super::directives;
+
 /// What kind of token it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -54,6 +56,30 @@ impl Token {
     /// Whether it is the operator `text`.
     pub fn is(&self, code: u32) -> bool {
         self.kind == Kind::Punct && self.op == code
+    }
+}
+
+/// A token, whatever else is known of it.
+pub trait Lexeme {
+    /// What it is.
+    fn kind(&self) -> Kind;
+
+    /// The code of the operator (see [`op`]); 0 for other kinds.
+    fn code(&self) -> u32;
+
+    /// Whether it is the operator with this code.
+    fn is(&self, code: u32) -> bool {
+        self.kind() == Kind::Punct && self.code() == code
+    }
+}
+
+impl Lexeme for Token {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn code(&self) -> u32 {
+        self.op
     }
 }
 
@@ -360,8 +386,7 @@ impl Lexer<'_> {
             let named_include = inner.len() == first + 1 && {
                 let name = &inner[first];
                 let raw = &self.source[name.start..name.end];
-                name.kind == Kind::Ident
-                    && (raw == b"include" || raw == b"include_next" || raw == b"import")
+                name.kind == Kind::Ident && directives::Word::of(raw).includes()
             };
             let token = match named_include.then(|| self.header_name()).flatten() {
                 Some(token) => token,

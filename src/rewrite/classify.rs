@@ -3,6 +3,7 @@
 use super::outline::is_annotation;
 use super::stream::{Stream, is_statement_word, is_tag_word, is_type_word};
 use crate::c::lexer::op;
+use crate::c::words::Word;
 
 /// What an occurrence of a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub fn role(stream: &Stream, index: usize, place: Place) -> Role {
         && stream.is_ident(prev)
     {
         let word = stream.word(prev);
-        if is_tag_word(&word) || *word == *b"goto" {
+        if is_tag_word(&word) || Word::of(&word) == Some(Word::Goto) {
             return Role::OtherNameSpace;
         }
     }
@@ -137,7 +138,7 @@ impl Wrapped {
             while let Some(at) = left {
                 let token = stream.token(at);
                 let qualifier = stream.is_ident(at)
-                    && matches!(&*stream.word(at), b"const" | b"volatile" | b"__restrict");
+                    && Word::of(&stream.word(at)).is_some_and(Word::is_qualifier);
                 if !(token.is(op("*")) || token.is(op("&")) || token.is(op("^")) || qualifier) {
                     break;
                 }
@@ -194,7 +195,7 @@ fn in_attribute(stream: &Stream, index: usize) -> Option<Role> {
         let before = stream.prev(open);
         let starts = token.is(op("("))
             && before.is_some_and(|b| {
-                stream.is_ident(b) && matches!(&*stream.word(b), b"__attribute__" | b"__attribute")
+                stream.is_ident(b) && Word::of(&stream.word(b)) == Some(Word::Attribute)
             });
         let square = token.is(op("["))
             && depth > 1
@@ -229,7 +230,10 @@ fn is_label_or_designator(stream: &Stream, prev: Option<usize>, place: Place) ->
                 || token.is(op(":"))
                 || token.is(op(")"))
                 || (stream.is_ident(prev)
-                    && matches!(&*stream.word(prev), b"else" | b"do" | b"__label__"))
+                    && matches!(
+                        Word::of(&stream.word(prev)),
+                        Some(Word::Else | Word::Do | Word::LocalLabel)
+                    ))
         }
         _ => false,
     }
@@ -342,7 +346,7 @@ impl Specifiers {
                         // before the name is a macro or a statement.
                         return None;
                     }
-                    found.certain |= word.starts_with(b"typeof") || word.starts_with(b"__typeof");
+                    found.certain |= Word::of(&word) == Some(Word::Typeof);
                     at = close + 1;
                     continue;
                 }
@@ -424,7 +428,7 @@ fn looks_like_parameters(stream: &Stream, wrapped: &Wrapped) -> bool {
     if !stream.is_ident(first) {
         return stream.token(first).is(op("..."));
     }
-    if is_type_word(&stream.word(first)) && *stream.word(first) != *b"sizeof" {
+    if is_type_word(&stream.word(first)) {
         return true;
     }
     // `T x`, `T *x`

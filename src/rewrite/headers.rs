@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use rustc_hash::FxHashSet;
 
 use super::family::Alloc;
-use super::macros::header_name;
 use super::outline::Outline;
 use super::project::{Header, Project};
+use crate::c::brackets;
 use crate::c::conditionals::Conditionals;
+use crate::c::directives::{Word, header_name};
 use crate::c::lexer::{Kind, Lexed, Token, Tokens, lex, op};
 
 /// What a header of the project says about the allocator.
@@ -72,8 +73,8 @@ impl HeaderInfo {
         let outline = Outline::new(lexed, &conditionals);
         self.defines = own_definitions(lexed, &conditionals, &outline);
         for directive in &lexed.directives {
-            if let [word, name, ..] = lexed.inner_of(directive)
-                && (lexed.is_ident(word, "define") || lexed.is_ident(word, "undef"))
+            if let (Word::Define | Word::Undef, [name, ..]) =
+                Word::of_line(lexed, lexed.inner_of(directive))
             {
                 self.maps |= Alloc::named(&lexed.text(name)).is_some();
             }
@@ -122,11 +123,11 @@ impl HeaderInfo {
 pub fn includes(lexed: &Lexed) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     for directive in &lexed.directives {
-        if let [word, name, ..] = lexed.inner_of(directive)
-            && matches!(&*lexed.text(word), b"include" | b"include_next" | b"import")
-            && let Some(name) = header_name(&lexed.text(name))
+        if let (word, [name, ..]) = Word::of_line(lexed, lexed.inner_of(directive))
+            && word.includes()
+            && let Some((name, angled)) = header_name(&lexed.text(name))
         {
-            found.push(name);
+            found.push((name.to_owned(), angled));
         }
     }
     found
@@ -136,28 +137,21 @@ pub fn includes(lexed: &Lexed) -> Vec<(String, bool)> {
 fn definitions(lexed: &Lexed) -> FxHashSet<Box<[u8]>> {
     let mut found = FxHashSet::default();
     for directive in &lexed.directives {
-        if let [word, name, ..] = lexed.inner_of(directive)
-            && lexed.is_ident(word, "define")
-        {
+        if let (Word::Define, [name, ..]) = Word::of_line(lexed, lexed.inner_of(directive)) {
             found.insert(lexed.text(name).into());
         }
     }
     // `name(…) {`, with nothing but brackets between.
-    let mut open = Vec::new();
-    let mut closed = None;
-    for (index, token) in lexed.tokens.iter().enumerate() {
-        if token.is(op("(")) {
-            open.push(index);
-        } else if token.is(op(")")) {
-            closed = open.pop();
-            continue;
-        } else if token.is(op("{"))
-            && let Some(name) = closed.and_then(|at: usize| at.checked_sub(1))
+    let partners = brackets::partners(&lexed.tokens);
+    for pair in lexed.tokens.windows(2).enumerate() {
+        if let (at, [close, open]) = pair
+            && close.is(op(")"))
+            && open.is(op("{"))
+            && let Some(name) = partners[at].and_then(|at| at.checked_sub(1))
             && lexed.tokens[name].kind == Kind::Ident
         {
             found.insert(lexed.text(&lexed.tokens[name]).into());
         }
-        closed = None;
     }
     found
 }

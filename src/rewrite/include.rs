@@ -4,6 +4,7 @@ use super::outline::FrameKind;
 use super::plan::{Edit, EditKind, Notice, Rule, Severity};
 use super::unit::Unit;
 use crate::c::Span;
+use crate::c::directives::{Word, header_name};
 use crate::c::lexer::{Directive, Kind, Lexed, line_ending, op};
 use crate::heap::HEADER_NAME;
 
@@ -111,20 +112,19 @@ impl Include {
         let lexed = &unit.lexed;
         let mut found = Vec::new();
         for directive in &lexed.directives {
-            let [word, name, ..] = lexed.inner_of(directive) else {
+            let (word, [name, ..]) = Word::of_line(lexed, lexed.inner_of(directive)) else {
                 continue;
             };
-            if !matches!(&*lexed.text(word), b"include" | b"include_next" | b"import")
-                || unit.conditionals.is_dead(directive.start)
-            {
+            if !word.includes() || unit.conditionals.is_dead(directive.start) {
                 continue;
             }
-            let Some((name, _)) = super::macros::header_name(&lexed.text(name)) else {
+            let text = lexed.text(name);
+            let Some((name, _)) = header_name(&text) else {
                 continue;
             };
             let (behind, conditional) = behind(unit, directive);
             found.push(Self {
-                name,
+                name: name.to_owned(),
                 span: Span::new(directive.start, directive.end),
                 behind,
                 conditional,

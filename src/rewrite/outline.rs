@@ -4,8 +4,10 @@
 //! a conditional open or close different brackets, each arm starts from the state before the
 //! group, and the first live arm decides how it goes on.
 
-use crate::c::conditionals::{Conditionals, Step, step};
-use crate::c::lexer::{Kind, Lexed, Token, op};
+use crate::c::conditionals::Conditionals;
+use crate::c::directives::{self, Step};
+use crate::c::lexer::{Kind, Lexed, op};
+use crate::c::words::Word;
 
 /// What a pair of brackets encloses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,28 +138,7 @@ impl Outline {
 
 /// Words with an argument list that decorate a declaration without naming anything.
 pub fn is_annotation(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"__attribute__"
-            | b"__attribute"
-            | b"__declspec"
-            | b"_Alignas"
-            | b"alignas"
-            | b"_Atomic"
-            | b"typeof"
-            | b"__typeof__"
-            | b"__typeof"
-            | b"typeof_unqual"
-            | b"asm"
-            | b"__asm__"
-            | b"SEC"
-            | b"_Pragma"
-            | b"_Static_assert"
-            | b"static_assert"
-            | b"__aligned"
-            | b"__section"
-            | b"__bpf_md_ptr"
-    )
+    Word::of(word).is_some_and(Word::owns_parentheses)
 }
 
 /// Where a walk over the tokens stands: the open frames, and where the statement of each began.
@@ -212,7 +193,8 @@ impl<'a> Builder<'a> {
         let mut groups = 0;
         for index in 0..=self.lexed.tokens.len() {
             while let Some(directive) = directives.next_if(|d| d.before == index) {
-                match step(self.lexed, self.lexed.inner_of(directive)) {
+                let inner = self.lexed.inner_of(directive);
+                match directives::Word::of_line(self.lexed, inner).0.step() {
                     None => {}
                     Some(Step::Open) => {
                         saved.push(Saved {
@@ -389,9 +371,9 @@ impl<'a> Builder<'a> {
             if token.kind != Kind::Ident && !token.is(op(":")) {
                 return None;
             }
-            match self.word(at) {
-                b"struct" | b"union" => return Some(FrameKind::Members),
-                b"enum" => return Some(FrameKind::Enumerators),
+            match Word::of(self.word(at)) {
+                Some(Word::Struct | Word::Union) => return Some(FrameKind::Members),
+                Some(Word::Enum) => return Some(FrameKind::Enumerators),
                 _ => {}
             }
         }
@@ -442,7 +424,10 @@ impl<'a> Builder<'a> {
         };
         let token = self.lexed.tokens[before];
         let literal = match token.kind {
-            Kind::Ident => matches!(self.word(before), b"return" | b"sizeof" | b"else"),
+            Kind::Ident => {
+                let word = Word::of(self.word(before));
+                matches!(word, Some(Word::Return | Word::Sizeof | Word::Else))
+            }
             Kind::Punct => !token.is(op(";")) && !token.is(op("}")) && !token.is(op(")")),
             _ => false,
         };
@@ -517,12 +502,6 @@ impl<'a> Builder<'a> {
         }
         false
     }
-}
-
-/// Whether a token is one of the words of a statement that take an expression in brackets.
-pub fn is_control(lexed: &Lexed, token: &Token) -> bool {
-    token.kind == Kind::Ident
-        && matches!(&*lexed.text(token), b"if" | b"while" | b"for" | b"switch")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::outline::{Outline, is_annotation};
 use crate::c::lexer::{Kind, Lexed, Token, op};
+use crate::c::words::Word;
 
 /// How far a look back over a declaration goes, in tokens. Longer ones exist only in generated or
 /// broken text; the bound keeps the work per name constant.
@@ -200,69 +201,22 @@ impl<'a> Stream<'a> {
 
 /// `struct`, `union`, `enum`
 pub fn is_tag_word(word: &[u8]) -> bool {
-    matches!(word, b"struct" | b"union" | b"enum")
+    Word::of(word).is_some_and(Word::is_tag)
 }
 
-/// Keywords that stand in the specifiers of a declaration and nowhere in an expression.
+/// Words that stand in the specifiers of a declaration and nowhere in an expression.
 pub fn is_type_word(word: &[u8]) -> bool {
-    is_tag_word(word)
-        || matches!(
-            word,
-            b"void"
-                | b"char"
-                | b"short"
-                | b"int"
-                | b"long"
-                | b"float"
-                | b"double"
-                | b"signed"
-                | b"unsigned"
-                | b"_Bool"
-                | b"bool"
-                | b"const"
-                | b"volatile"
-                | b"restrict"
-                | b"__restrict"
-                | b"static"
-                | b"extern"
-                | b"inline"
-                | b"__inline"
-                | b"__inline__"
-                | b"__always_inline"
-                | b"__noinline"
-                | b"register"
-                | b"typedef"
-                | b"auto"
-                | b"__auto_type"
-                | b"constexpr"
-                | b"size_t"
-                | b"typeof"
-                | b"__typeof__"
-                | b"_Thread_local"
-                | b"_Noreturn"
-        )
+    Word::of(word).is_some_and(|word| {
+        word.is_type()
+            || word.is_qualifier()
+            || word.is_storage()
+            || matches!(word, Word::Number | Word::Decoration)
+    })
 }
 
-/// Keywords behind which an expression or a statement stands, never a declarator.
+/// Words behind which an expression or a statement stands, never a declarator.
 pub fn is_statement_word(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"return"
-            | b"else"
-            | b"do"
-            | b"case"
-            | b"sizeof"
-            | b"goto"
-            | b"if"
-            | b"while"
-            | b"for"
-            | b"switch"
-            | b"__extension__"
-            | b"_Alignof"
-            | b"alignof"
-            | b"__alignof__"
-            | b"default"
-            | b"break"
-            | b"continue"
-    )
+    Word::of(word).is_some_and(|word| {
+        word.is_statement() || matches!(word, Word::Sizeof | Word::Alignof | Word::Extension)
+    })
 }

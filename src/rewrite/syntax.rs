@@ -10,6 +10,7 @@ use tree_sitter::{Node, ParseOptions, Parser};
 
 use super::ast::{Declarator, Expr, ExprKind, Stmt, StmtKind};
 use crate::c::Span;
+use crate::c::numbers::integer;
 
 /// How deep statements and expressions may nest before a body counts as not understood. Bounds
 /// the stack of everything that walks the tree.
@@ -374,7 +375,19 @@ impl Reader<'_> {
     fn expr_kind(&mut self, node: Node) -> ExprKind {
         match node.kind() {
             "identifier" => ExprKind::Name(self.text(node)),
-            "number_literal" => ExprKind::Number(number(&self.text(node))),
+            "number_literal" => {
+                // The grammar takes a sign for a part of the number.
+                let text = self.text(node);
+                let (negative, digits) = match text.strip_prefix('-') {
+                    Some(digits) => (true, digits),
+                    None => (false, text.trim_start_matches('+')),
+                };
+                let value = integer(digits.as_bytes()).map(|value| value.bits.cast_signed());
+                ExprKind::Number(value.map(|value| match negative {
+                    true => value.wrapping_neg(),
+                    false => value,
+                }))
+            }
             "null" | "false" => ExprKind::Number(Some(0)),
             "true" => ExprKind::Number(Some(1)),
             "char_literal" => ExprKind::Number(None),
@@ -515,16 +528,4 @@ fn is_stmt(node: Node) -> bool {
 fn operator(text: &str) -> &'static str {
     const KNOWN: [&str; 10] = ["&&", "||", "==", "!=", "<", ">", "<=", ">=", "+", "-"];
     KNOWN.into_iter().find(|known| *known == text).unwrap_or("")
-}
-
-/// The value of a C integer constant.
-fn number(text: &str) -> Option<i64> {
-    let text = text.trim_end_matches(['u', 'U', 'l', 'L']);
-    let (digits, radix) = match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
-        [b'0', b'b' | b'B', ..] => (&text[2..], 2),
-        [b'0', _, ..] => (&text[1..], 8),
-        _ => (text, 10),
-    };
-    i64::from_str_radix(digits, radix).ok()
 }

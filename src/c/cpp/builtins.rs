@@ -8,6 +8,7 @@ use super::Token;
 use super::engine::Preprocessor;
 use super::macros::{Macro, Macros, Shape};
 use crate::c::lexer::{Kind, op};
+use crate::c::words::is_keyword;
 use crate::c::{Symbol, Symbols};
 
 /// A macro that the compiler computes.
@@ -168,7 +169,7 @@ impl Question {
                 let only = [b"+", &bare[..]].concat();
                 in_list(&FEATURES, features, &bare) || in_list(&FEATURES, features, &only)
             }
-            Self::Identifier => !KEYWORDS.contains(&name),
+            Self::Identifier => !is_keyword(name),
             Self::TargetArch => matches!(name, b"bpf" | b"bpfel"),
             Self::Never => false,
             Self::Always => true,
@@ -176,41 +177,6 @@ impl Question {
         if holds { b"1" } else { b"0" }
     }
 }
-
-const KEYWORDS: [&[u8]; 32] = [
-    b"auto",
-    b"break",
-    b"case",
-    b"char",
-    b"const",
-    b"continue",
-    b"default",
-    b"do",
-    b"double",
-    b"else",
-    b"enum",
-    b"extern",
-    b"float",
-    b"for",
-    b"goto",
-    b"if",
-    b"inline",
-    b"int",
-    b"long",
-    b"register",
-    b"return",
-    b"short",
-    b"signed",
-    b"sizeof",
-    b"static",
-    b"struct",
-    b"switch",
-    b"typedef",
-    b"typeof",
-    b"union",
-    b"unsigned",
-    b"void",
-];
 
 impl Preprocessor<'_> {
     /// Replaces a macro that the compiler computes. `None` if nothing takes its place, or if what

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use super::builtins::fixed;
 use super::engine::{Group, Preprocessor};
 use super::macros::{Shape, parse};
-use super::source::{Directive, Word};
+use super::source::Directive;
 use super::{FileKind, Loc, Token};
 use crate::c::Symbols;
-use crate::c::condition::{self, Integer, Malformed, Operands, Value};
+use crate::c::condition::{self, Operands, Value};
+use crate::c::directives::{Malformed, Step, Word};
 use crate::c::lexer::{Kind, op};
+use crate::c::numbers::Integer;
 
 /// The tokens of a condition, macros replaced.
 struct Condition<'c> {
@@ -216,15 +218,15 @@ impl Preprocessor<'_> {
             open.directive += 1;
             self.read += 1;
             let word = directive.word;
-            match word {
-                Word::If | Word::Ifdef | Word::Ifndef => depth += 1,
-                Word::Endif if depth > 0 => depth -= 1,
-                Word::Endif => {
+            match word.step() {
+                Some(Step::Open) => depth += 1,
+                Some(Step::Close) if depth > 0 => depth -= 1,
+                Some(Step::Close) => {
                     open.token = directive.before;
                     open.groups.pop();
                     return;
                 }
-                Word::Elif | Word::Elifdef | Word::Elifndef | Word::Else if depth == 0 => {
+                Some(Step::Elif | Step::Else) if depth == 0 => {
                     let loc = Loc {
                         file: open.file,
                         start: directive.start,

@@ -8,6 +8,7 @@ use super::engine::Preprocessor;
 use super::macros::Shape;
 use super::source::Source;
 use super::{FileId, FileKind, Included, Loc, Token};
+use crate::c::directives::header_name;
 use crate::c::lexer::{Kind, op};
 
 /// How deep includes nest, as in clang.
@@ -180,13 +181,8 @@ impl Preprocessor<'_> {
         let first = line.first()?;
         let text = self.unit.symbols.text(first.symbol);
         if first.kind == Kind::Str {
-            let (name, angled) = match text {
-                [b'"', name @ .., b'"'] => (name, false),
-                [b'<', name @ .., b'>'] => (name, true),
-                _ => return None,
-            };
-            let name = String::from_utf8(name.to_vec()).ok()?;
-            return (!name.is_empty()).then_some((name, angled));
+            let (name, angled) = header_name(text)?;
+            return Some((name.to_owned(), angled));
         }
         if !first.is(op("<")) {
             return None;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::builtins::Builtin;
 use super::{Loc, Token};
-use crate::c::lexer::{Kind, op};
+use crate::c::brackets;
+use crate::c::directives::{Definition, Malformed};
+use crate::c::lexer::{Kind, Lexeme, op};
 use crate::c::{Symbol, Symbols};
 
 /// The code of the paste operator in a macro's body; a `##` that stands anywhere else keeps its
@@ -33,6 +35,16 @@ pub(super) enum Role {
 pub(super) struct Piece {
     pub token: Token,
     pub role: Role,
+}
+
+impl Lexeme for Piece {
+    fn kind(&self) -> Kind {
+        self.token.kind
+    }
+
+    fn code(&self) -> u32 {
+        self.token.op
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,28 +132,25 @@ impl Macros {
     }
 }
 
-/// What is wrong with a `#define`: the token of it, counted from the name, and why.
-pub(super) type Malformed = (usize, &'static str);
-
 /// Reads what stands behind `#define`.
 pub(super) fn parse(line: &[Token], symbols: &mut Symbols) -> Result<Macro, Malformed> {
-    let Some(name) = line.first() else {
-        return Err((0, "macro name missing"));
-    };
-    if name.kind != Kind::Ident {
-        return Err((0, "macro name must be an identifier"));
-    }
+    let head = Definition::read(line, |_, next| !next.space, |a, b| a.symbol == b.symbol)?;
+    let name = line[0];
     if symbols.text(name.symbol) == b"defined" {
         return Err((0, "'defined' cannot be used as a macro name"));
     }
-    let mut parameters = Vec::new();
-    let mut variadic = false;
-    let mut shape = Shape::Object;
-    let mut at = 1;
-    if line.get(1).is_some_and(|t| t.is(op("(")) && !t.space) {
-        shape = Shape::Function;
-        at = read_parameters(line, symbols, &mut parameters, &mut variadic)?;
+    let shape = match head.parameters {
+        Some(_) => Shape::Function,
+        None => Shape::Object,
+    };
+    let mut parameters: Vec<Symbol> = Vec::new();
+    for &index in head.parameters.iter().flatten() {
+        parameters.push(match line[index].is(op("...")) {
+            true => symbols.intern(b"__VA_ARGS__"),
+            false => line[index].symbol,
+        });
     }
+    let (at, variadic) = (head.body, head.variadic);
     let mut body: Vec<Piece> = Vec::with_capacity(line.len() - at);
     for (index, token) in line.iter().enumerate().skip(at) {
         let mut piece = Piece {
@@ -185,47 +194,6 @@ pub(super) fn parse(line: &[Token], symbols: &mut Symbols) -> Result<Macro, Malf
     })
 }
 
-/// Reads the parameters of a macro; returns where its body starts.
-fn read_parameters(
-    line: &[Token],
-    symbols: &mut Symbols,
-    parameters: &mut Vec<Symbol>,
-    variadic: &mut bool,
-) -> Result<usize, Malformed> {
-    let mut at = 2;
-    if line.get(at).is_some_and(|t| t.is(op(")"))) {
-        return Ok(at + 1);
-    }
-    loop {
-        match line.get(at) {
-            Some(dots) if dots.is(op("...")) => {
-                parameters.push(symbols.intern(b"__VA_ARGS__"));
-                *variadic = true;
-            }
-            Some(name) if name.kind == Kind::Ident => {
-                if parameters.contains(&name.symbol) {
-                    return Err((at, "duplicate macro parameter name"));
-                }
-                parameters.push(name.symbol);
-                if line.get(at + 1).is_some_and(|t| t.is(op("..."))) {
-                    *variadic = true;
-                    at += 1;
-                }
-            }
-            _ => return Err((at.min(line.len() - 1), "expected a macro parameter name")),
-        }
-        at += 1;
-        match line.get(at) {
-            Some(t) if t.is(op(")")) => return Ok(at + 1),
-            Some(t) if t.is(op(",")) && !*variadic => at += 1,
-            _ => {
-                let at = at.min(line.len() - 1);
-                return Err((at, "missing ')' in macro parameter list"));
-            }
-        }
-    }
-}
-
 /// Finds the `)` of each `__VA_OPT__(`.
 fn mark_optional(body: &mut [Piece], symbols: &Symbols) -> Result<(), Malformed> {
     let Some(name) = symbols.get(b"__VA_OPT__") else {
@@ -240,13 +208,7 @@ fn mark_optional(body: &mut [Piece], symbols: &Symbols) -> Result<(), Malformed>
         if !body.get(index + 1).is_some_and(|p| p.token.is(op("("))) {
             return Err((index, "missing '(' following __VA_OPT__"));
         }
-        let mut depth = 0usize;
-        let close = body.iter().skip(index + 1).position(|piece| {
-            depth += usize::from(piece.token.is(op("(")));
-            depth -= usize::from(piece.token.is(op(")")));
-            depth == 0
-        });
-        let Some(close) = close.map(|length| index + 1 + length) else {
+        let Some(close) = brackets::closing(body, index + 1) else {
             return Err((index, "unterminated __VA_OPT__"));
         };
         let content = &body[index + 2..close];

@@ -30,7 +30,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::lexer::Kind;
+use super::lexer::{Kind, Lexeme};
 use super::{Symbol, Symbols};
 
 pub use source::Cache;
@@ -86,6 +86,16 @@ impl Token {
     /// Whether it is the operator with this code.
     pub fn is(&self, code: u32) -> bool {
         self.op == code && self.kind == Kind::Punct
+    }
+}
+
+impl Lexeme for Token {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn code(&self) -> u32 {
+        self.op
     }
 }
 

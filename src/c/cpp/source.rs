@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{FileId, Loc, Token};
-use crate::c::lexer::{self, Kind, Lexed, lex};
+use crate::c::directives::{Step, Word, guard_name};
+use crate::c::lexer::{self, Kind, Lexed, Lexeme, lex};
 use crate::c::{Symbol, Symbols};
 
 /// A token of a file.
@@ -46,52 +47,13 @@ impl Spelled {
     }
 }
 
-/// Which directive it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    Define,
-    Undef,
-    If,
-    Ifdef,
-    Ifndef,
-    Elif,
-    Elifdef,
-    Elifndef,
-    Else,
-    Endif,
-    Include,
-    IncludeNext,
-    Import,
-    Pragma,
-    Embed,
-    Error,
-    /// `#warning`, `#line`, `#ident`, `# 1 "file"` and the empty directive: nothing to do.
-    Nothing,
-    Unknown,
-}
+impl Lexeme for Spelled {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
 
-impl Word {
-    fn new(text: &[u8]) -> Self {
-        match text {
-            b"define" => Self::Define,
-            b"undef" => Self::Undef,
-            b"if" => Self::If,
-            b"ifdef" => Self::Ifdef,
-            b"ifndef" => Self::Ifndef,
-            b"elif" => Self::Elif,
-            b"elifdef" => Self::Elifdef,
-            b"elifndef" => Self::Elifndef,
-            b"else" => Self::Else,
-            b"endif" => Self::Endif,
-            b"include" => Self::Include,
-            b"import" => Self::Import,
-            b"include_next" => Self::IncludeNext,
-            b"pragma" => Self::Pragma,
-            b"embed" => Self::Embed,
-            b"error" => Self::Error,
-            b"warning" | b"line" | b"ident" | b"sccs" | b"assert" | b"unassert" => Self::Nothing,
-            _ => Self::Unknown,
-        }
+    fn code(&self) -> u32 {
+        self.op
     }
 }
 
@@ -197,12 +159,7 @@ impl Reader<'_> {
 
     fn directive(&mut self, directive: &lexer::Directive, inner: &mut Vec<Spelled>) -> Directive {
         let all = self.lexed.inner_of(directive);
-        let (word, rest) = match all {
-            [] => (Word::Nothing, all),
-            // What a compiler leaves behind: `# 1 "file"`.
-            [first, ..] if first.kind == lexer::Kind::Number => (Word::Nothing, &all[..0]),
-            [first, rest @ ..] => (Word::new(&self.lexed.text(first)), rest),
-        };
+        let (word, rest) = Word::of_line(self.lexed, all);
         let from = inner.len();
         let behind = all.first().map_or(directive.end, |first| first.end);
         self.read(rest, behind, inner);
@@ -251,35 +208,23 @@ fn guard(
         return None;
     }
     let operand = &inner[first.rest.clone()];
-    let word = |t: &Spelled, text: &[u8]| symbols.text(Symbol(t.symbol)) == text;
-    let name = match (first.word, operand) {
-        (Word::Ifndef, [name]) => name,
-        (Word::If, [not, defined, name]) if word(not, b"!") && word(defined, b"defined") => name,
-        (Word::If, [not, defined, open, name, close])
-            if word(not, b"!")
-                && word(defined, b"defined")
-                && word(open, b"(")
-                && word(close, b")") =>
-        {
-            name
-        }
-        _ => return None,
-    };
+    let is_defined = |t: &Spelled| symbols.text(Symbol(t.symbol)) == b"defined";
+    let name = &operand[guard_name(first.word, operand, is_defined)?];
     let mut depth = 0usize;
     for (index, directive) in directives.iter().enumerate() {
-        match directive.word {
-            Word::If | Word::Ifdef | Word::Ifndef => depth += 1,
-            Word::Endif => {
+        match directive.word.step() {
+            Some(Step::Open) => depth += 1,
+            Some(Step::Close) => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 && index + 1 < directives.len() {
                     return None;
                 }
             }
-            Word::Elif | Word::Elifdef | Word::Elifndef | Word::Else if depth == 1 => return None,
+            Some(Step::Elif | Step::Else) if depth == 1 => return None,
             _ => {}
         }
     }
-    (name.kind == Kind::Ident).then_some(name.symbol)
+    Some(name.symbol)
 }
 
 /// Bytes of headers that a cache keeps in tokens. More are read anew each time.

@@ -8,6 +8,7 @@ use super::vars::Tok;
 use crate::c::Symbol;
 use crate::c::cpp::Token;
 use crate::c::lexer::{Kind, op};
+use crate::c::numbers::integer;
 
 /// What a loop's condition becomes.
 pub enum Guard {
@@ -194,12 +195,7 @@ impl<'a> View<'a> {
         if token.kind != Kind::Number {
             return None;
         }
-        let text = std::str::from_utf8(self.reading.unit.text(token)).ok()?;
-        let text = text.trim_end_matches(['u', 'U', 'l', 'L']);
-        match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-            Some(hex) => u64::from_str_radix(hex, 16).ok(),
-            None => text.parse().ok(),
-        }
+        integer(self.reading.unit.text(token)).map(|number| number.bits)
     }
 
     fn always(&self, from: Tok, to: Tok) -> bool {

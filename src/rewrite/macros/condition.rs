@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::c::condition::{self, Integer, Malformed, Operands, Value, evaluate};
+use crate::c::condition::{Operands, Value, evaluate};
+use crate::c::directives::{Malformed, Word};
 use crate::c::lexer::{Kind, Lexed, Token, op};
+use crate::c::numbers::{self, Integer};
 
 /// What is known of a macro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,19 +20,19 @@ pub enum Known {
 
 /// Evaluates the condition of a `#if`, `#elif`, `#ifdef`, … from the tokens behind the `#`.
 pub fn decide(lexed: &Lexed, inner: &[Token], known: &dyn Fn(&[u8]) -> Known) -> Option<bool> {
-    let word = inner.first()?;
+    let (word, rest) = Word::of_line(lexed, inner);
     let defined = |name: Option<&Token>| match known(&lexed.text(name?)) {
         Known::Undefined => Some(false),
         Known::Defined(_) => Some(true),
         Known::Unknown => None,
     };
-    match &*lexed.text(word) {
-        b"ifdef" | b"elifdef" => defined(inner.get(1)),
-        b"ifndef" | b"elifndef" => defined(inner.get(1)).map(|d| !d),
-        b"if" | b"elif" => {
+    match word {
+        Word::Ifdef | Word::Elifdef => defined(rest.first()),
+        Word::Ifndef | Word::Elifndef => defined(rest.first()).map(|d| !d),
+        Word::If | Word::Elif => {
             let condition = Condition {
                 lexed,
-                tokens: &inner[1..],
+                tokens: rest,
                 known,
             };
             evaluate(&condition).ok()?.map(Integer::is_true)
@@ -41,18 +43,16 @@ pub fn decide(lexed: &Lexed, inner: &[Token], known: &dyn Fn(&[u8]) -> Known) ->
 
 /// Reads an integer literal of the preprocessor.
 pub fn integer(text: &[u8]) -> Option<i64> {
-    condition::integer(text).map(|value| value.bits.cast_signed())
+    numbers::integer(text).map(|value| value.bits.cast_signed())
 }
 
 /// The macros that have to be defined for a condition to hold, as far as that is plain to see:
 /// `X` in `#ifdef X` and in `#if defined(X) && …`.
 pub fn required<'t>(lexed: &Lexed<'t>, inner: &[Token]) -> Vec<Cow<'t, [u8]>> {
-    let [word, rest @ ..] = inner else {
-        return Vec::new();
-    };
-    match &*lexed.text(word) {
-        b"ifdef" | b"elifdef" => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
-        b"if" | b"elif" => in_conjunction(lexed, rest),
+    let (word, rest) = Word::of_line(lexed, inner);
+    match word {
+        Word::Ifdef | Word::Elifdef => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
+        Word::If | Word::Elif => in_conjunction(lexed, rest),
         _ => Vec::new(),
     }
 }
@@ -81,12 +81,10 @@ fn in_conjunction<'t>(lexed: &Lexed<'t>, tokens: &[Token]) -> Vec<Cow<'t, [u8]>>
 /// The macros of which each alone makes the condition of a first arm hold by being defined: `X` in
 /// `#ifdef X` and in `#if defined(X) || …`.
 pub fn sufficient<'t>(lexed: &Lexed<'t>, inner: &[Token]) -> Vec<Cow<'t, [u8]>> {
-    let [word, rest @ ..] = inner else {
-        return Vec::new();
-    };
-    match &*lexed.text(word) {
-        b"ifdef" => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
-        b"if" => rest
+    let (word, rest) = Word::of_line(lexed, inner);
+    match word {
+        Word::Ifdef => rest.iter().take(1).map(|t| lexed.text(t)).collect(),
+        Word::If => rest
             .split(|token| token.is(op("||")))
             .filter_map(|part| match part {
                 [defined, name] | [defined, _, name, _] if name.kind == Kind::Ident => {

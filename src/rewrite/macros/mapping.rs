@@ -13,7 +13,7 @@ use super::super::family::Alloc;
 use super::super::project::Project;
 use super::Define;
 use super::condition::{Known, decide, integer, required, sufficient};
-use crate::c::conditionals::{Step, step};
+use crate::c::directives::{Step, Word, guard_name, header_name};
 use crate::c::lexer::{Kind, Lexed, Token};
 
 const NAMES: usize = Alloc::ALL.len();
@@ -209,10 +209,10 @@ impl Walk<'_> {
     fn directives(&mut self, lexed: &Lexed, path: &Path, depth: usize) {
         for (index, directive) in lexed.directives.iter().enumerate() {
             let inner = lexed.inner_of(directive);
-            let Some(word) = inner.first() else { continue };
+            let (word, rest) = Word::of_line(lexed, inner);
             let before = self.state;
             let skipped = self.skipped();
-            match step(lexed, inner) {
+            match word.step() {
                 Some(Step::Open) => {
                     let guard = index == 0 && guards(lexed);
                     self.open(lexed, inner, guard);
@@ -220,17 +220,17 @@ impl Walk<'_> {
                 Some(Step::Close) if self.groups.len() > self.base => self.close(),
                 Some(Step::Close) => {}
                 Some(step) => self.next_arm(lexed, inner, step),
-                None => match &*lexed.text(word) {
-                    b"define" => {
+                None => match word {
+                    Word::Define => {
                         self.define(lexed, inner);
-                        if inner.get(1).is_some_and(|name| is_family(lexed, name))
+                        if rest.first().is_some_and(|name| is_family(lexed, name))
                             && let Some(define) = Define::parse(lexed, index)
                         {
                             self.map(lexed, path, directive.start, &define);
                         }
                     }
-                    b"undef" => {
-                        if let Some(name) = inner.get(1) {
+                    Word::Undef => {
+                        if let Some(name) = rest.first() {
                             let name = lexed.text(name).into_owned();
                             if let Some(function) = Alloc::named(&name) {
                                 self.set(function, Mapping::None);
@@ -241,17 +241,17 @@ impl Walk<'_> {
                     // Calls in an arm that is not taken are rewritten too, so what the names mean
                     // inside of it counts, also through the headers that it includes; nothing
                     // else of it does.
-                    b"include" | b"include_next" | b"import" if skipped && depth > 0 => continue,
-                    b"pragma" if skipped => continue,
-                    b"pragma" if inner.get(1).is_some_and(|t| lexed.is_ident(t, "once")) => {
+                    _ if word.includes() && skipped && depth > 0 => continue,
+                    Word::Pragma if skipped => continue,
+                    Word::Pragma if rest.first().is_some_and(|t| lexed.is_ident(t, "once")) => {
                         self.once.insert(path.to_path_buf());
                     }
-                    b"include" | b"include_next" | b"import" if self.follow && depth < DEEP => {
-                        if let Some(token) = inner.get(1)
+                    _ if word.includes() && self.follow && depth < DEEP => {
+                        if let Some(token) = rest.first()
                             && let Some((name, angled)) = header_name(&lexed.text(token))
                         {
                             self.put_aside();
-                            self.include(path, &name, angled, depth);
+                            self.include(path, name, angled, depth);
                         }
                     }
                     _ => {}
@@ -447,14 +447,16 @@ impl Walk<'_> {
 /// Whether a file starts with the `#ifndef` and `#define` that keep it from being read twice.
 fn guards(lexed: &Lexed) -> bool {
     let mut directives = lexed.directives.iter().map(|d| lexed.inner_of(d));
-    let (Some([test, tested]), Some([define, defined, ..])) =
-        (directives.next(), directives.next())
-    else {
+    let (Some(test), Some(define)) = (directives.next(), directives.next()) else {
         return false;
     };
-    lexed.is_ident(test, "ifndef")
-        && lexed.is_ident(define, "define")
-        && lexed.text(tested) == lexed.text(defined)
+    let (test, tested) = Word::of_line(lexed, test);
+    let (define, defined) = Word::of_line(lexed, define);
+    let name = guard_name(test, tested, |t| lexed.is_ident(t, "defined"));
+    define == Word::Define
+        && name
+            .zip(defined.first())
+            .is_some_and(|(name, defined)| lexed.text(&tested[name]) == lexed.text(defined))
 }
 
 fn is_family(lexed: &Lexed, name: &Token) -> bool {
@@ -468,19 +470,6 @@ fn join(a: State, b: State) -> State {
         (Mapping::Maybe(o) | Mapping::Always(o), _)
         | (_, Mapping::Maybe(o) | Mapping::Always(o)) => Mapping::Maybe(o),
     })
-}
-
-/// The name in `"name"` or `<name>`, and whether it stands in angle brackets.
-pub fn header_name(text: &[u8]) -> Option<(String, bool)> {
-    let angled = match text {
-        [b'<', .., b'>'] => true,
-        [b'"', .., b'"'] if text.len() > 2 => false,
-        _ => return None,
-    };
-    Some((
-        String::from_utf8(text[1..text.len() - 1].to_vec()).ok()?,
-        angled,
-    ))
 }
 
 #[cfg(test)]

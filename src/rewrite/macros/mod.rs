@@ -4,8 +4,9 @@
 mod condition;
 mod mapping;
 
-pub use mapping::{Mapping, MappingWalk, Origin, header_name};
+pub use mapping::{Mapping, MappingWalk, Origin};
 
+use crate::c::directives::{Definition, Word};
 use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// A `#define`.
@@ -25,31 +26,26 @@ pub struct Define {
 impl Define {
     /// Reads a directive, if it is a `#define`.
     pub fn parse(lexed: &Lexed, directive: usize) -> Option<Self> {
-        let range = lexed.directives[directive].inner.clone();
-        let inner = &lexed.inner[range.clone()];
-        let [word, name, rest @ ..] = inner else {
-            return None;
-        };
-        if !lexed.is_ident(word, "define") || name.kind != Kind::Ident {
+        let inner = &lexed.directives[directive].inner;
+        let (word, line) = Word::of_line(lexed, &lexed.inner[inner.clone()]);
+        if word != Word::Define {
             return None;
         }
-        let mut body = range.start + 2..range.end;
-        let function_like = rest
-            .first()
-            .is_some_and(|t| t.is(op("(")) && t.start == name.end);
-        let parameters = function_like.then(|| {
-            let close = rest
-                .iter()
-                .position(|t| t.is(op(")")))
-                .unwrap_or(rest.len() - 1);
-            body.start += close + 1;
-            parameters(lexed, &rest[1..close.max(1)])
+        let touches = |name: &Token, next: &Token| name.end == next.start;
+        let head = Definition::read(line, touches, |a, b| lexed.text(a) == lexed.text(b)).ok()?;
+        let parameters = head.parameters.map(|parameters| {
+            let names = parameters.into_iter().map(|at| &line[at]);
+            let name = |token: &Token| match token.is(op("...")) {
+                true => b"__VA_ARGS__".to_vec(),
+                false => lexed.text(token).into_owned(),
+            };
+            names.map(name).collect()
         });
         Some(Self {
             directive,
-            name: lexed.text(name).into_owned(),
+            name: lexed.text(&line[0]).into_owned(),
             parameters,
-            body,
+            body: inner.end - line.len() + head.body..inner.end,
         })
     }
 
@@ -121,18 +117,6 @@ pub enum ParameterUse {
     Member,
     /// It uses it as an expression, a statement or a type.
     Value,
-}
-
-fn parameters(lexed: &Lexed, tokens: &[Token]) -> Vec<Vec<u8>> {
-    let mut names = Vec::new();
-    for part in tokens.split(|t| t.is(op(","))) {
-        match part {
-            [name, ..] if name.kind == Kind::Ident => names.push(lexed.text(name).into_owned()),
-            [dots, ..] if dots.is(op("...")) => names.push(b"__VA_ARGS__".to_vec()),
-            _ => {}
-        }
-    }
-    names
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use super::{
 };
 use crate::c::Symbol;
 use crate::c::lexer::{Kind, op};
+use crate::c::numbers::integer;
+use crate::c::operators::precedence;
 
 impl Value {
     pub(super) fn number(start: Tok) -> Self {
@@ -28,31 +30,6 @@ impl Value {
             start,
         }
     }
-}
-
-/// Binary operators and how tight they bind.
-fn precedence(code: u32) -> Option<u8> {
-    const TABLE: &[(&str, u8)] = &[
-        ("*", 10),
-        ("/", 10),
-        ("%", 10),
-        ("+", 9),
-        ("-", 9),
-        ("<<", 8),
-        (">>", 8),
-        ("<", 7),
-        (">", 7),
-        ("<=", 7),
-        (">=", 7),
-        ("==", 6),
-        ("!=", 6),
-        ("&", 5),
-        ("^", 4),
-        ("|", 3),
-        ("&&", 2),
-        ("||", 1),
-    ];
-    TABLE.iter().find(|(t, _)| op(t) == code).map(|(_, p)| *p)
 }
 
 impl Reading<'_> {
@@ -587,7 +564,7 @@ impl Reading<'_> {
                 self.pos += 1;
                 Ok(Value {
                     constant: true,
-                    null: is_zero(self.unit.text(&token)),
+                    null: integer(self.unit.text(&token)).is_some_and(|n| !n.is_true()),
                     ..Value::number(start)
                 })
             }
@@ -748,16 +725,4 @@ impl Reading<'_> {
     fn is_array(&self, ty: TypeId) -> bool {
         matches!(self.types.get(ty), Type::Array { .. })
     }
-}
-
-/// Whether a number is a zero, and so can be a null pointer.
-fn is_zero(text: &[u8]) -> bool {
-    let digits = text
-        .strip_prefix(b"0x")
-        .or(text.strip_prefix(b"0X"))
-        .unwrap_or(text);
-    digits
-        .iter()
-        .take_while(|b| !matches!(b, b'u' | b'U' | b'l' | b'L'))
-        .all(|&b| b == b'0')
 }
