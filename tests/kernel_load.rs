@@ -254,3 +254,57 @@ fn replaced_files_keep_their_name_and_their_neighbours() {
         .unwrap();
     assert_eq!(files, [source, header]);
 }
+
+/// For each call of a global function the verifier writes a line, which fills the buffer for its
+/// figures; and the kernel then refuses what it has accepted.
+#[test]
+fn loops_with_many_calls_load_and_run() {
+    if !can_load("loops_with_many_calls_load_and_run") {
+        return;
+    }
+    let text = format!(
+        r#"{PRELUDE}
+__attribute__((noinline)) int a_global_function_with_a_name_of_its_own(int number)
+{{
+    return number & 1;
+}}
+SEC("xdp") int rounds(struct xdp_md *ctx)
+{{
+    int sum = 0;
+    for (int i = 0; i < 3000; i++)
+        sum += a_global_function_with_a_name_of_its_own(i);
+    return sum == 1500 ? XDP_PASS : XDP_ABORTED;
+}}
+"#
+    );
+    let object = object("rounds", &text);
+    let judgement = object.judge("rounds").unwrap();
+    assert!(judgement.accepted(), "{judgement}");
+    assert!(judgement.stats.verified_instructions.unwrap() > 3000);
+    let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.judgements()[0].stats.verified_instructions.unwrap() > 3000);
+    let output = loaded.run("rounds", &RunInput::default()).unwrap();
+    assert_eq!(output.return_value, 2, "XDP_PASS");
+}
+
+/// Of a walk that is too long the log is longer than any buffer, and the kernel's answer to that is
+/// not its verdict.
+#[test]
+fn the_reason_is_not_that_the_log_is_full() {
+    if !can_load("the_reason_is_not_that_the_log_is_full") {
+        return;
+    }
+    let text = format!(
+        r#"{PRELUDE}
+SEC("xdp") int walk(struct xdp_md *ctx)
+{{
+    __u64 bound = bpf_get_prandom_u32(), sum = 0;
+    for (__u64 i = 0; i < bound; i++)
+        sum += i ^ bpf_get_prandom_u32();
+    return sum > bound ? XDP_PASS : XDP_DROP;
+}}
+"#
+    );
+    let judgement = object("walk", &text).judge("walk").unwrap();
+    assert_eq!(judgement.errno, Some(libc::E2BIG), "{:?}", judgement.errno);
+}

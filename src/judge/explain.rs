@@ -60,7 +60,7 @@ pub enum Kind {
 use Kind::*;
 
 /// What the words of a kind contain. The first line that matches decides, so what is more special
-/// stands first. Wordings are those of Linux 5.10 to 7.3, libbpf 1.1 to 1.7 and clang 14 to 21.
+/// stands first. Wordings are those of Linux 5.10 to 7.3, libbpf 1.1 to 1.7 and clang 14 to 22.
 const WORDS: &[(&str, Kind)] = &[
     ("mem access 'map_value_or_null'", MissingNullCheck),
     ("_or_null'", MissingNullCheck),
@@ -135,8 +135,11 @@ const WORDS: &[(&str, Kind)] = &[
     ("variadic functions are not supported", Varargs),
     ("aggregate returns are not supported", StructReturn),
     ("only small returns", StructReturn),
-    ("VarArgs or StructRet", StructReturn),
+    (VARARGS_OR_STRUCT, StructReturn),
 ];
+
+/// How clang before 18 refuses both. The function's declaration follows, and tells which.
+const VARARGS_OR_STRUCT: &str = "VarArgs or StructRet";
 
 /// Parts of the names of functions in the compiler's run-time library that stand for arithmetic on
 /// `float` and `double`: `__muldf3`, `__addsf3`, `__gtdf2`, `__floatunsidf`, `__fixdfsi`.
@@ -144,7 +147,8 @@ const FLOAT_NAMES: [&str; 7] = ["df3", "sf3", "df2", "sf2", "__float", "__fix", 
 
 /// The kind of a refusal by the first line of `text` that tells, together with that line.
 pub fn classify(text: &str) -> (Kind, Option<&str>) {
-    for line in text.lines() {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
         let found = if line.contains("built-in function '") || line.contains("for extern '") {
             let float = FLOAT_NAMES.iter().any(|part| line.contains(part));
             Some(if float {
@@ -152,6 +156,10 @@ pub fn classify(text: &str) -> (Kind, Option<&str>) {
             } else {
                 UnresolvedExtern
             })
+        } else if line.contains(VARARGS_OR_STRUCT)
+            && lines.peek().is_some_and(|source| source.contains("..."))
+        {
+            Some(Varargs)
         } else {
             let known = WORDS.iter().find(|(words, _)| line.contains(words));
             known.map(|(_, kind)| *kind)
@@ -428,6 +436,16 @@ mod tests {
             (
                 "a.c:3:9: error: A call to built-in function 'memcpy' is not supported.",
                 UnresolvedExtern,
+            ),
+            (
+                "a.c:3:5: error: functions with VarArgs or StructRet are not supported\nint f(int \
+                 n, ...)\n    ^",
+                Varargs,
+            ),
+            (
+                "a.c:3:5: error: functions with VarArgs or StructRet are not supported\nstruct s \
+                 f(void)\n    ^",
+                StructReturn,
             ),
             (
                 "a.c:1:2: error: unsupported signed division, please convert to unsigned div/mod.",

@@ -80,6 +80,13 @@ impl Refusal {
             .filter(|line| !is_accompaniment(line))
             .collect();
         let mut said = words.join("\n");
+        if said.is_empty()
+            && let Some(line) = last.map(|last| lines[last])
+        {
+            // Behind a jump that changes no register the line is not ended.
+            let begin = CUT_SHORT.iter().find_map(|words| line.find(words));
+            said.push_str(begin.map_or("", |begin| &line[begin..]));
+        }
         if said.is_empty() && !report.is_empty() {
             said = reason(report);
         }
@@ -144,6 +151,13 @@ impl Refusal {
 
 /// What libbpf says before it goes on without type information.
 const BTF_REFUSED: &str = "BTF loading error";
+
+/// How messages begin that end the walk between two instructions.
+const CUT_SHORT: [&str; 3] = [
+    "BPF program is too large",
+    "The sequence of ",
+    "infinite loop detected",
+];
 
 /// Since Linux 7.3 the verifier's last words are followed by a report in sections, which says the
 /// same at more length. It is read where the words are missing.
@@ -261,6 +275,21 @@ mod tests {
                 verification_time: Some(Duration::from_micros(1312)),
             }
         );
+    }
+
+    #[test]
+    fn words_behind_an_instruction_that_changes_nothing_are_read() {
+        let log = "13: (07) r7 += 1                      ; R7=0x1869f\n14: (ad) if r7 < r6 goto \
+                   pc-8 BPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns \
+                   (limit 1000000) max_states_per_insn 4 total_states 10003 peak_states 10003 \
+                   mark_read 0\n";
+        let refusal = Refusal::parse(log, "libbpf: prog 'f': failed to load: -28");
+        assert_eq!(refusal.kind, Kind::TooManyInstructions);
+        assert_eq!(
+            refusal.message,
+            "BPF program is too large. Processed 1000001 insn"
+        );
+        assert_eq!(refusal.path, [14, 13]);
     }
 
     #[test]

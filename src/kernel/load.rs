@@ -23,12 +23,22 @@ const LOG_BYTES: usize = 16 << 20;
 /// with [`LOG_BYTES`].
 const STATS_BYTES: usize = 64 << 10;
 
+/// Bytes offered where that was too little. Even with the figures only the verifier writes a line
+/// for each call of a global function that it meets, so a loop of some hundred rounds fills the
+/// buffer, and the kernel refuses a sound program with `ENOSPC`. The longest such line (170 bytes,
+/// with a name of 128) for every other of the 1,000,000 instructions it walks at most cannot fill
+/// this one.
+const MOST_STATS_BYTES: usize = 128 << 20;
+
 /// `BPF_LOG_STATS`: the figures only. At level 1 a program that is accepted after a long search
 /// can overflow the buffer, and the kernel then refuses it with `ENOSPC`.
 const LOG_STATS: u32 = 4;
 
 /// `BPF_LOG_LEVEL1`: the instructions on the path to the refusal.
 const LOG_PATH: u32 = 1;
+
+/// `ENOSPC`, of the log's buffer among others.
+const NO_SPACE: i32 = 28;
 
 /// Why an object was not loaded.
 #[derive(Debug)]
@@ -225,14 +235,15 @@ impl ObjectFile {
     /// error but the [`Judgement`].
     pub fn judge(&self, program: &str) -> Result<Judgement, Error> {
         let only = |info: &ProgramInfo, _| info.name == program;
-        let mut attempt = self.attempt(&only, LOG_STATS, STATS_BYTES)?;
+        let mut attempt = self.attempt_for_stats(&only)?;
+        let errno = attempt.object.as_ref().err().copied();
         if attempt.judgements.is_empty() {
             return Err(Error::NoSuchProgram {
                 object: self.name.clone(),
                 program: program.to_owned(),
             });
         }
-        if attempt.object.is_err() {
+        if errno.is_some() {
             let path = self.attempt(&only, LOG_PATH, LOG_BYTES)?;
             // Before Linux 6.4 a log too long for the buffer lacks its end, and with it the reason.
             // The short one has that, though not the way there.
@@ -241,7 +252,8 @@ impl ObjectFile {
             }
         }
         let mut judgement = attempt.judgements.swap_remove(0);
-        judgement.errno = attempt.object.err();
+        // That of the second time is ENOSPC where the log was longer than its buffer.
+        judgement.errno = errno;
         judgement.messages = attempt.messages;
         judgement.load_time = attempt.load_time;
         Ok(judgement)
@@ -266,7 +278,7 @@ impl ObjectFile {
     }
 
     fn load_selected(&self, select: &Select<'_>) -> Result<Loaded, Error> {
-        let attempt = self.attempt(select, LOG_STATS, STATS_BYTES)?;
+        let attempt = self.attempt_for_stats(select)?;
         let errno = match attempt.object {
             Ok(object) => {
                 return Ok(Loaded {
@@ -307,6 +319,15 @@ impl ObjectFile {
             object: self.name.clone(),
             message: format!("{error:#}\n{messages}").trim_end().to_owned(),
         })
+    }
+
+    /// Loads without the way that the verifier takes.
+    fn attempt_for_stats(&self, select: &Select<'_>) -> Result<Attempt, Error> {
+        let attempt = self.attempt(select, LOG_STATS, STATS_BYTES)?;
+        if attempt.object.as_ref().err() == Some(&NO_SPACE) {
+            return self.attempt(select, LOG_STATS, MOST_STATS_BYTES);
+        }
+        Ok(attempt)
     }
 
     fn attempt(
