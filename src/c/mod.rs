@@ -13,6 +13,7 @@ pub mod operators;
 mod span;
 mod symbols;
 pub mod syntax;
+pub mod types;
 pub mod words;
 
 pub use span::Span;

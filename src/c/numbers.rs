@@ -143,7 +143,7 @@ pub fn character(text: &[u8]) -> Integer {
 }
 
 /// The value of an escape sequence and its length, both without the backslash.
-fn escape(text: &[u8]) -> (u32, usize) {
+pub fn escape(text: &[u8]) -> (u32, usize) {
     let digits = |from: usize, most: usize, radix: u32| {
         let mut value = 0u32;
         let rest = text.iter().skip(from).take(most);

@@ -295,7 +295,13 @@ impl<'c, 't> Convert<'c, 't> {
         let declarators: Vec<Node> = node
             .children_by_field_name("declarator", &mut cursor)
             .collect();
-        let end = self.end(node);
+        let mut end = self.end(node);
+        if !self.is(end.saturating_sub(1), ";") {
+            // The grammar reads a type that declares nothing without its `;`.
+            while end < self.all.end && !self.is_shown(end) && !self.is(end, ";") {
+                end += 1;
+            }
+        }
         self.decl_of(node, &declarators, Toks::new(start, end))
     }
 
