@@ -27,10 +27,14 @@ pub enum Word {
     Signed,
     /// `unsigned`
     Unsigned,
-    /// `float`, and other floating types that are one word
+    /// `_Float16`, `__bf16`: a floating type of 16 bits
+    Half,
+    /// `float`
     Float,
     /// `double`
     Double,
+    /// `__float128`
+    Quad,
     /// `_Complex`, `_Imaginary`
     Complex,
     /// `__int128`
@@ -173,13 +177,13 @@ const WORDS: &[(&str, Word, Origin)] = &[
     ("__signed__", Word::Signed, Keyword),
     ("unsigned", Word::Unsigned, Keyword),
     ("float", Word::Float, Keyword),
-    ("_Float16", Word::Float, Keyword),
-    ("__fp16", Word::Float, Keyword),
-    ("__bf16", Word::Float, Keyword),
+    ("_Float16", Word::Half, Keyword),
+    ("__fp16", Word::Half, Keyword),
+    ("__bf16", Word::Half, Keyword),
     ("_Float32", Word::Float, Later),
-    ("_Float64", Word::Float, Later),
-    ("_Float128", Word::Float, Later),
-    ("__float128", Word::Float, Keyword),
+    ("_Float64", Word::Double, Later),
+    ("_Float128", Word::Quad, Later),
+    ("__float128", Word::Quad, Keyword),
     ("double", Word::Double, Keyword),
     ("_Complex", Word::Complex, Keyword),
     ("__complex", Word::Complex, Keyword),
@@ -433,8 +437,10 @@ impl Word {
                     | Self::Long
                     | Self::Signed
                     | Self::Unsigned
+                    | Self::Half
                     | Self::Float
                     | Self::Double
+                    | Self::Quad
                     | Self::Complex
                     | Self::Int128
                     | Self::BitInt

@@ -1390,10 +1390,10 @@ fn number(words: &[NumberWord]) -> Number {
     use NumberWord::*;
     let count = |word| words.iter().filter(|w| **w == word).count();
     let has = |word| count(word) > 0;
-    let floating = has(Float) || has(Double) || has(Half) || has(Complex);
+    let floating = has(Float) || has(Double) || has(Half) || has(Quad) || has(Complex);
     let size = if has(Bool) || has(Char) {
         1
-    } else if has(Int128) || has(Double) && has(Long) {
+    } else if has(Int128) || has(Quad) || has(Double) && has(Long) {
         16
     } else if has(Half) || has(Short) {
         2

@@ -1,7 +1,7 @@
 //! The words of C, by symbol of a unit.
 
-use crate::c::Symbol;
 use crate::c::cpp::Unit;
+use crate::c::{Symbol, words};
 
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub enum NumberWord {
     Bool,
     Int128,
     Half,
+    Quad,
     Complex,
     VaList,
 }
@@ -96,147 +97,6 @@ pub enum Statement {
     Continue,
     Goto,
 }
-
-const WORDS: &[(&str, Word)] = {
-    use NumberWord::*;
-    use Statement::*;
-    use Word::{
-        Alignas, Asm, Assert, Attribute, Auto, AutoStorage, Const, Enum, Extension, Extern,
-        Generic, Inline, Labels, Number, Plain, Record, Register, Sized, Sizeof, Static, Thread,
-        Typedef, Typeof, Void, Volatile,
-    };
-    &[
-        ("void", Void),
-        ("char", Number(Char)),
-        ("short", Number(Short)),
-        ("int", Number(Int)),
-        ("long", Number(Long)),
-        ("float", Number(Float)),
-        ("double", Number(Double)),
-        ("signed", Number(Signed)),
-        ("__signed", Number(Signed)),
-        ("__signed__", Number(Signed)),
-        ("unsigned", Number(Unsigned)),
-        ("_Bool", Number(Bool)),
-        ("__int128", Number(Int128)),
-        ("__int128_t", Number(Int128)),
-        ("__uint128_t", Number(Int128)),
-        ("_Float16", Number(Half)),
-        ("__bf16", Number(Half)),
-        ("_Complex", Number(Complex)),
-        ("__complex__", Number(Complex)),
-        ("__builtin_va_list", Number(VaList)),
-        ("_BitInt", Sized),
-        ("struct", Record),
-        ("union", Record),
-        ("enum", Enum),
-        ("typeof", Typeof),
-        ("__typeof", Typeof),
-        ("__typeof__", Typeof),
-        ("typeof_unqual", Typeof),
-        ("__typeof_unqual__", Typeof),
-        ("__auto_type", Auto),
-        ("typedef", Typedef),
-        ("static", Static),
-        ("extern", Extern),
-        ("inline", Inline),
-        ("__inline", Inline),
-        ("__inline__", Inline),
-        ("register", Register),
-        ("auto", AutoStorage),
-        ("_Thread_local", Thread),
-        ("__thread", Thread),
-        ("const", Const),
-        ("__const", Const),
-        ("__const__", Const),
-        ("volatile", Volatile),
-        ("__volatile", Volatile),
-        ("__volatile__", Volatile),
-        ("restrict", Plain),
-        ("__restrict", Plain),
-        ("__restrict__", Plain),
-        ("_Atomic", Plain),
-        ("_Noreturn", Plain),
-        ("_Nonnull", Plain),
-        ("_Nullable", Plain),
-        ("constexpr", Plain),
-        ("__extension__", Extension),
-        ("__attribute", Attribute),
-        ("__attribute__", Attribute),
-        ("__declspec", Attribute),
-        ("_Alignas", Alignas),
-        ("_Static_assert", Assert),
-        ("static_assert", Assert),
-        ("__label__", Labels),
-        ("asm", Asm),
-        ("__asm", Asm),
-        ("__asm__", Asm),
-        ("sizeof", Sizeof),
-        ("_Alignof", Sizeof),
-        ("__alignof", Sizeof),
-        ("__alignof__", Sizeof),
-        ("_Generic", Generic),
-        ("if", Word::Statement(If)),
-        ("else", Word::Statement(Else)),
-        ("while", Word::Statement(While)),
-        ("do", Word::Statement(Do)),
-        ("for", Word::Statement(For)),
-        ("switch", Word::Statement(Switch)),
-        ("case", Word::Statement(Case)),
-        ("default", Word::Statement(Default)),
-        ("return", Word::Statement(Return)),
-        ("break", Word::Statement(Break)),
-        ("continue", Word::Statement(Continue)),
-        ("goto", Word::Statement(Goto)),
-    ]
-};
-
-/// Types that BPF sources take from headers which are not always at hand.
-const COMMON_TYPES: &[(&str, NumberType)] = &[
-    ("__u8", (1, true)),
-    ("__u16", (2, true)),
-    ("__u32", (4, true)),
-    ("__u64", (8, true)),
-    ("__s8", (1, false)),
-    ("__s16", (2, false)),
-    ("__s32", (4, false)),
-    ("__s64", (8, false)),
-    ("u8", (1, true)),
-    ("u16", (2, true)),
-    ("u32", (4, true)),
-    ("u64", (8, true)),
-    ("s8", (1, false)),
-    ("s16", (2, false)),
-    ("s32", (4, false)),
-    ("s64", (8, false)),
-    ("__be16", (2, true)),
-    ("__be32", (4, true)),
-    ("__be64", (8, true)),
-    ("__le16", (2, true)),
-    ("__le32", (4, true)),
-    ("__le64", (8, true)),
-    ("__sum16", (2, true)),
-    ("__wsum", (4, true)),
-    ("bool", (1, true)),
-    ("size_t", (8, true)),
-    ("ssize_t", (8, false)),
-    ("ptrdiff_t", (8, false)),
-    ("uintptr_t", (8, true)),
-    ("intptr_t", (8, false)),
-    ("uint8_t", (1, true)),
-    ("uint16_t", (2, true)),
-    ("uint32_t", (4, true)),
-    ("uint64_t", (8, true)),
-    ("int8_t", (1, false)),
-    ("int16_t", (2, false)),
-    ("int32_t", (4, false)),
-    ("int64_t", (8, false)),
-    ("pid_t", (4, false)),
-    ("uint", (4, true)),
-    ("ulong", (8, true)),
-    ("ushort", (2, true)),
-    ("uchar", (1, true)),
-];
 
 /// Size in bytes, and whether it is unsigned.
 type NumberType = (u8, bool);
@@ -263,15 +123,19 @@ impl Words {
     pub fn new(unit: &Unit) -> Self {
         let symbol = |name: &str| unit.symbols.get(name.as_bytes());
         let mut by_symbol = vec![None; unit.symbols.len()];
-        for &(name, word) in WORDS {
-            if let Some(symbol) = symbol(name) {
-                by_symbol[symbol.index()] = Some(word);
+        let mut common = Vec::new();
+        for (name, word) in words::all() {
+            let Some(symbol) = symbol(name) else { continue };
+            match (words::number(name.as_bytes()), word) {
+                (Some(number), _) => common.push((symbol, (number.bits / 8, !number.signed))),
+                // In C17 it is a macro or a type of a header.
+                (None, words::Word::Bool) if name == "bool" => common.push((symbol, (1, true))),
+                _ => by_symbol[symbol.index()] = Word::new(word),
             }
         }
-        let common = COMMON_TYPES.iter();
         Self {
             by_symbol,
-            common: common.filter_map(|&(n, t)| Some((symbol(n)?, t))).collect(),
+            common,
             builtins: CONSTANT_BUILTINS.iter().filter_map(|n| symbol(n)).collect(),
         }
     }
@@ -293,6 +157,72 @@ impl Words {
 }
 
 impl Word {
+    /// What a word is here; `None` for a name that only headers give a meaning.
+    fn new(word: words::Word) -> Option<Self> {
+        use words::Word as W;
+        let number = |word| Some(Self::Number(word));
+        let statement = |word| Some(Self::Statement(word));
+        match word {
+            W::Void => Some(Self::Void),
+            W::Bool => number(NumberWord::Bool),
+            W::Char => number(NumberWord::Char),
+            W::Short => number(NumberWord::Short),
+            W::Int => number(NumberWord::Int),
+            W::Long => number(NumberWord::Long),
+            W::Signed => number(NumberWord::Signed),
+            W::Unsigned => number(NumberWord::Unsigned),
+            W::Half => number(NumberWord::Half),
+            W::Float => number(NumberWord::Float),
+            W::Double => number(NumberWord::Double),
+            W::Quad => number(NumberWord::Quad),
+            W::Complex => number(NumberWord::Complex),
+            W::Int128 => number(NumberWord::Int128),
+            W::VaList => number(NumberWord::VaList),
+            W::BitInt => Some(Self::Sized),
+            W::Struct | W::Union => Some(Self::Record),
+            W::Enum => Some(Self::Enum),
+            W::Typeof => Some(Self::Typeof),
+            W::AutoType => Some(Self::Auto),
+            W::Const => Some(Self::Const),
+            W::Volatile => Some(Self::Volatile),
+            W::Restrict | W::Atomic | W::Nullability | W::Constexpr | W::Noreturn => {
+                Some(Self::Plain)
+            }
+            W::Typedef => Some(Self::Typedef),
+            W::Static => Some(Self::Static),
+            W::Extern => Some(Self::Extern),
+            W::Register => Some(Self::Register),
+            W::Auto => Some(Self::AutoStorage),
+            W::ThreadLocal => Some(Self::Thread),
+            W::Inline => Some(Self::Inline),
+            W::Attribute => Some(Self::Attribute),
+            W::Alignas => Some(Self::Alignas),
+            W::Extension => Some(Self::Extension),
+            W::StaticAssert => Some(Self::Assert),
+            W::Asm => Some(Self::Asm),
+            W::LocalLabel => Some(Self::Labels),
+            W::If => statement(Statement::If),
+            W::Else => statement(Statement::Else),
+            W::While => statement(Statement::While),
+            W::Do => statement(Statement::Do),
+            W::For => statement(Statement::For),
+            W::Switch => statement(Statement::Switch),
+            W::Case => statement(Statement::Case),
+            W::Default => statement(Statement::Default),
+            W::Return => statement(Statement::Return),
+            W::Break => statement(Statement::Break),
+            W::Continue => statement(Statement::Continue),
+            W::Goto => statement(Statement::Goto),
+            W::Sizeof | W::Alignof => Some(Self::Sizeof),
+            W::Generic => Some(Self::Generic),
+            // The first four are written as the calls that they look like, see
+            // `is_constant_builtin`.
+            W::Offsetof | W::VaArg | W::TypesCompatible | W::ChooseExpr => None,
+            W::RealPart | W::Pragma => None,
+            W::Number | W::Decoration | W::DecorationCall | W::TypeCall => None,
+        }
+    }
+
     /// It can start or continue declaration specifiers.
     pub fn specifies(self) -> bool {
         !matches!(
