@@ -79,7 +79,7 @@ impl Bench {
         path
     }
 
-    fn dirs(&self) -> [PathBuf; 3] {
+    pub fn dirs(&self) -> [PathBuf; 3] {
         [
             self.dir.path().to_path_buf(),
             PathBuf::from("/usr/include"),
@@ -87,7 +87,7 @@ impl Bench {
         ]
     }
 
-    fn ours(&self, path: &Path, bytes: &[u8], macros: &[&str]) -> Unit {
+    pub fn ours(&self, path: &Path, bytes: &[u8], macros: &[&str]) -> Unit {
         let own = ["__arena", "can_loop"];
         let given: Vec<_> = macros.iter().chain(&own).map(|text| define(text)).collect();
         let setup = Setup {

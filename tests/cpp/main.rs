@@ -1,10 +1,12 @@
-//! The preprocessor beside clang's: `clang-19 -E` has to spell the same tokens.
+//! The preprocessor beside clang's: `clang-19 -E` has to spell the same tokens. And what is read of
+//! them: in programs that clang accepts nothing is misunderstood.
 
 #[path = "../cases/mod.rs"]
 #[allow(dead_code, reason = "a part of it is used")]
 mod cases;
 mod clang;
 mod generate;
+mod reading;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,10 +63,8 @@ fn generated_sources_come_out_as_from_clang() {
     bench.compare_generated(250);
 }
 
-/// The header with the kernel's types: millions of bytes, thousands of macros.
-#[test]
-fn the_types_of_the_kernel_come_out_as_from_clang() {
-    let Some(bench) = Bench::new() else { return };
+/// The kernel's types as a header; `None`, with a word on why, where there is none.
+fn kernel_types() -> Option<Vec<u8>> {
     let types = Command::new("bpftool")
         .args([
             "btf",
@@ -76,18 +76,28 @@ fn the_types_of_the_kernel_come_out_as_from_clang() {
         ])
         .output();
     let Ok(types) = types.map(|output| output.stdout) else {
-        return cases::skipped("vmlinux.h: no bpftool; `make test` installs it");
+        cases::skipped("vmlinux.h: no bpftool; `make test` installs it");
+        return None;
     };
     if types.len() < 100_000 {
-        return cases::skipped("vmlinux.h: bpftool cannot read the kernel's BTF");
+        cases::skipped("vmlinux.h: bpftool cannot read the kernel's BTF");
+        return None;
     }
+    Some(types)
+}
+
+const KERNEL_PROGRAM: &[u8] = b"#include \"vmlinux.h\"\n#include <bpf/bpf_helpers.h>\n\
+    #include <bpf/bpf_core_read.h>\n#include <bpf/bpf_tracing.h>\n\
+    SEC(\"fentry/x\") int BPF_PROG(f, struct task_struct *t)\n\
+    { return BPF_CORE_READ(t, mm, pgd, pgd) + bpf_printk(\"%d %d %d %d\", 1, 2, 3, 4); }\n";
+
+/// The header with the kernel's types: millions of bytes, thousands of macros.
+#[test]
+fn the_types_of_the_kernel_come_out_as_from_clang() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(types) = kernel_types() else { return };
     bench.add("vmlinux.h", &types);
-    let source = bench.add(
-        "types.c",
-        b"#include \"vmlinux.h\"\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_core_read.h>\n\
-          #include <bpf/bpf_tracing.h>\nSEC(\"fentry/x\") int BPF_PROG(f, struct task_struct *t)\n\
-          { return BPF_CORE_READ(t, mm, pgd, pgd) + bpf_printk(\"%d %d %d %d\", 1, 2, 3, 4); }\n",
-    );
+    let source = bench.add("types.c", KERNEL_PROGRAM);
     bench.compare_all(&[source], &["__TARGET_ARCH_x86"]);
 }
 

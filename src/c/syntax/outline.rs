@@ -203,7 +203,7 @@ impl Scan<'_> {
     fn is_qualifier(&self, tok: Tok) -> bool {
         matches!(
             self.word_at(tok),
-            Some(Word::Attribute | Word::Asm | Word::Plain)
+            Some(Word::Attribute | Word::Asm | Word::Plain | Word::Decoration)
         )
     }
 
@@ -219,7 +219,7 @@ impl Scan<'_> {
             }
             let passes = matches!(
                 self.word_at(at),
-                Some(Word::Const | Word::Volatile | Word::Plain)
+                Some(Word::Const | Word::Volatile | Word::Plain | Word::Decoration)
             );
             if !passes && !token.is(op("(")) && !token.is(op("*")) {
                 return None;

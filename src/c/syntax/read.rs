@@ -403,6 +403,7 @@ impl<'c, 't> Convert<'c, 't> {
                     found.base = Base::Enum(spec);
                     at = next;
                 }
+                Some(Word::Decoration) => found.attributes.push(Toks::new(here, at)),
                 Some(_) => {}
                 None if self.is_shown(here) && matches!(found.base, Base::Implicit) => {
                     found.base = Base::Typedef(symbol, here);
@@ -680,6 +681,9 @@ impl<'c, 't> Convert<'c, 't> {
             let after = self.extend(end, limit);
             let mut at = end;
             while at < after {
+                if self.word(at) == Some(Word::Decoration) {
+                    declarator.attributes.push(Toks::new(at, at + 1));
+                }
                 let named = matches!(self.word(at), Some(Word::Attribute | Word::Asm));
                 match self.group(at + 1).filter(|_| named) {
                     Some(group) => {

@@ -479,7 +479,8 @@ impl<'u> Writer<'u> {
             | Word::Thread
             | Word::Const
             | Word::Volatile
-            | Word::Plain => {
+            | Word::Plain
+            | Word::Decoration => {
                 if self.is(at + 1, "(") && matches!(self.spelling(at), b"_Atomic") {
                     return self.typeof_(at);
                 }

@@ -40,6 +40,9 @@ pub enum Word {
     Volatile,
     /// Says nothing of interest: `restrict`, `_Noreturn`, …
     Plain,
+    /// What a header of the kernel or of libbpf defines (`__arena`, `__ksym`) and is still there:
+    /// the header was not found, or the name is kept.
+    Decoration,
     /// `__extension__`
     Extension,
     /// `__attribute__`
@@ -130,6 +133,11 @@ impl Words {
                 (Some(number), _) => common.push((symbol, (number.bits / 8, !number.signed))),
                 // In C17 it is a macro or a type of a header.
                 (None, words::Word::Bool) if name == "bool" => common.push((symbol, (1, true))),
+                // A program may call a variable of its own `noinline`, and `struct stat` has a
+                // member `__unused`.
+                (None, words::Word::Decoration) if name.starts_with("__") && name != "__unused" => {
+                    by_symbol[symbol.index()] = Some(Word::Decoration);
+                }
                 _ => by_symbol[symbol.index()] = Word::new(word),
             }
         }
