@@ -186,8 +186,8 @@ fn configures(name: &[u8]) -> bool {
 /// The line that chooses the backend, without its end; none for the usual one.
 fn define(need: &Need) -> Option<Vec<u8>> {
     let name = match (need.arena, need.stored) {
-        (true, _) => super::linked::DEFINE,
-        (_, true) => super::linked::DEFINE_STORED,
+        (true, _) => super::arena::DEFINE,
+        (_, true) => super::arena::DEFINE_STORED,
         _ => return None,
     };
     Some(format!("#define {name}").into_bytes())

@@ -1,5 +1,6 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
+mod arena;
 mod ast;
 mod classify;
 mod compose;
@@ -7,7 +8,6 @@ pub mod family;
 mod filter;
 pub mod headers;
 mod include;
-mod linked;
 pub mod macros;
 mod nulls;
 pub mod outline;
@@ -24,9 +24,9 @@ use std::path::Path;
 use crate::c::{Span, lexer};
 
 pub use crate::c::cpp::CommandLineMacro;
+pub use arena::{Backend, Links};
 pub use filter::Mentions;
 pub use headers::Cache;
-pub use linked::{Backend, Links};
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
@@ -106,7 +106,7 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
 /// asks for the links of all files, merges them, and asks again until nothing new comes up.
 pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
-    linked::links(path, source, project, backend)
+    arena::links(path, source, project, backend)
 }
 
 /// How often a result is planned again until nothing is left to do.
@@ -144,9 +144,9 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    let linked = match found.sites.is_empty() && !chosen && !linked::is_chosen(source) {
-        true => linked::Found::default(),
-        false => linked::plan(path, source, project, options),
+    let linked = match found.sites.is_empty() && !chosen && !arena::is_chosen(source) {
+        true => arena::Found::default(),
+        false => arena::plan(path, source, project, options),
     };
     // In an arena a null pointer reads as zeros: the verifier demands no check.
     let unchecked = linked.arena && options.on_null == OnNull::Auto;
@@ -177,7 +177,7 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
 fn assemble(
     unit: &unit::Unit,
     found: &sites::Sites,
-    linked: &linked::Found,
+    linked: &arena::Found,
     checks: nulls::Checks,
 ) -> Result<Plan, Overlap> {
     // Checks come first: what they put in front of a call stands before its new prefix.

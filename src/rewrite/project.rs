@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::arena::Links;
 use super::headers::Cache;
-use super::linked::Links;
 use crate::c::cpp::CommandLineMacro;
 
 /// A header of the project.

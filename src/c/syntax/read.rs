@@ -189,7 +189,9 @@ impl<'c, 't> Convert<'c, 't> {
             .unwrap_or(self.all.start);
         let last = end.saturating_sub(1);
         if let Some(replaced) = self.text.replacement(last) {
-            return replaced.inner.end + 1;
+            // A type as an argument has no parentheses of its own.
+            let alone = replaced.inner.start == last;
+            return replaced.inner.end + usize::from(!alone);
         }
         let Some(token) = self.token(last) else {
             return end;
@@ -1278,6 +1280,12 @@ impl<'c, 't> Convert<'c, 't> {
                 _ => ExprKind::Constant,
             };
         };
+        if replaced.inner.start == tok {
+            return match self.type_name_in(replaced.inner) {
+                Some(ty) => ExprKind::TypeArgument(ty),
+                None => ExprKind::Constant,
+            };
+        }
         if !matches!(self.spelling(tok), b"__builtin_va_arg" | b"va_arg") {
             return ExprKind::Constant;
         }

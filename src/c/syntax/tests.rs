@@ -304,6 +304,7 @@ impl Show<'_> {
             }
             ExprKind::Statements(s) => format!("({})", self.stmt(*s)),
             ExprKind::Asm(parts) => format!("asm<{}>", list(parts)),
+            ExprKind::TypeArgument(ty) => format!("type<{}>", self.decl(*ty)),
             ExprKind::VaArg(ty) => format!("va_arg<{}>", self.decl(*ty)),
             ExprKind::Constant => "constant".into(),
             ExprKind::Unknown(parts) => format!("?<{}>", list(parts)),
@@ -496,7 +497,15 @@ fn what_nobody_declares() {
     );
     reads(
         "static __noinline int f(struct x __user *p) { return 0; }",
-        "static i32@[__noinline] f(struct x@[__user] p*){return 0;}",
+        "static i32 f(struct x p*){return 0;}",
+    );
+}
+
+#[test]
+fn types_as_arguments() {
+    reads(
+        "int f(void *p) { struct s *q = as(struct s, p); int g(int), *h = of(p, int *, m); return q == as(u32, p + 1); }",
+        "i32 f(void p*){struct s q* = as(type<struct s _>, p);i32 g(i32 _) h* = of(p, type<i32 _*>, m);return Eq<q, as(type<u32 _>, Add<p, 1>)>;}",
     );
 }
 
@@ -512,4 +521,16 @@ fn deep_and_long() {
         let unit = unit(&text);
         Reader::new(&unit).read(&mut Tree::default(), 0);
     }
+}
+
+#[test]
+fn seen_in_programs() {
+    reads(
+        "static int (*squares(void))[3] { return 0; }",
+        "static i32 squares()*[3]{return 0;}",
+    );
+    reads(
+        "void f(struct s *p) { void *d = (void *)(long)p->d, *e = (void *)(long)p->e; }",
+        "void f(struct s p*){void d* = cast<void _*>cast<i64 _>p->d e* = cast<void _*>cast<i64 _>p->e;}",
+    );
 }

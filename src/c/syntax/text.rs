@@ -109,6 +109,10 @@ struct Level {
     questions: u32,
     /// It was opened after a type: it belongs to a declarator.
     declarator: bool,
+    /// `=` was read since the last `;` or `,`.
+    valued: bool,
+    /// The parentheses of a call.
+    call: bool,
 }
 
 /// Makes the text of some tokens.
@@ -263,6 +267,7 @@ impl<'u> Writer<'u> {
                 return next;
             }
             Kind::Punct => return self.punct(at, token.op),
+            Kind::Ident if self.is_type_argument(at) => return self.type_argument(at),
             Kind::Ident => {
                 return match self.words.get(token.symbol) {
                     Some(word) if !matches!(self.before, Before::Member) => self.keyword(at, word),
@@ -298,10 +303,19 @@ impl<'u> Writer<'u> {
             };
             if let Some(level) = self.level() {
                 level.declares = false;
+                level.valued = false;
                 level.questions = 0;
             }
             self.put(at, ";", before);
+        } else if code == op("=") {
+            if let Some(level) = self.level() {
+                level.valued = true;
+            }
+            self.put(at, "=", Before::Operator);
         } else if code == op(",") {
+            if let Some(level) = self.level() {
+                level.valued = false;
+            }
             self.put(at, ",", Before::Comma);
         } else if code == op(":") {
             self.colon(at);
@@ -359,11 +373,54 @@ impl<'u> Writer<'u> {
             declares: false,
             questions: 0,
             declarator: self.before == Before::Type || declares && self.before == Before::Star,
+            valued: false,
+            call: self.calls(),
         });
         if self.levels.len() > DEEP {
             self.text.too_deep = true;
         }
         self.put(at, word, before);
+    }
+
+    /// Whether a `(` here would begin the arguments of a call.
+    fn calls(&self) -> bool {
+        let inside = match self.levels.last() {
+            Some(level) => level.valued || !level.declares && !level.declarator,
+            None => !self.external,
+        };
+        self.before == Before::Operand && inside
+    }
+
+    /// A type as an argument, for a macro that is not replaced: the text of a number, and the type
+    /// beside it.
+    fn type_argument(&mut self, at: Tok) -> Tok {
+        let mut end = at;
+        while end < self.end && !self.is(end, ",") && !self.is(end, ")") {
+            end = match ["(", "[", "{"].iter().any(|o| self.is(end, o)) {
+                true => self.after_group(end),
+                false => end + 1,
+            };
+        }
+        self.text.replaced.push(Replaced {
+            tok: at,
+            inner: Toks::new(at, end),
+            is_type: true,
+        });
+        self.put(at, "0", Before::Operand);
+        end
+    }
+
+    fn is_type_argument(&self, at: Tok) -> bool {
+        let call = self.levels.last().is_some_and(|l| l.call);
+        let begins = matches!(self.before, Before::Open | Before::Comma);
+        let typed = match self.word(at) {
+            Some(word) => word.specifies() && word != Word::Extension,
+            None => {
+                self.starts_type(at)
+                    && (self.can_be_type(at) && !self.is(at + 1, "(") && !self.is(at + 1, "["))
+            }
+        };
+        call && begins && typed
     }
 
     fn close(&mut self, at: Tok, code: u32) {

@@ -520,6 +520,8 @@ pub enum ExprKind {
     Asm(Vec<ExprId>),
     /// `va_arg(list, T)`
     VaArg(DeclId),
+    /// A type where a value is due: an argument of a macro that was not replaced.
+    TypeArgument(DeclId),
     /// `__builtin_offsetof(…)`, `__builtin_types_compatible_p(…)`, `&&label`: a constant that takes
     /// no part in what happens.
     Constant,
@@ -654,6 +656,7 @@ impl Tree {
             | ExprKind::SizeofType(_)
             | ExprKind::Statements(_)
             | ExprKind::VaArg(_)
+            | ExprKind::TypeArgument(_)
             | ExprKind::Constant => Vec::new(),
         }
     }

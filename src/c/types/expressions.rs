@@ -72,7 +72,9 @@ impl Builder<'_, '_> {
                 otherwise,
             } => self.conditional(then.unwrap_or(cond), otherwise),
             ExprKind::Comma(_, last) => self.m.decay_of(last),
-            ExprKind::Cast(decl, _) | ExprKind::VaArg(decl) => self.type_name(decl, this),
+            ExprKind::Cast(decl, _) | ExprKind::VaArg(decl) | ExprKind::TypeArgument(decl) => {
+                self.type_name(decl, this)
+            }
             ExprKind::Compound(decl, list) => {
                 let ty = self.type_name(decl, this);
                 self.complete_value(ty);

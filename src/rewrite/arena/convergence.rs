@@ -11,8 +11,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::facts::{Instance, Loop, ObjectKind};
 use super::loops::{End, Guard, View};
-use super::parse::{Instance, Loop, ObjectKind, Reading};
+use super::read::Reading;
 use super::vars::Tok;
 use crate::c::Symbol;
 
@@ -90,7 +91,7 @@ fn looping(reading: &Reading, ends: &[End]) -> HashSet<Symbol> {
         let known = found.len();
         for function in &reading.functions {
             let calls =
-                |c: &super::parse::FuncId| found.contains(&reading.functions[c.0 as usize].name);
+                |c: &super::facts::FuncId| found.contains(&reading.functions[c.0 as usize].name);
             if function.calls.iter().any(calls) {
                 found.insert(function.name);
             }

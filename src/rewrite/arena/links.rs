@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::edits::FileEdit;
-use super::parse::{FuncId, ObjectKind, Reading};
+use super::facts::{FuncId, ObjectKind};
+use super::read::Reading;
 use super::vars::{Seed, Tok, Var};
 use crate::c::Span;
 use crate::c::cpp::{FileId, Loc};

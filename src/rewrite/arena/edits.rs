@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::convergence::{self, Start};
+use super::facts::{ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind};
 use super::loops::Guard;
-use super::parse::{
-    ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind, Reading,
-};
+use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Token};
-use crate::c::lexer::{Kind, op};
+use crate::c::lexer::op;
+use crate::c::syntax::tree::ExprId;
 use crate::rewrite::plan::EditKind;
 
 /// An edit of one of the files of a unit.
@@ -292,7 +292,7 @@ impl<'a> Editor<'a> {
 
     /// Declarations with common specifiers.
     fn group(&mut self, group: &Group) {
-        let wants = |d: &super::parse::Declared| d.base.is_some_and(|b| self.arena(b));
+        let wants = |d: &super::facts::Declared| d.base.is_some_and(|b| self.arena(b));
         if let Some(star) = group.declarators.iter().find_map(|d| d.star)
             && self.reading.both_kinds.contains(&self.toks[star].loc)
         {
@@ -488,7 +488,7 @@ impl<'a> Editor<'a> {
     }
 
     /// Writes `can_loop` into the condition of a loop.
-    fn guard(&mut self, this: &super::parse::Loop, guard: &Guard) {
+    fn guard(&mut self, this: &super::facts::Loop, guard: &Guard) {
         const CAN_LOOP: &str = "can_loop";
         let (from, to) = this.condition;
         let reason = "the verifier cannot see where this loop ends".to_owned();
@@ -634,22 +634,19 @@ impl<'a> Editor<'a> {
 
     /// Whether the initial value of a variable is the address of one that lies in the arena.
     fn points_there(&self, object: &Object) -> bool {
-        let (from, to) = object.init.unwrap_or((0, 0));
-        (from..to).any(|tok| {
-            let mut others = self.reading.objects.iter();
-            self.is_name(tok)
-                && others.any(|o| {
-                    o.name == self.toks[tok].symbol
-                        && o.kind != ObjectKind::Local
-                        && self.arena(o.place)
-                })
-        })
+        object.init.is_some_and(|init| self.names_arena(init, 0))
     }
 
-    fn is_name(&self, tok: Tok) -> bool {
-        self.toks[tok].kind == Kind::Ident
-            && !self.toks[tok - 1].is(op("."))
-            && !self.toks[tok - 1].is(op("->"))
+    fn names_arena(&self, expr: ExprId, depth: usize) -> bool {
+        let model = self.reading.model;
+        let named = model.entity(expr).and_then(|e| self.reading.place_of(e));
+        named.is_some_and(|place| self.arena(place))
+            || depth < 64
+                && model
+                    .tree
+                    .operands(expr)
+                    .into_iter()
+                    .any(|e| self.names_arena(e, depth + 1))
     }
 
     /// Functions with pointers into the arena among their parameters become local: the verifier

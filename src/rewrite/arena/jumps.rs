@@ -1,8 +1,8 @@
 //! Loops that `goto` makes, and functions whose last loop can end now.
 
 use super::edits::{Editor, Trouble};
+use super::facts::{Function, Instance, Loop, LoopKind};
 use super::loops::Guard;
-use super::parse::{Function, Instance, Loop, LoopKind};
 use super::vars::Tok;
 use crate::c::lexer::{Kind, op};
 use crate::rewrite::plan::EditKind;

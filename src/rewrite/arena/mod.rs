@@ -4,7 +4,7 @@
 //! An arena (Linux 6.9) has no such limit, but wants to be told by the types which pointers point
 //! into it. This module finds out whether a program needs that, and writes it down:
 //!
-//! 1. [`crate::c::cpp`] preprocesses the translation unit, and [`parse`] reads it once, noting which
+//! 1. [`crate::c::cpp`] preprocesses the translation unit, and [`read`] walks its tree once, noting which
 //!    address spaces have to be the same ([`vars`]).
 //! 2. Where a macro's body is used several times, one text has to fit all uses. A function that
 //!    is used with memory of the arena and with other memory is read once for each of its calls,
@@ -16,16 +16,16 @@
 mod convergence;
 mod copies;
 mod edits;
+mod facts;
 mod jumps;
 mod links;
 mod loops;
-mod parse;
 mod plan;
+mod read;
 mod stored;
 mod types;
 mod vars;
 mod versions;
-mod words;
 
 pub use self::links::Links;
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
@@ -35,10 +35,11 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 use self::edits::{Editor, FileEdit, Trouble};
-use self::parse::{Definition, Flow, Follow, Instance, ObjectKind, Reading};
+use self::facts::{Flow, Follow, Instance, ObjectKind};
+use self::read::Reading;
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
-use crate::c::Symbol;
 use crate::c::cpp::{FileId, Loc, Unit};
+use crate::c::types::{EntityId, Model};
 
 /// Where the heap lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,37 +79,23 @@ struct Linked {
 
 /// Looks at a translation unit.
 fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: bool) -> Linked {
-    let mut several = HashMap::new();
+    let ours: Vec<bool> = unit.files.iter().map(read::is_ours).collect();
+    let model = Model::new(unit, &|file| ours[file.0 as usize]);
+    let mut several = HashSet::new();
     // Each round gives the calls of more functions readings of their own.
     for _ in 0..ROUNDS {
-        match analyse_once(path, unit, backend, others, &several, explain) {
-            Ok(linked) => return linked,
-            Err(more) => several.extend(more),
+        let (reading, needed, why) = read(&model, backend, others, &several);
+        let more = match needed {
+            true => shared(&reading, &several),
+            false => HashSet::new(),
+        };
+        if more.is_empty() {
+            return finish(path, &reading, needed, why, backend, explain);
         }
+        several.extend(more);
     }
-    let (reading, needed, why) = read(unit, backend, others, &several);
+    let (reading, needed, why) = read(&model, backend, others, &several);
     finish(path, &reading, needed, why, backend, explain)
-}
-
-/// The result; or the functions that are used with both kinds of memory, and should be read once
-/// for each call.
-fn analyse_once(
-    path: &Path,
-    unit: &Unit,
-    backend: Backend,
-    others: &Links,
-    several: &HashMap<Symbol, Definition>,
-    explain: bool,
-) -> Result<Linked, HashMap<Symbol, Definition>> {
-    let (reading, needed, why) = read(unit, backend, others, several);
-    let more = match needed {
-        true => shared(&reading, several),
-        false => HashMap::new(),
-    };
-    match more.is_empty() {
-        true => Ok(finish(path, &reading, needed, why, backend, explain)),
-        false => Err(more),
-    }
 }
 
 fn finish(
@@ -147,12 +134,12 @@ const ROUNDS: usize = 4;
 
 /// Reads a unit. Whether it needs an arena, and why.
 fn read<'a>(
-    unit: &'a Unit,
+    model: &'a Model<'a>,
     backend: Backend,
     others: &Links,
-    several: &'a HashMap<Symbol, Definition>,
+    several: &'a HashSet<EntityId>,
 ) -> (Reading<'a>, bool, Option<(Tok, Tok)>) {
-    let mut reading = parse::read(unit, several);
+    let mut reading = read::read(model, several);
     if backend != Backend::Map {
         others.seed(&mut reading);
     }
@@ -343,25 +330,24 @@ fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(To
 }
 
 /// The functions whose parameters or results are used with both kinds of memory.
-fn shared(reading: &Reading, known: &HashMap<Symbol, Definition>) -> HashMap<Symbol, Definition> {
+fn shared(reading: &Reading, known: &HashSet<EntityId>) -> HashSet<EntityId> {
     let mixed: HashSet<Var> = reading
         .vars
         .conflicts()
         .iter()
         .map(|c| reading.vars.find(c.plain))
         .collect();
-    let mut found = HashMap::new();
+    let mut found = HashSet::new();
     for function in &reading.functions {
-        let Some(definition) = function.definition.filter(|d| !d.program) else {
+        if function.definition.is_none_or(|d| d.program) || known.contains(&function.entity) {
             continue;
-        };
+        }
         let spaces = reading.spaces(function);
-        if !known.contains_key(&function.name)
-            && spaces
-                .iter()
-                .any(|&s| mixed.contains(&reading.vars.find(s)))
+        if spaces
+            .iter()
+            .any(|&s| mixed.contains(&reading.vars.find(s)))
         {
-            found.insert(function.name, definition);
+            found.insert(function.entity);
         }
     }
     found

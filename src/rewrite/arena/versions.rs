@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::edits::{Editor, FileEdit, Trouble};
-use super::parse::{Call, FuncId, Instance, Reading};
+use super::facts::{Call, FuncId, Instance};
+use super::read::Reading;
 use super::vars::Tok;
 use crate::c::cpp::Token;
 use crate::rewrite::plan::EditKind;

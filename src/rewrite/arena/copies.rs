@@ -4,7 +4,7 @@
 //! verifier refuses that (`R1 invalid mem access 'scalar'`). `static_memcpy` converts them.
 
 use super::edits::{Editor, Trouble};
-use super::parse::{Copied, CopyKind};
+use super::facts::{Copied, CopyKind};
 use super::vars::Tok;
 use crate::rewrite::plan::EditKind;
 

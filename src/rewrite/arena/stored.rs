@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::edits::{Editor, Trouble};
-use super::parse::{Follow, ObjectKind};
+use super::facts::{Follow, ObjectKind};
 use super::vars::{Plain, Tok};
 use crate::c::cpp::FileId;
 use crate::rewrite::plan::EditKind;

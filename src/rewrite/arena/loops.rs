@@ -3,7 +3,8 @@
 //! The verifier follows a loop round by round. Where a counter runs from a constant to a constant
 //! it comes to an end by itself; any other loop needs `can_loop` in its condition.
 
-use super::parse::{Loop, LoopKind, Reading};
+use super::facts::{Loop, LoopKind};
+use super::read::Reading;
 use super::vars::Tok;
 use crate::c::Symbol;
 use crate::c::cpp::Token;

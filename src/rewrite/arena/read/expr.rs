@@ -1,0 +1,588 @@
+//! Expressions.
+
+use super::*;
+use crate::c::syntax::tree::{Binary, DeclId, ExprKind, StmtKind, Unary};
+
+impl Value {
+    pub(super) fn number(toks: Toks) -> Self {
+        Self::of(Types::NUMBER, toks)
+    }
+
+    pub(super) fn of(ty: TypeId, toks: Toks) -> Self {
+        Self {
+            ty,
+            place: None,
+            mem: false,
+            flow: Flow(0),
+            null: false,
+            constant: false,
+            func: None,
+            made_from: None,
+            start: toks.start,
+            end: toks.end,
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// The value of an expression whose value is taken.
+    pub(super) fn taken(&mut self, expr: ExprId) -> Value {
+        let value = self.value(expr);
+        self.rvalue(value)
+    }
+
+    /// An expression.
+    pub(super) fn value(&mut self, expr: ExprId) -> Value {
+        let toks = self.toks_of(expr);
+        let mut value = self.value_of(expr, toks);
+        (value.start, value.end) = (toks.start, toks.end);
+        value
+    }
+
+    fn value_of(&mut self, expr: ExprId, toks: Toks) -> Value {
+        let model = self.model;
+        match &model.tree[expr].kind {
+            ExprKind::Name(_) => self.named(expr, toks),
+            ExprKind::Number => Value {
+                constant: true,
+                null: model.is_zero(expr),
+                ..Value::number(toks)
+            },
+            ExprKind::Char | ExprKind::Constant => Value {
+                constant: true,
+                ..Value::number(toks)
+            },
+            ExprKind::Text => {
+                let place = self.vars.fresh();
+                self.seed(place, Plain::Literal, toks.start);
+                let ty = self.types.add(Type::Array { of: Types::NUMBER });
+                Value {
+                    place: Some(place),
+                    ..Value::of(ty, toks)
+                }
+            }
+            ExprKind::Paren(inner) => self.value(*inner),
+            ExprKind::Call { callee, args, .. } => self.call(expr, *callee, args),
+            ExprKind::Index(a, b) => self.index(*a, *b),
+            ExprKind::Member {
+                object,
+                arrow,
+                name,
+                ..
+            } => self.member(*object, *arrow, *name, toks),
+            ExprKind::Unary(op, operand) => self.unary(*op, *operand, toks),
+            ExprKind::Postfix { operand, .. } => self.taken(*operand),
+            ExprKind::Binary {
+                op,
+                op_tok,
+                left,
+                right,
+            } => {
+                let left = self.taken(*left);
+                let right = self.taken(*right);
+                self.operate(*op, left, right, *op_tok)
+            }
+            ExprKind::Assign {
+                op, left, right, ..
+            } => self.assignment(op.is_none(), *left, *right),
+            ExprKind::Conditional {
+                cond,
+                then,
+                otherwise,
+            } => {
+                let condition = self.taken(*cond);
+                let first = match then {
+                    Some(then) => self.taken(*then),
+                    None => condition,
+                };
+                let second = self.taken(*otherwise);
+                let mut value = self.either(first, second);
+                value.constant = condition.constant && first.constant && second.constant;
+                value
+            }
+            ExprKind::Comma(a, b) => {
+                self.taken(*a);
+                let mut value = self.value(*b);
+                // After a comma, `(void *)0` is a pointer like others.
+                (value.constant, value.null) = (false, false);
+                value
+            }
+            ExprKind::Cast(ty, operand) => self.cast(*ty, *operand, toks),
+            ExprKind::Compound(ty, list) => {
+                // A compound literal is an object of its own.
+                let ty = *ty;
+                self.type_name(ty);
+                let made = self.place_of_name(ty);
+                let made = made.unwrap_or(declare::Made {
+                    ty: Types::UNKNOWN,
+                    place: self.vars.fresh(),
+                });
+                if self.current.is_some() {
+                    self.seed(made.place, Plain::Stack, toks.start);
+                }
+                let flow = self.new_flow();
+                self.list(*list, made.ty, flow);
+                Value {
+                    place: Some(made.place),
+                    flow,
+                    ..Value::of(made.ty, toks)
+                }
+            }
+            ExprKind::List(_) => {
+                self.list(expr, Types::UNKNOWN, Flow(0));
+                Value::of(Types::UNKNOWN, toks)
+            }
+            ExprKind::SizeofExpr(operand) => {
+                self.unevaluated += 1;
+                self.value(*operand);
+                self.unevaluated -= 1;
+                Value {
+                    constant: true,
+                    ..Value::number(toks)
+                }
+            }
+            // The size of a pointer does not depend on where it points.
+            ExprKind::SizeofType(_) => Value {
+                constant: true,
+                ..Value::number(toks)
+            },
+            ExprKind::Generic { control, choices } => {
+                self.unevaluated += 1;
+                self.value(*control);
+                self.unevaluated -= 1;
+                let mut chosen = None;
+                for &(_, value) in choices {
+                    let value = self.value(value);
+                    chosen = chosen.or(Some(value));
+                }
+                match chosen.filter(|_| choices.len() == 1) {
+                    Some(value) => value,
+                    None => Value::of(Types::UNKNOWN, toks),
+                }
+            }
+            ExprKind::Statements(block) => {
+                let StmtKind::Block(list) = &model.tree[*block].kind else {
+                    return Value::number(toks);
+                };
+                let mut last = None;
+                for &stmt in list {
+                    last = self.statement(stmt);
+                }
+                last.unwrap_or(Value::number(toks))
+            }
+            ExprKind::Asm(parts) | ExprKind::Unknown(parts) => {
+                for &part in parts {
+                    self.taken(part);
+                }
+                Value::of(Types::UNKNOWN, toks)
+            }
+            ExprKind::TypeArgument(ty) => {
+                self.type_name(*ty);
+                Value::of(Types::UNKNOWN, toks)
+            }
+            ExprKind::VaArg(ty) => {
+                let ty = self.type_name(*ty);
+                Value::of(ty, toks)
+            }
+        }
+    }
+
+    fn assignment(&mut self, plain: bool, left: ExprId, right: ExprId) -> Value {
+        let target = self.value(left);
+        let value = self.value(right);
+        if self.is_record(target.ty)
+            && let Some(place) = target.place
+        {
+            let (to, from) = (self.toks_of(left), self.toks_of(right));
+            self.copies.push(Copied {
+                to: (to.start, to.end),
+                place,
+                from: (from.start, from.end),
+                source: value.place,
+                kind: CopyKind::Assignment,
+                instance: self.instance,
+            });
+        }
+        let value = self.rvalue(value);
+        if !plain {
+            return self.rvalue(target);
+        }
+        self.assign(target.ty, value);
+        if !target.mem {
+            self.flows_to(value.flow, target.flow);
+        }
+        Value {
+            flow: value.flow,
+            made_from: value.made_from,
+            ..Value::of(target.ty, self.toks_of(left))
+        }
+    }
+
+    /// A value goes where `ty` is expected.
+    pub(super) fn assign(&mut self, ty: TypeId, value: Value) {
+        if value.null {
+            return;
+        }
+        let into = match *self.types.get(ty) {
+            Type::Pointer { space, .. } | Type::Address(space) => Some(space),
+            _ => None,
+        };
+        if let (Some(space), Some(from)) = (into, value.made_from) {
+            self.vars.join(space, from, value.start);
+        }
+        self.same(ty, value.ty, value.start);
+    }
+
+    /// What an expression yields when its value is taken.
+    pub(super) fn rvalue(&mut self, mut value: Value) -> Value {
+        if let Type::Address(space) = *self.types.get(value.ty) {
+            value.made_from = value.made_from.or(Some(space));
+        }
+        let Some(place) = value.place else {
+            if let Type::Function { .. } = self.types.get(value.ty) {
+                let space = self.vars.fresh();
+                let ty = self.pointer_to(value.ty, space);
+                return Value { ty, ..value };
+            }
+            return value;
+        };
+        match *self.types.get(value.ty) {
+            Type::Array { of } => {
+                let ty = self.pointer_to(of, place);
+                Value {
+                    ty,
+                    place: None,
+                    mem: false,
+                    flow: Flow(0),
+                    ..value
+                }
+            }
+            Type::Function { .. } => {
+                let space = self.vars.fresh();
+                let ty = self.pointer_to(value.ty, space);
+                Value {
+                    ty,
+                    place: None,
+                    ..value
+                }
+            }
+            _ if self.unevaluated == 0 && value.mem && self.types.holds_pointer(value.ty) => {
+                let flow = self.new_flow();
+                self.loads.push(Load {
+                    tok: value.start,
+                    place,
+                    space: self
+                        .types
+                        .pointer(value.ty)
+                        .map(|p| p.1)
+                        .or(value.made_from),
+                    varies: value.flow != Flow(0),
+                    flow,
+                });
+                Value {
+                    place: None,
+                    mem: false,
+                    flow,
+                    ..value
+                }
+            }
+            _ => Value {
+                place: None,
+                mem: false,
+                ..value
+            },
+        }
+    }
+
+    /// A value that is one of two.
+    fn either(&mut self, a: Value, b: Value) -> Value {
+        let flow = match (a.flow, b.flow) {
+            (Flow(0), flow) | (flow, Flow(0)) => flow,
+            (x, y) if x == y => x,
+            (x, y) => {
+                let flow = self.new_flow();
+                self.flows_to(x, flow);
+                self.flows_to(y, flow);
+                flow
+            }
+        };
+        let chosen = if a.null || !self.types.is_pointer(a.ty) {
+            b
+        } else {
+            if !b.null {
+                self.same(a.ty, b.ty, b.start);
+            }
+            a
+        };
+        Value {
+            flow,
+            null: a.null && b.null,
+            made_from: a.made_from.or(b.made_from),
+            ..chosen
+        }
+    }
+
+    fn operate(&mut self, op: Binary, left: Value, right: Value, at: Tok) -> Value {
+        let constant = left.constant && right.constant;
+        let left_is = self.types.is_pointer(left.ty);
+        let right_is = self.types.is_pointer(right.ty);
+        let made_from = left.made_from.or(right.made_from);
+        let toks = Toks::new(left.start, right.end);
+        if let (Some(a), Some(b)) = (left.made_from, right.made_from)
+            && matches!(
+                op,
+                Binary::Add | Binary::Sub | Binary::BitXor | Binary::BitOr
+            )
+        {
+            self.vars.join(a, b, at);
+        }
+        let additive = matches!(op, Binary::Add | Binary::Sub);
+        if (additive || op.compares()) && left_is && right_is {
+            if !left.null && !right.null {
+                self.same(left.ty, right.ty, at);
+            }
+            return Value::number(toks);
+        }
+        if op.compares() || op.is_logical() {
+            return Value {
+                constant,
+                ..Value::number(toks)
+            };
+        }
+        if additive && left_is {
+            return Value {
+                null: false,
+                ..left
+            };
+        }
+        if op == Binary::Add && right_is {
+            return Value {
+                null: false,
+                ..right
+            };
+        }
+        Value {
+            flow: match left.flow {
+                Flow(0) => right.flow,
+                flow => flow,
+            },
+            constant,
+            made_from,
+            ..Value::number(toks)
+        }
+    }
+
+    fn cast(&mut self, name: DeclId, operand: ExprId, toks: Toks) -> Value {
+        let ty = self.type_name(name);
+        let star = self.model.tree[name].declarators.first().and_then(|&d| {
+            let parts = &self.model.tree[d].parts;
+            match parts.as_slice() {
+                [crate::c::syntax::tree::Part::Pointer { star, .. }] => Some(*star),
+                _ => None,
+            }
+        });
+        let value = self.value(operand);
+        let close = self.model.tree[name].toks.end;
+        if let Some(star) = star.filter(|s| *s + 1 == close) {
+            self.casts.push(Cast {
+                star,
+                open: toks.start,
+                close,
+                end: toks.end,
+            });
+        }
+        let value = self.rvalue(value);
+        // `(void *)0` fits every pointer, whatever its address space.
+        let null = value.null && self.types.pointer(ty).is_some_and(|p| p.0 == Types::VOID);
+        self.converted(ty, value, toks, null)
+    }
+
+    fn converted(&mut self, ty: TypeId, operand: Value, toks: Toks, null: bool) -> Value {
+        let mut value = Value {
+            flow: operand.flow,
+            ..Value::of(ty, toks)
+        };
+        let from = self.types.pointer(operand.ty);
+        match (self.types.pointer(ty), from) {
+            (Some(_), Some(_)) => {
+                // Where the source speaks of the arena already, a cast out of it is meant.
+                if !operand.null && !self.annotated {
+                    self.same(ty, operand.ty, toks.start);
+                }
+                value.null = null;
+            }
+            (Some((_, space)), None) => match operand.made_from {
+                Some(made_from) => self.vars.join(space, made_from, toks.start),
+                None if operand.null => value.null = null,
+                None => {}
+            },
+            (None, Some((_, space))) => value.made_from = Some(space),
+            (None, None) => {
+                value.made_from = operand.made_from;
+                if let (Type::Address(space), Some(from)) =
+                    (self.types.get(ty).clone(), operand.made_from)
+                {
+                    self.vars.join(space, from, toks.start);
+                }
+                value.constant = operand.constant;
+                value.null = operand.null;
+            }
+        }
+        value
+    }
+
+    fn unary(&mut self, op: Unary, operand: ExprId, toks: Toks) -> Value {
+        match op {
+            Unary::AddressOf => {
+                let value = self.value(operand);
+                if let Type::Function { .. } = self.types.get(value.ty) {
+                    return self.rvalue(value);
+                }
+                let Some(place) = value.place else {
+                    return Value::of(Types::UNKNOWN, toks);
+                };
+                let ty = self.pointer_to(value.ty, place);
+                Value::of(ty, toks)
+            }
+            Unary::Deref => {
+                let pointer = self.taken(operand);
+                let range = self.toks_of(operand);
+                self.follow(pointer, toks, (range.start, range.end))
+            }
+            Unary::Increment | Unary::Decrement => self.taken(operand),
+            Unary::Plus | Unary::Minus | Unary::BitNot | Unary::Not => {
+                let value = self.taken(operand);
+                Value {
+                    constant: value.constant,
+                    made_from: value.made_from.filter(|_| op != Unary::Not),
+                    ..Value::number(toks)
+                }
+            }
+        }
+    }
+
+    /// `*p`, and what `->` and `[]` do.
+    fn follow(&mut self, pointer: Value, toks: Toks, range: (Tok, Tok)) -> Value {
+        let Some((to, space)) = self.types.pointer(pointer.ty) else {
+            return Value::of(Types::UNKNOWN, toks);
+        };
+        if matches!(self.types.get(to), Type::Function { .. }) {
+            return Value { ty: to, ..pointer };
+        }
+        if self.unevaluated == 0 {
+            self.follows.push(Follow {
+                tok: toks.start,
+                flow: pointer.flow,
+                space,
+                pointer: range,
+                instance: self.instance,
+            });
+        }
+        Value {
+            place: Some(space),
+            mem: true,
+            ..Value::of(to, toks)
+        }
+    }
+
+    fn named(&mut self, expr: ExprId, toks: Toks) -> Value {
+        let Some(entity) = self.model.entity(expr) else {
+            return Value::of(Types::UNKNOWN, toks);
+        };
+        match self.model[entity].kind {
+            EntityKind::Object { .. } => {
+                let Some(index) = self.object_named(entity) else {
+                    return Value::of(Types::UNKNOWN, toks);
+                };
+                let object = &self.objects[index as usize];
+                Value {
+                    place: Some(object.place),
+                    mem: object.kind != ObjectKind::Local,
+                    flow: match object.kind {
+                        ObjectKind::Local => object.flow,
+                        _ => Flow(0),
+                    },
+                    ..Value::of(object.ty, toks)
+                }
+            }
+            EntityKind::Function { .. } => {
+                let func = self.function_entity(entity);
+                Value {
+                    func: Some(func),
+                    ..Value::of(self.functions[func.0 as usize].ty, toks)
+                }
+            }
+            EntityKind::Enumerator(_) => Value {
+                constant: true,
+                ..Value::number(toks)
+            },
+            EntityKind::Typedef => Value::of(Types::UNKNOWN, toks),
+        }
+    }
+
+    fn index(&mut self, a: ExprId, b: ExprId) -> Value {
+        let first = self.value(a);
+        let second = self.value(b);
+        let swapped = (self.types.is_pointer(second.ty) || self.is_array(second.ty))
+            && !self.types.is_pointer(first.ty)
+            && !self.is_array(first.ty);
+        let (array, index, base) = match swapped {
+            true => (second, first, b),
+            false => (first, second, a),
+        };
+        let index = self.rvalue(index);
+        let toks = Toks::new(first.start, second.end);
+        if let Type::Array { of } = *self.types.get(array.ty) {
+            let Some(place) = array.place else {
+                return Value::of(of, toks);
+            };
+            // Where an element of a varying index lies on the stack, the verifier forgets that it
+            // is a pointer.
+            let varies = !array.mem && !index.constant;
+            return Value {
+                place: Some(place),
+                mem: array.mem || varies,
+                flow: array.flow,
+                ..Value::of(of, toks)
+            };
+        }
+        let pointer = self.rvalue(array);
+        let range = self.toks_of(base);
+        self.follow(pointer, toks, (range.start, range.end))
+    }
+
+    fn member(&mut self, object: ExprId, arrow: bool, name: crate::c::Symbol, toks: Toks) -> Value {
+        let mut value = self.value(object);
+        if arrow {
+            let pointer = self.rvalue(value);
+            let range = self.toks_of(object);
+            value = self.follow(pointer, toks, (range.start, range.end));
+        }
+        let ty = self.types.member(value.ty, name).unwrap_or(Types::UNKNOWN);
+        Value {
+            ty,
+            null: false,
+            constant: false,
+            made_from: self.packet(name, ty, toks.start),
+            ..value
+        }
+    }
+
+    /// The context has the packet's addresses as numbers of 32 bits.
+    fn packet(&mut self, name: crate::c::Symbol, ty: TypeId, tok: Tok) -> Option<Var> {
+        let named = matches!(
+            self.unit.symbols.text(name),
+            b"data" | b"data_end" | b"data_meta"
+        );
+        if !named || !matches!(self.types.get(ty), Type::Number) {
+            return None;
+        }
+        let space = self.vars.fresh();
+        self.seed(space, Plain::Packet, tok);
+        Some(space)
+    }
+
+    fn is_array(&self, ty: TypeId) -> bool {
+        matches!(self.types.get(ty), Type::Array { .. })
+    }
+}

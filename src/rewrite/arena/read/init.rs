@@ -1,0 +1,97 @@
+//! Initialisers.
+
+use super::*;
+use crate::c::syntax::tree::ExprKind;
+
+impl Reading<'_> {
+    /// The initialiser of a variable.
+    pub(super) fn initialiser(&mut self, object: u32, declarator: DeclaratorId, init: ExprId) {
+        let (ty, flow, kind, place) = {
+            let object = &self.objects[object as usize];
+            (object.ty, object.flow, object.kind, object.place)
+        };
+        self.objects[object as usize].init = Some(init);
+        if let ExprKind::List(_) = self.model.tree[init].kind {
+            self.list(init, ty, flow);
+            return;
+        }
+        let value = self.value(init);
+        if self.is_record(ty) && kind == ObjectKind::Local {
+            let from = self.toks_of(init);
+            let name = self.model.tree[declarator].name.map_or(from.start, |n| n.1);
+            self.copies.push(Copied {
+                to: (name, from.start - 1),
+                place,
+                from: (from.start, from.end),
+                source: value.place,
+                kind: CopyKind::Initialiser,
+                instance: self.instance,
+            });
+        }
+        if let Type::Array { .. } = self.types.get(ty) {
+            // Characters of a literal.
+            return;
+        }
+        let value = self.rvalue(value);
+        self.assign(ty, value);
+        if kind == ObjectKind::Local {
+            self.flows_to(value.flow, flow);
+        }
+    }
+
+    /// `{…}` for an object of type `ty`.
+    pub(super) fn list(&mut self, list: ExprId, ty: TypeId, flow: Flow) {
+        let model = self.model;
+        let ExprKind::List(elements) = &model.tree[list].kind else {
+            let value = self.taken(list);
+            self.assign(ty, value);
+            return;
+        };
+        for element in elements {
+            let target = match model.target(element.value) {
+                Some(target) => match target.field {
+                    Some(field) => {
+                        let declarator = model.field(field).declarator;
+                        match declarator {
+                            Some(declarator) => self.made(declarator).ty,
+                            None => self.convert(target.ty),
+                        }
+                    }
+                    None => self.element_of(ty, target.ty),
+                },
+                None => Types::UNKNOWN,
+            };
+            if let ExprKind::List(_) = model.tree[element.value].kind {
+                self.list(element.value, target, flow);
+                continue;
+            }
+            let value = self.value(element.value);
+            if let Type::Array { .. } = self.types.get(target) {
+                continue;
+            }
+            let value = self.rvalue(value);
+            self.assign(target, value);
+            self.flows_to(value.flow, flow);
+        }
+    }
+
+    /// The element of `ty` that has a type of the model.
+    fn element_of(&mut self, ty: TypeId, wanted: c::TypeId) -> TypeId {
+        let mut at = ty;
+        let mut levels = 0;
+        // An array of arrays without inner braces: as deep as the wanted type says.
+        let wanted_array = self.model.is_array(wanted);
+        while let Type::Array { of } = *self.types.get(at) {
+            at = of;
+            levels += 1;
+            if wanted_array && levels == 1 {
+                break;
+            }
+        }
+        match levels {
+            0 if !matches!(self.types.get(ty), Type::Unknown) && !self.is_record(ty) => ty,
+            0 => self.convert(wanted),
+            _ => at,
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Walks the tree of a unit once, and notes on the way which address spaces have to be the same.
+//!
+//! Declarations get types with an unknown address space at each level that the source writes;
+//! expressions give [`Value`]s, and what becomes of them is a constraint on the spot. A function
+//! that has to exist in several versions is walked several times, with unknowns of its own each
+//! time.
+
+mod calls;
+mod declare;
+mod expr;
+mod init;
+mod objects;
+mod stmt;
+
+use std::collections::{HashMap, HashSet};
+
+use rustc_hash::FxHashMap;
+
+use super::facts::*;
+use super::plan::is_chosen;
+use super::types::{RecordId, Type, TypeId, Types};
+use super::vars::{Plain, Seed, Tok, Var, Vars};
+use crate::c::cpp::{File, FileId, FileKind, Loc, Token, Unit};
+use crate::c::lexer::op;
+use crate::c::syntax::tree::{DeclaratorId, ExprId, FunctionId, ItemKind, Toks};
+use crate::c::types::{self as c, EntityId, EntityKind, Model};
+
+/// What an expression is.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    ty: TypeId,
+    /// It designates an object, in this address space.
+    place: Option<Var>,
+    /// The object is in memory that the verifier does not follow pointers through.
+    mem: bool,
+    flow: Flow,
+    /// A null pointer constant.
+    null: bool,
+    /// An integer constant expression.
+    constant: bool,
+    /// The function it names.
+    func: Option<FuncId>,
+    /// A number that was made from a pointer into this address space.
+    made_from: Option<Var>,
+    /// Its tokens.
+    start: Tok,
+    end: Tok,
+}
+
+/// The function that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    func: FuncId,
+    ret: TypeId,
+    flow: Flow,
+    body: (Tok, Tok),
+}
+
+/// All that one reading of the unit finds out.
+pub struct Reading<'a> {
+    pub unit: &'a Unit,
+    pub model: &'a Model<'a>,
+    pub vars: Vars,
+    pub groups: Vec<Group>,
+    pub after_stars: Vec<AfterStar>,
+    pub loads: Vec<Load>,
+    pub follows: Vec<Follow>,
+    /// Where values go: from, to.
+    pub flows: Vec<(Flow, Flow)>,
+    pub generics: Vec<Generic>,
+    pub arguments: Vec<HelperArgument>,
+    pub loops: Vec<Loop>,
+    pub copies: Vec<Copied>,
+    pub casts: Vec<Cast>,
+    /// The `*` in bodies of macros that are used with both kinds of memory.
+    pub both_kinds: HashSet<Loc>,
+    pub array_parameters: Vec<ArrayParameter>,
+    pub unqualified: Vec<Unqualified>,
+    pub functions: Vec<Function>,
+    pub objects: Vec<Object>,
+    pub calls: Vec<Call>,
+    pub lost: Vec<Lost>,
+    /// Calls of the allocator.
+    pub allocations: Vec<Tok>,
+    /// By reading: the function it is of.
+    pub instances: Vec<Option<FuncId>>,
+
+    toks: &'a [Token],
+    /// The source chooses the arena itself.
+    annotated: bool,
+    /// By file.
+    ours: Vec<bool>,
+    types: Types,
+    /// The declarator that writes each type.
+    written: FxHashMap<c::TypeId, DeclaratorId>,
+    /// The types that a function's definition writes are other ones in each reading of it.
+    memo: FxHashMap<(c::TypeId, Instance), TypeId>,
+    declared: FxHashMap<(DeclaratorId, Instance), declare::Made>,
+    /// By declarator: the address space that its specifiers say.
+    bases: FxHashMap<(DeclaratorId, Instance), Option<Var>>,
+    records: FxHashMap<c::RecordId, RecordId>,
+    by_entity: FxHashMap<EntityId, FuncId>,
+    object_of: FxHashMap<(EntityId, Instance), u32>,
+    flow_count: u32,
+    instance: Instance,
+    current: Option<Current>,
+    /// Functions that every call has its own reading of.
+    several: &'a HashSet<EntityId>,
+    /// Readings that are still to do.
+    queue: Vec<(Instance, FuncId)>,
+    instance_ty: HashMap<Instance, TypeId>,
+    /// Nothing that is read here is evaluated (`sizeof`, `typeof`).
+    unevaluated: usize,
+}
+
+/// How many readings of functions there may be.
+const READINGS: usize = 256;
+
+/// Reads a unit. The functions in `several` are read once for each call.
+pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading<'a> {
+    let unit = model.unit;
+    let mut reading = Reading {
+        unit,
+        model,
+        vars: Vars::default(),
+        groups: Vec::new(),
+        after_stars: Vec::new(),
+        loads: Vec::new(),
+        follows: Vec::new(),
+        flows: Vec::new(),
+        generics: Vec::new(),
+        arguments: Vec::new(),
+        loops: Vec::new(),
+        copies: Vec::new(),
+        casts: Vec::new(),
+        both_kinds: HashSet::new(),
+        array_parameters: Vec::new(),
+        unqualified: Vec::new(),
+        functions: Vec::new(),
+        objects: Vec::new(),
+        calls: Vec::new(),
+        lost: Vec::new(),
+        allocations: Vec::new(),
+        instances: vec![None],
+        toks: &unit.tokens,
+        annotated: is_chosen(&unit.file(FileId::MAIN).bytes),
+        ours: unit.files.iter().map(is_ours).collect(),
+        types: Types::new(),
+        written: written(model),
+        memo: FxHashMap::default(),
+        declared: FxHashMap::default(),
+        bases: FxHashMap::default(),
+        records: FxHashMap::default(),
+        by_entity: FxHashMap::default(),
+        object_of: FxHashMap::default(),
+        flow_count: 1,
+        instance: Instance(0),
+        current: None,
+        several,
+        queue: Vec::new(),
+        instance_ty: HashMap::new(),
+        unevaluated: 0,
+    };
+    reading.everything();
+    reading
+}
+
+/// Whether a file of the unit may be edited: `vmlinux.h` is generated and tells what the kernel
+/// has, and no header of the system is.
+pub fn is_ours(file: &File) -> bool {
+    let generated = file.path.file_name().is_some_and(|n| n == "vmlinux.h") || {
+        let start = &file.bytes[..file.bytes.len().min(1024)];
+        memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
+    };
+    matches!(file.kind, FileKind::Main | FileKind::Project) && !generated
+}
+
+fn written(model: &Model) -> FxHashMap<c::TypeId, DeclaratorId> {
+    let mut found = FxHashMap::default();
+    for index in 0..model.tree.declarators.len() {
+        let id = DeclaratorId(index as u32);
+        for &ty in model.part_types(id) {
+            found.entry(ty).or_insert(id);
+        }
+    }
+    found
+}
+
+impl Reading<'_> {
+    fn everything(&mut self) {
+        let model = self.model;
+        for item in &model.tree.items {
+            match item.kind {
+                ItemKind::Function(function) => self.function(function),
+                ItemKind::Decl(decl) => self.external(decl),
+                ItemKind::Unknown => {}
+            }
+            if item.broken && self.is_ours(self.toks[item.toks.start].loc.file) {
+                self.lost.push(Lost {
+                    tok: item.toks.start,
+                });
+            }
+        }
+        let mut next = 0;
+        while next < self.queue.len() {
+            let (instance, func) = self.queue[next];
+            next += 1;
+            self.read_again(instance, func);
+        }
+    }
+
+    /// Whether a file belongs to the project and may be edited.
+    pub fn is_ours(&self, file: FileId) -> bool {
+        self.ours[file.0 as usize]
+    }
+
+    /// Whether the text at a `*` can be written so that it fits both kinds of memory: a cast, or
+    /// the declaration of a single variable with its value.
+    pub fn can_fit_both(&self, star: Tok) -> bool {
+        let declares = |g: &Group| match g.declarators.as_slice() {
+            [one] => one.star == Some(star) && g.splits && self.has_value(one),
+            _ => false,
+        };
+        self.toks[star].expansion.is_some()
+            && (self.casts.iter().any(|c| c.star == star) || self.groups.iter().any(declares))
+    }
+
+    /// `*p = …`, with a single `*`.
+    fn has_value(&self, declared: &Declared) -> bool {
+        declared.star == Some(declared.start)
+            && declared.start + 3 < declared.end
+            && self.is(declared.start + 2, "=")
+    }
+
+    /// Whether a parameter of a function, or what it returns, points into the arena at any level.
+    pub fn passes_arena(&self, function: &Function) -> bool {
+        let spaces = self.spaces(function);
+        spaces.into_iter().any(|space| self.vars.is_arena(space))
+    }
+
+    /// Whether an object holds a pointer into the arena.
+    pub fn holds_arena(&self, object: &Object) -> bool {
+        self.holds_arena_in(object.ty, 0)
+    }
+
+    fn holds_arena_in(&self, ty: TypeId, depth: usize) -> bool {
+        match self.types.get(self.types.element(ty)) {
+            Type::Pointer { space, .. } => self.vars.is_arena(*space),
+            Type::Record(record) if depth < 16 => self
+                .types
+                .record(*record)
+                .fields
+                .iter()
+                .any(|f| self.holds_arena_in(f.ty, depth + 1)),
+            _ => false,
+        }
+    }
+
+    /// Whether an object has an initial value with an address in it, which can be set only where
+    /// the loader relocates addresses.
+    pub fn is_initialised(&self, object: &Object) -> bool {
+        object.init.is_some_and(|init| self.has_address(init, 0))
+    }
+
+    fn has_address(&self, expr: ExprId, depth: usize) -> bool {
+        use crate::c::syntax::tree::{ExprKind, Unary};
+        let tree = &self.model.tree;
+        if depth > 64 {
+            return true;
+        }
+        match tree[expr].kind {
+            ExprKind::Text => {
+                // A literal for an array of characters is no address.
+                let target = self.model.target(expr).map(|t| t.ty);
+                target.is_some_and(|t| self.model.is_pointer(t))
+                    || target.is_none() && self.model.is_pointer(self.model.decay_of(expr))
+            }
+            ExprKind::Unary(Unary::AddressOf, _) => true,
+            ExprKind::Name(_) => {
+                let ty = self.model.type_of(expr);
+                self.model.is_array(ty) || matches!(self.model[ty], c::Type::Function { .. })
+            }
+            ExprKind::Statements(_) => false,
+            _ => tree
+                .operands(expr)
+                .into_iter()
+                .any(|e| self.has_address(e, depth + 1)),
+        }
+    }
+
+    /// Whether a name is a constant of an enumeration.
+    pub fn is_constant(&self, name: crate::c::Symbol) -> bool {
+        let entity = self.model.file_entity(name);
+        entity.is_some_and(|e| matches!(self.model[e].kind, EntityKind::Enumerator(_)))
+    }
+
+    /// Whether an object is a number.
+    pub fn is_number(&self, object: &Object) -> bool {
+        matches!(
+            self.types.get(object.ty),
+            Type::Number | Type::Address(_) | Type::Unknown
+        )
+    }
+
+    /// Whether the name that is indexed at `tok` is an array in, or a pointer to, other memory than
+    /// the arena's.
+    pub fn indexes_plain(&self, name: crate::c::Symbol, tok: Tok, instance: Instance) -> bool {
+        let mut pointers = self
+            .follows
+            .iter()
+            .filter(|f| f.tok == tok && f.instance == instance)
+            .peekable();
+        if pointers.peek().is_some() {
+            return pointers.all(|f| !self.vars.is_arena(f.space));
+        }
+        // Not followed, so an array: the last one of this name that is declared before.
+        let mut arrays = self.objects.iter().rev();
+        let found = arrays.find(|o| o.name == name && o.tok <= tok);
+        found.is_some_and(|o| !self.vars.is_arena(o.place))
+    }
+
+    /// Whether an object is a structure that nothing keeps from being split.
+    pub fn is_whole(&self, object: &Object) -> bool {
+        let kept = |t: Tok| matches!(self.unit.text(&self.toks[t]), b"used" | b"__used__");
+        let declarators = &self.model[object.entity].declarators;
+        let said = declarators.iter().any(|&d| {
+            let tree = &self.model.tree;
+            let own = &tree[d].attributes;
+            let common = &tree[tree[d].decl].specifiers.attributes;
+            own.iter().chain(common).any(|a| (a.start..a.end).any(kept))
+        });
+        self.is_record(object.ty) && object.kind == ObjectKind::Static && !said
+    }
+
+    /// The address spaces of a function's parameters and result, at all levels.
+    pub fn spaces(&self, function: &Function) -> Vec<Var> {
+        let mut found = Vec::new();
+        if let Type::Function { ret, params, .. } = self.types.get(function.ty) {
+            for &ty in params.iter().chain([ret]) {
+                let mut ty = ty;
+                while let Some((to, space)) = self.types.pointer(ty) {
+                    found.push(space);
+                    ty = self.types.element(to);
+                }
+            }
+        }
+        found
+    }
+
+    /// The address space that a pointer of the program points into, and the place that an lvalue
+    /// is: by the object that it names.
+    pub fn place_of(&self, entity: EntityId) -> Option<Var> {
+        let index = *self.object_of.get(&(entity, Instance(0)))?;
+        Some(self.objects[index as usize].place)
+    }
+
+    // ---- tokens
+
+    fn is(&self, tok: Tok, text: &str) -> bool {
+        self.toks.get(tok).is_some_and(|t| t.is(op(text)))
+    }
+
+    fn is_record(&self, ty: TypeId) -> bool {
+        matches!(self.types.get(ty), Type::Record(_))
+    }
+
+    /// Whether a token is spelled in a file that is not rewritten.
+    fn in_system(&self, tok: Tok) -> bool {
+        let Some(token) = self.toks.get(tok.min(self.toks.len().saturating_sub(1))) else {
+            return false;
+        };
+        !self.is_ours(token.loc.file)
+    }
+
+    fn toks_of(&self, expr: ExprId) -> Toks {
+        self.model.tree[expr].toks
+    }
+
+    // ---- constraints
+
+    fn new_flow(&mut self) -> Flow {
+        self.flow_count += 1;
+        Flow(self.flow_count - 1)
+    }
+
+    fn flows_to(&mut self, from: Flow, to: Flow) {
+        if from != Flow(0) && to != Flow(0) && from != to {
+            self.flows.push((from, to));
+        }
+    }
+
+    fn seed(&mut self, var: Var, plain: Plain, tok: Tok) {
+        self.vars.seed(var, Seed::Plain(plain), tok);
+    }
+
+    fn pointer_to(&mut self, to: TypeId, space: Var) -> TypeId {
+        self.types.add(Type::Pointer { to, space })
+    }
+
+    /// Values of both types are the same value.
+    fn same(&mut self, a: TypeId, b: TypeId, tok: Tok) {
+        self.same_to(a, b, tok, 0);
+    }
+
+    fn same_to(&mut self, a: TypeId, b: TypeId, tok: Tok, depth: usize) {
+        if a == b || depth > 16 {
+            return;
+        }
+        match (self.types.get(a).clone(), self.types.get(b).clone()) {
+            (
+                Type::Pointer { to, space },
+                Type::Pointer {
+                    to: other,
+                    space: with,
+                },
+            ) => {
+                if !matches!(self.types.get(to), Type::Function { .. }) {
+                    self.vars.join(space, with, tok);
+                }
+                self.same_to(to, other, tok, depth + 1);
+            }
+            (Type::Address(space), Type::Address(with)) => self.vars.join(space, with, tok),
+            (Type::Array { of }, Type::Array { of: other }) => {
+                self.same_to(of, other, tok, depth + 1);
+            }
+            (
+                Type::Function { ret, params, .. },
+                Type::Function {
+                    ret: other,
+                    params: with,
+                    ..
+                },
+            ) => {
+                self.same_to(ret, other, tok, depth + 1);
+                for (a, b) in params.into_iter().zip(with) {
+                    self.same_to(a, b, tok, depth + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The definition of a function of the unit that is no program.
+    fn defined(&self, entity: EntityId) -> Option<FunctionId> {
+        match self.model[entity].kind {
+            EntityKind::Function { definition, .. } => definition,
+            _ => None,
+        }
+    }
+}
