@@ -7,7 +7,7 @@
  * own allocator at run time. What can fail returns NULL (or an errno value), and the verifier
  * insists that the program checks for it.
  *
- * Needs: clang -target bpf -mcpu=v3 -O2 -g, Linux 5.12 (tested from 6.1), a loader with CAP_BPF
+ * Needs: clang -target bpf -mcpu=v3 -O2 -g, Linux 5.17 (tested from 6.1), a loader with CAP_BPF
  * and CAP_PERFMON or root. With DYNAMIC_MEMORY_SPIN_LOCK: any -mcpu, Linux 5.10, but not for
  * kprobe, tracepoint, raw_tracepoint, perf_event and socket_filter programs.
  * The header includes nothing but the compiler's <stddef.h>. It may stand before or after
@@ -20,9 +20,8 @@
  *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to 64; the heap of a CPU is its
  *                               number modulo this                      (default 4)
  *   DYNAMIC_MEMORY_GRANULE      bytes that sizes and alignment are rounded up to, a power of two
- *                               from 16 to 4096. A block takes two at least. The tables take 6
- *                               bytes per granule, 8 beyond 65535 granules
- *                                              (default 16; 32 for pools of 128 KiB and more)
+ *                               from 16 to 4096. The tables take 6.1 bytes per granule, 10.1 beyond
+ *                               65535 granules      (default 32; 64 for pools of 2 MiB and more)
  *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of 4096 and at least a 256th of
  *                               the pool. Where malloc's size is not a constant, the verifier
  *                               accepts an index, or a length handed to a helper, up to this
@@ -36,14 +35,16 @@
  *   DYNAMIC_MEMORY_ARENA_MAP    name of the program's own arena map, declared before the include:
  *                               a program can have only one
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
- *   DYNAMIC_MEMORY_NO_FAST_PATH small blocks too go through the shared functions: smaller
- *                               programs, slower calls
+ *   DYNAMIC_MEMORY_SHARED       weak maps, so that objects that `bpftool gen object` links share one
+ *                               set of heaps; loaders other than libbpf refuse such maps
+ *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
+ *                               them before Linux 6.0; beyond 384 MiB they are in any case
  *   DYNAMIC_MEMORY_DEBUG        record the source line of each block, fill new memory with 0xaa
  *                               and freed memory with 0xdd
  *   native_executable           build for user space, from the same source, safe with threads
  *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
- * of blocks, but for these: an allocation that finds no memory first merges up to 4032 parked
+ * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.
  *
  * Linked data. A pointer that is stored in a map and loaded again is a number to the verifier, and
@@ -293,10 +294,10 @@ int static_reset(void);
 #define DYNAMIC_MEMORY_HEAPS 4
 #endif
 #ifndef DYNAMIC_MEMORY_GRANULE
-#if POOL_SIZE < 131072
-#define DYNAMIC_MEMORY_GRANULE 16
-#else
+#if POOL_SIZE < 2097152
 #define DYNAMIC_MEMORY_GRANULE 32
+#else
+#define DYNAMIC_MEMORY_GRANULE 64
 #endif
 #endif
 #ifndef DYNAMIC_MEMORY_GUARD
@@ -334,6 +335,26 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES <= 1048576,
 	       "an arena has up to 1048576 pages, 4 GiB: make POOL_SIZE or DYNAMIC_MEMORY_HEAPS smaller");
 _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 	       "DYNAMIC_MEMORY_ARENA_PAGES must have room for the pools: POOL_SIZE for each heap and a page");
+#endif
+
+/*
+ * Where the pools are, other than in an arena: in a variable, whose address is a constant, so that there
+ * is nothing to look up and no NULL to test for; or in a map, where they would be larger together than
+ * a variable can be. The verifier allows 512 MiB; before Linux 6.0, for which the build with a
+ * bpf_spin_lock is, the kernel allowed 4 MiB with the program's other variables.
+ */
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_MOST_VARIABLES 2097152
+#else
+#define DYNMEM_MOST_VARIABLES 402653184
+#endif
+#if !DYNMEM_KERNEL || DYNMEM_ARENA || DYNMEM_LINKED
+#define DYNMEM_POOL_MAP 0
+#elif defined(DYNAMIC_MEMORY_POOL_MAP) || \
+	DYNAMIC_MEMORY_HEAPS * (0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD) > DYNMEM_MOST_VARIABLES
+#define DYNMEM_POOL_MAP 1
+#else
+#define DYNMEM_POOL_MAP 0
 #endif
 
 #if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
@@ -398,23 +419,39 @@ typedef dynmem_u32 dynmem_entry;
 #define DYNMEM_ENTRY_BITS 32
 #endif
 
+/* What a granule links to: as the first of a free block, or as one number. */
+union dynmem_link {
+	dynmem_entry pair[2]; /* the next and the previous block of its bin */
+	dynmem_u32 word;
+};
+
 /* A tag: state in the two top bits, then "handed over", then the granules of the block. */
-#define DYNMEM_TAG(state) ((0ULL + (state)) << 30)
+#define DYNMEM_TAG(state) ((0ULL + (state)) << 14)
 #define DYNMEM_TAG_STATE DYNMEM_TAG(3)
-#define DYNMEM_TAG_HANDED_OVER (1ULL << 29)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << 13)
 #define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
 
-/* Hand-over bits, one per entry, below a tree of words that says where to look. */
-#if DYNMEM_GRANULES <= 4096
+/* The tags of four granules in one word, of which the first one's is to be the lowest. */
+typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DYNMEM_LITTLE_TAGS(tags) (tags)
+#else
+#define DYNMEM_LITTLE_TAGS(tags)                                                              \
+	((tags) << 48 | ((tags) & 0xffff0000) << 16 | ((tags) >> 16 & 0xffff0000) | (tags) >> 48)
+#endif
+
+/* Hand-over bits, one for four granules, below a tree of words that says where to look. */
+#define DYNMEM_GROUP_LOG 2
+#if DYNMEM_GRANULES <= 16384
 #define DYNMEM_LEVELS 1
-#elif DYNMEM_GRANULES <= 262144
+#elif DYNMEM_GRANULES <= 1048576
 #define DYNMEM_LEVELS 2
 #else
 #define DYNMEM_LEVELS 3
 #endif
-#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES / 64)
-#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 4096 : 0))
-#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 262144 : 0))
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > 256 ? DYNMEM_ENTRIES / 256 : 1)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 16384 : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
 #define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
@@ -424,11 +461,15 @@ typedef dynmem_u32 dynmem_entry;
 #define DYNMEM_DEBUG_FLAG 0
 #endif
 
-/* One entry more at both ends of the tags: what lies before and behind the pool is not free. */
-#define DYNMEM_TABLES                                    \
-	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS]; \
-	dynmem_u32 tags[DYNMEM_ENTRIES + 2];             \
-	dynmem_entry links[DYNMEM_ENTRIES + 2];          \
+#define DYNMEM_BINS \
+	(DYNMEM_GRANULES <= DYNMEM_FEW_GRANULES ? DYNMEM_MOST_BINS / 2 : DYNMEM_MOST_BINS)
+
+/* What lies before and behind the pool has tags too: it is not free. */
+#define DYNMEM_TABLES                                        \
+	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS];     \
+	dynmem_u16 tags[DYNMEM_ENTRIES + 2 * DYNMEM_MARGIN]; \
+	union dynmem_link links[DYNMEM_ENTRIES];             \
+	dynmem_entry bins[DYNMEM_BINS];                      \
 	DYNMEM_LINES
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
@@ -447,15 +488,17 @@ typedef dynmem_u32 dynmem_lock;
  * Marks an initialised heap and the version of this layout; another value means another
  * layout.
  */
-#define DYNMEM_VERSION 0x444d0002U
+#define DYNMEM_VERSION 0x444d0003U
 /* Marks a heap that is being reset: it serves nothing until that is done. */
 #define DYNMEM_RESETTING 0x444dffffU
 /*
- * Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two,
- * so that a block of a larger bin is at most an eighth too large. 170 reach 2^23
- * granules; a power of two lets a mask prove an index valid.
+ * Most bins of free blocks. A bin for each size below 16 granules, then 8 per power of
+ * two, so that a block of a larger bin is at most an eighth too large. 170 reach 2^23
+ * granules; half of the bins are enough for [DYNMEM_FEW_GRANULES].
  */
-#define DYNMEM_BINS 256U
+#define DYNMEM_MOST_BINS 256U
+/* Granules of a pool up to which a heap has half the bins. */
+#define DYNMEM_FEW_GRANULES 131072U
 /* 64-bit words in the map of non-empty bins. */
 #define DYNMEM_BIN_WORDS 4U
 /*
@@ -465,43 +508,59 @@ typedef dynmem_u32 dynmem_lock;
 #define DYNMEM_BIN_DEPTH 4U
 /*
  * Lists of parked blocks, which wait here for the next allocation of their size without
- * being merged with their neighbours. Each number of granules up to this has a list of
- * its own, larger ones share them by a hash.
+ * being merged with their neighbours. The first half is for small blocks, one list for
+ * each number of granules; larger blocks share the others by a hash.
  */
-#define DYNMEM_LISTS 128U
+#define DYNMEM_LISTS 64U
+/* Lists for small blocks: a power of two. */
+#define DYNMEM_SMALL_LISTS 32U
 /*
- * Logarithm of the number of lists: the hash folds a number of granules by so many
- * bits.
+ * Logarithm of the number of small lists: the hash folds a number of granules by so
+ * many bits.
  */
-#define DYNMEM_LISTS_LOG 7U
+#define DYNMEM_LISTS_LOG 5U
+/*
+ * Bytes of a small block. All small blocks are parked: it makes them fast, and as each
+ * list has one size, what is parked is used again soon. Parking larger ones without a
+ * limit fragments the pool: with sizes up to a quarter of what is in use it had to be
+ * 2.4 to 4.8 times as large.
+ */
+#define DYNMEM_SMALL_BYTES 512U
+/*
+ * What part of a pool larger blocks may hold while parked: one in so many. There may
+ * always be one.
+ */
+#define DYNMEM_LARGE_PART 64U
 /*
  * Logarithm of the length up to which a list grows, 64. Longer lists serve larger
  * bursts, and hold memory back from other sizes until an allocation finds none and
  * empties the lists.
  */
 #define DYNMEM_LIST_DEPTH_LOG 6U
-/*
- * Where a list's word keeps its length, above the granule its first block starts at. A
- * full list has the bit set that a tag has for "handed over", so that one test finds
- * both.
- */
+/* Where a list's word keeps its length, above the granule its first block starts at. */
 #define DYNMEM_LIST_SHIFT 23U
 /*
- * Smallest block in granules: a free block keeps its two links in as many table
- * entries.
+ * What a tag says of a block of so many granules or more, in the bits below its state
+ * and "handed over". The number itself is then in the links of the granule within the
+ * block that is next to the tag's, which nothing else uses.
  */
-#define DYNMEM_SMALLEST 2U
+#define DYNMEM_LONG 8191U
 /*
- * State of a granule in the two top bits of its tag: within a block, or never used. The
- * second granule's tag of a block that was ever parked keeps, below the state, the word
- * its list had before: the way to the next parked block.
+ * Tags before the first granule's. They say that what lies before the pool is not free.
+ * Four, so that the tags of four granules, which share a hand-over bit, are a word of
+ * 64 bits.
  */
+#define DYNMEM_MARGIN 4U
+/* State of a granule in the two top bits of its tag: within a block, or never used. */
 #define DYNMEM_INSIDE 0U
 /* State of a granule: a block in use starts here. */
 #define DYNMEM_IN_USE 1U
 /* State of a granule: a free block starts or ends here. */
 #define DYNMEM_FREE 2U
-/* State of a granule: a freed block starts here and waits in a list. */
+/*
+ * State of a granule: a freed block starts here and waits in a list. Its links keep the
+ * word its list had before: the way to the next parked block.
+ */
 #define DYNMEM_PARKED 3U
 /*
  * Flag of a heap: it was built with DYNAMIC_MEMORY_DEBUG and has a table of source
@@ -511,10 +570,9 @@ typedef dynmem_u32 dynmem_lock;
 /* Flag of a heap: it was built with DYNAMIC_MEMORY_SPIN_LOCK. */
 #define DYNMEM_FLAG_SPIN_LOCK 2U
 /*
- * A heap: one value of the map dynmem_heaps. Its blocks are in the value of the same
- * number of the map dynmem_pools, so a program that writes beyond its block reaches
- * none of this. Granules count from 1, and 0 means none. The first lines are what the
- * fast path touches.
+ * A heap: one value of the map dynmem_heaps. Its blocks are in another map, so a
+ * program that writes beyond its block reaches none of this. Granules count from 1, and
+ * 0 means none. The first lines are what the fast path touches.
  */
 struct dynmem_heap {
 	/* Held by whoever changes anything below that is not said to be atomic. */
@@ -545,7 +603,7 @@ struct dynmem_heap {
 	/* Atomic: blocks handed over by a free that found the lock held. */
 	dynmem_u64 handed_over;
 	/* Lists of parked blocks: length and first granule less one. */
-	dynmem_u32 lists[128];
+	dynmem_u32 lists[64];
 	/* Bit set: the bin has a block. */
 	dynmem_u64 bin_map[4];
 	/* Size changes of blocks where they stand, by realloc. */
@@ -567,12 +625,16 @@ struct dynmem_heap {
 	dynmem_u32 granule;
 	/* Granules in the pool. */
 	dynmem_u32 granules;
-	/* Bits of an entry of the link table: 16 or 32. A tag has 32. */
+	/* Bits of a link and of a bin's first block: 16 or 32. */
 	dynmem_u32 entry_bits;
 	/* DYNMEM_FLAG_…. */
 	dynmem_u32 flags;
-	/* Bins: first free block of each. */
-	dynmem_u32 bins[256];
+	/* Granules in parked blocks that are not small. */
+	dynmem_u32 large_parked;
+	/* The list that the last such block was parked in. */
+	dynmem_u32 large_last;
+	/* Atomic: loops that ended early at can_loop, in programs on CPUs that use this heap. */
+	dynmem_u64 cut_short;
 	/* The tables. */
 	DYNMEM_TABLES
 };
@@ -614,58 +676,66 @@ _Static_assert(sizeof(((struct dynmem_heap *)0)->handed_over) == 8,
 	       "sizeof(((dynmem_heap *)0)->handed_over) == 8");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, lists) == 64,
 	       "__builtin_offsetof(dynmem_heap, lists) == 64");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 512,
-	       "sizeof(((dynmem_heap *)0)->lists) == 512");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 576,
-	       "__builtin_offsetof(dynmem_heap, bin_map) == 576");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->lists) == 256,
+	       "sizeof(((dynmem_heap *)0)->lists) == 256");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, bin_map) == 320,
+	       "__builtin_offsetof(dynmem_heap, bin_map) == 320");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->bin_map) == 32,
 	       "sizeof(((dynmem_heap *)0)->bin_map) == 32");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 608,
-	       "__builtin_offsetof(dynmem_heap, resizes) == 608");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, resizes) == 352,
+	       "__builtin_offsetof(dynmem_heap, resizes) == 352");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->resizes) == 8,
 	       "sizeof(((dynmem_heap *)0)->resizes) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 616,
-	       "__builtin_offsetof(dynmem_heap, double_frees) == 616");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, double_frees) == 360,
+	       "__builtin_offsetof(dynmem_heap, double_frees) == 360");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->double_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->double_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 624,
-	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 624");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, invalid_frees) == 368,
+	       "__builtin_offsetof(dynmem_heap, invalid_frees) == 368");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->invalid_frees) == 8,
 	       "sizeof(((dynmem_heap *)0)->invalid_frees) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 632,
-	       "__builtin_offsetof(dynmem_heap, failed_size) == 632");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_size) == 376,
+	       "__builtin_offsetof(dynmem_heap, failed_size) == 376");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_size) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_size) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 640,
-	       "__builtin_offsetof(dynmem_heap, failed_memory) == 640");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_memory) == 384,
+	       "__builtin_offsetof(dynmem_heap, failed_memory) == 384");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_memory) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_memory) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 648,
-	       "__builtin_offsetof(dynmem_heap, failed_busy) == 648");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, failed_busy) == 392,
+	       "__builtin_offsetof(dynmem_heap, failed_busy) == 392");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->failed_busy) == 8,
 	       "sizeof(((dynmem_heap *)0)->failed_busy) == 8");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 656,
-	       "__builtin_offsetof(dynmem_heap, granule) == 656");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granule) == 400,
+	       "__builtin_offsetof(dynmem_heap, granule) == 400");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granule) == 4,
 	       "sizeof(((dynmem_heap *)0)->granule) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 660,
-	       "__builtin_offsetof(dynmem_heap, granules) == 660");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, granules) == 404,
+	       "__builtin_offsetof(dynmem_heap, granules) == 404");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->granules) == 4,
 	       "sizeof(((dynmem_heap *)0)->granules) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 664,
-	       "__builtin_offsetof(dynmem_heap, entry_bits) == 664");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, entry_bits) == 408,
+	       "__builtin_offsetof(dynmem_heap, entry_bits) == 408");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->entry_bits) == 4,
 	       "sizeof(((dynmem_heap *)0)->entry_bits) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 668,
-	       "__builtin_offsetof(dynmem_heap, flags) == 668");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, flags) == 412,
+	       "__builtin_offsetof(dynmem_heap, flags) == 412");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->flags) == 4,
 	       "sizeof(((dynmem_heap *)0)->flags) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, bins) == 672,
-	       "__builtin_offsetof(dynmem_heap, bins) == 672");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->bins) == 1024,
-	       "sizeof(((dynmem_heap *)0)->bins) == 1024");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1696,
-	       "__builtin_offsetof(dynmem_heap, pending_words) == 1696");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, large_parked) == 416,
+	       "__builtin_offsetof(dynmem_heap, large_parked) == 416");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->large_parked) == 4,
+	       "sizeof(((dynmem_heap *)0)->large_parked) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, large_last) == 420,
+	       "__builtin_offsetof(dynmem_heap, large_last) == 420");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->large_last) == 4,
+	       "sizeof(((dynmem_heap *)0)->large_last) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, cut_short) == 424,
+	       "__builtin_offsetof(dynmem_heap, cut_short) == 424");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->cut_short) == 8,
+	       "sizeof(((dynmem_heap *)0)->cut_short) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 432,
+	       "__builtin_offsetof(dynmem_heap, pending_words) == 432");
 
 /* BEGIN src/heap/c/50_maps.h */
 /* Every pool begins on a page of its own. */
@@ -675,11 +745,7 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 1696,
 #define DYNMEM_STRIDE ((POOL_SIZE + DYNAMIC_MEMORY_GUARD + 4095ULL) / 4096 * 4096)
 #endif
 
-struct dynmem_pool {
-	dynmem_u8 bytes[DYNMEM_STRIDE];
-};
-
-/* A place is the number of a heap above 32 bits of offset into its pool. */
+/* No granule, no block. */
 #define DYNMEM_NOWHERE (~0ULL)
 
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
@@ -690,7 +756,7 @@ struct dynmem_pool {
 #ifdef native_executable
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
-__attribute__((weak, aligned(4096))) struct dynmem_pool dynmem_pools[DYNAMIC_MEMORY_HEAPS];
+__attribute__((weak, aligned(4096))) unsigned char dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 __attribute__((weak)) dynmem_u32 dynmem_threads;
 
 /* Threads are spread over the heaps as CPUs are. */
@@ -710,7 +776,7 @@ DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
-	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools[number].bytes : NULL;
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools + number * DYNMEM_STRIDE : NULL;
 }
 
 DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
@@ -748,9 +814,21 @@ static long (*const dynmem_bpf_probe_read_kernel)(void *to, dynmem_u32 length,
 						  const void *from) = (void *)113;
 static long (*const dynmem_bpf_probe_read_kernel_str)(void *to, dynmem_u32 length,
 						      const void *from) = (void *)115;
+static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
+				     dynmem_u64 flags) = (void *)181;
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 static long (*const dynmem_bpf_spin_lock)(struct bpf_spin_lock *lock) = (void *)93;
 static long (*const dynmem_bpf_spin_unlock)(struct bpf_spin_lock *lock) = (void *)94;
+#endif
+
+/*
+ * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
+ * loaders than libbpf refuse weak maps, so only then.
+ */
+#ifdef DYNAMIC_MEMORY_SHARED
+#define DYNMEM_ONE_OF_MANY weak,
+#else
+#define DYNMEM_ONE_OF_MANY
 #endif
 
 /*
@@ -762,7 +840,7 @@ struct {
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
 	dynmem_u32 *key;
 	struct dynmem_heap *value;
-} dynmem_heaps __attribute__((weak, section(".maps"), used));
+} dynmem_heaps __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
 
 #if DYNMEM_ARENA
 
@@ -772,18 +850,15 @@ struct {
 	int (*type)[33 /* BPF_MAP_TYPE_ARENA */];
 	int (*map_flags)[1 << 10 /* BPF_F_MMAPABLE */];
 	int (*max_entries)[DYNAMIC_MEMORY_ARENA_PAGES];
-} dynmem_arena __attribute__((weak, section(".maps"), used));
+} dynmem_arena __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
 #endif
 
 /*
  * A variable, because libbpf backs variables with pages when it loads the object: to ask the kernel
  * for pages, a program would have to be one that may sleep.
  */
-struct dynmem_arena_pools {
-	dynmem_u8 unused[4096];
-	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
-};
-__attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynmem_pools;
+__attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char DYNMEM_SPACE
+	dynmem_pools[4096 + DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 
 /*
  * The verifier wants a program that touches an arena to mention the map. This does, for a program
@@ -791,20 +866,7 @@ __attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynm
  */
 #define static_use_arena() __asm__ volatile("" : : "r"(&DYNAMIC_MEMORY_ARENA_MAP))
 
-#elif DYNMEM_LINKED
-
-/*
- * A variable is the single value of a map that libbpf makes, and its address a constant: to find a
- * block again there is nothing to look up, and no NULL for which the program had to test.
- */
-struct dynmem_linked_pools {
-	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
-};
-_Static_assert(sizeof(struct dynmem_linked_pools) < 536870912,
-	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
-__attribute__((weak, section(".bss.dynmem"), aligned(4096))) struct dynmem_linked_pools dynmem_pools;
-
-#else
+#elif DYNMEM_POOL_MAP
 
 /* Mappable, because that puts the first pool on a page boundary: offsets are as aligned. */
 struct {
@@ -812,8 +874,20 @@ struct {
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
 	int (*map_flags)[1 << 10 /* BPF_F_MMAPABLE */];
 	dynmem_u32 *key;
-	struct dynmem_pool *value;
-} dynmem_pools __attribute__((weak, section(".maps"), used));
+	dynmem_u8 (*value)[DYNMEM_STRIDE];
+} dynmem_pools __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
+
+#else
+
+/*
+ * A variable in .bss, the one section of zeroes that all loaders know. A loader makes it a map of one
+ * value, in which each pool begins on a page. The type is the simplest there is, so that a skeleton in C
+ * can show it.
+ */
+_Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE < 536870912,
+	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
+__attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char
+	dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 
 #endif
 
@@ -822,17 +896,30 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 	return dynmem_bpf_get_smp_processor_id() & (DYNAMIC_MEMORY_HEAPS - 1);
 }
 
+/*
+ * The keys of the maps are here and not on the stack: it has less than is needed anyway, and the
+ * verifier, which follows what is in a slot of eight bytes, forgets what a caller has in one half when a
+ * key is written to the other. That was the caller's counter, whose loop then had no end.
+ */
+static const dynmem_u32 dynmem_keys[64] = {
+	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+};
+
+/* The heap of a number, of which the lower bits count: a mask is a proof without a branch. */
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 {
-	dynmem_u32 key = (dynmem_u32)number;
-
-	return dynmem_bpf_map_lookup_elem(&dynmem_heaps, &key);
+	DYNMEM_HIDE(number);
+	return dynmem_bpf_map_lookup_elem(&dynmem_heaps,
+					  &dynmem_keys[number & (DYNAMIC_MEMORY_HEAPS - 1)]);
 }
 
 #if DYNMEM_ARENA
+/* A page before the pools, so that no block is where a NULL of 32 bits leads. */
 DYNMEM_INLINE dynmem_u8 DYNMEM_SPACE *dynmem_pool(dynmem_u64 number)
 {
-	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools.pool[number].bytes : NULL;
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools + 4096 + number * DYNMEM_STRIDE : NULL;
 }
 
 /* An arena's addresses are those of the process that loaded it; they are numbers all the time. */
@@ -840,21 +927,23 @@ DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE
 {
 	return (dynmem_u64)pointer;
 }
-#elif DYNMEM_LINKED
+#elif DYNMEM_POOL_MAP
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
 	DYNMEM_HIDE(number);
 	if (number >= DYNAMIC_MEMORY_HEAPS)
 		return NULL;
 	DYNMEM_HIDE(number);
-	return (dynmem_u8 *)&dynmem_pools + number * DYNMEM_STRIDE;
+	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &dynmem_keys[number]);
 }
 #else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
-	dynmem_u32 key = (dynmem_u32)number;
-
-	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &key);
+	DYNMEM_HIDE(number);
+	if (number >= DYNAMIC_MEMORY_HEAPS)
+		return NULL;
+	DYNMEM_HIDE(number);
+	return dynmem_pools + number * DYNMEM_STRIDE;
 }
 #endif
 
@@ -923,11 +1012,8 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 /* 0, unless one asks the verifier: the difference of two addresses is any number to it. */
 DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
 {
-	/* The value is for clang 22, which warns of the address of what has none; it is not stored. */
-	dynmem_u64 here = 0, same;
+	dynmem_u64 here = dynmem_number(dynmem_keys), same = here;
 
-	here = dynmem_number((const void *)&here);
-	same = here;
 	DYNMEM_HIDE(same);
 	return here ^ same;
 }
@@ -948,11 +1034,11 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 {
 	dynmem_u64 first, offset;
 
-	__asm__(DYNMEM_NUMBER : "=r"(first) : "0"(&dynmem_pools));
+	__asm__(DYNMEM_NUMBER : "=r"(first) : "0"(dynmem_pools));
 	__asm__(DYNMEM_NUMBER "\n\t%0 -= %2\n\tif %0 > %3 goto +1\n\tgoto +1\n\t%0 = %3"
 		: "=&r"(offset)
 		: "0"(pointer), "r"(first), "i"(sizeof(dynmem_pools) - DYNAMIC_MEMORY_GUARD));
-	return (dynmem_u8 *)&dynmem_pools + offset;
+	return dynmem_pools + offset;
 }
 #endif
 
@@ -1022,7 +1108,10 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 #define DYNMEM_TRY_LOCK(heap) (dynmem_bpf_spin_lock(&(heap)->lock), 1)
 #define DYNMEM_UNLOCK(heap) dynmem_bpf_spin_unlock(&(heap)->lock)
+/* A reset gives the lock back while it empties the tables: no helper may be called with it held. */
+#define DYNMEM_OR_RESETTING(heap) || (heap)->version != DYNMEM_VERSION
 #else
+#define DYNMEM_OR_RESETTING(heap)
 #define DYNMEM_TRY_LOCK(heap) (!DYNMEM_EXCHANGE(&(heap)->lock, 1U))
 #define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
 #endif
@@ -1124,45 +1213,92 @@ DYNMEM_INLINE dynmem_u64 dynmem_bin(dynmem_u64 granules)
  * Granules count from 1 in the tables and 0 is "none". The masks prove every index valid: one
  * instruction each, and one path for the verifier, where a comparison makes two.
  */
-DYNMEM_INLINE dynmem_u32 *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE dynmem_u16 *dynmem_tag(struct dynmem_heap *heap, dynmem_u64 block)
 {
 	block -= 1;
 	DYNMEM_HIDE(block);
-	return &heap->tags[1 + (block & DYNMEM_INDEX_MASK)];
+	return &heap->tags[DYNMEM_MARGIN + (block & DYNMEM_INDEX_MASK)];
 }
 
 /* The tag of the granule before `block`. */
-DYNMEM_INLINE dynmem_u32 *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE dynmem_u16 *dynmem_tag_before(struct dynmem_heap *heap, dynmem_u64 block)
 {
 	block -= 1;
 	DYNMEM_HIDE(block);
-	return &heap->tags[block & DYNMEM_INDEX_MASK];
+	return &heap->tags[DYNMEM_MARGIN - 1 + (block & DYNMEM_INDEX_MASK)];
 }
 
 /* The tag of the granule behind `last`. */
-DYNMEM_INLINE dynmem_u32 *dynmem_tag_behind(struct dynmem_heap *heap, dynmem_u64 last)
+DYNMEM_INLINE dynmem_u16 *dynmem_tag_behind(struct dynmem_heap *heap, dynmem_u64 last)
 {
 	last -= 1;
 	DYNMEM_HIDE(last);
-	return &heap->tags[2 + (last & DYNMEM_INDEX_MASK)];
+	return &heap->tags[DYNMEM_MARGIN + 1 + (last & DYNMEM_INDEX_MASK)];
 }
 
-DYNMEM_INLINE dynmem_entry *dynmem_next(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE union dynmem_link *dynmem_link(struct dynmem_heap *heap, dynmem_u64 block)
 {
 	block -= 1;
 	DYNMEM_HIDE(block);
 	return &heap->links[block & DYNMEM_INDEX_MASK];
 }
 
-/* A free block has two granules at least, so the link back has room in the second. */
-DYNMEM_INLINE dynmem_entry *dynmem_previous(struct dynmem_heap *heap, dynmem_u64 block)
+DYNMEM_INLINE dynmem_entry *dynmem_next(struct dynmem_heap *heap, dynmem_u64 block)
 {
-	block -= 1;
-	DYNMEM_HIDE(block);
-	return &heap->links[1 + (block & DYNMEM_INDEX_MASK)];
+	return &dynmem_link(heap, block)->pair[0];
 }
 
-DYNMEM_INLINE dynmem_u32 *dynmem_bin_head(struct dynmem_heap *heap, dynmem_u64 bin)
+DYNMEM_INLINE dynmem_entry *dynmem_previous(struct dynmem_heap *heap, dynmem_u64 block)
+{
+	return &dynmem_link(heap, block)->pair[1];
+}
+
+/*
+ * Granules of a block by its tag. A long block has them in the links of a granule of its own, `beside`:
+ * the second one, or the last but one where the tag is that of a free block's end.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_size(struct dynmem_heap *heap, dynmem_u64 tag, dynmem_u64 beside)
+{
+	tag &= DYNMEM_TAG_GRANULES;
+#if DYNMEM_GRANULES >= DYNMEM_LONG
+	if (tag == DYNMEM_LONG)
+		tag = dynmem_link(heap, beside)->word;
+#endif
+	(void)heap;
+	(void)beside;
+	return tag;
+}
+
+/* Writes the tag of a block's first granule. */
+DYNMEM_INLINE void dynmem_set_tag(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 state,
+				  dynmem_u64 granules)
+{
+	dynmem_u64 tag = granules;
+
+#if DYNMEM_GRANULES >= DYNMEM_LONG
+	if (tag >= DYNMEM_LONG) {
+		dynmem_link(heap, block + 1)->word = (dynmem_u32)tag;
+		tag = DYNMEM_LONG;
+	}
+#endif
+	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u16)(DYNMEM_TAG(state) | tag));
+}
+
+/* Writes the tag of a free block's last granule. */
+DYNMEM_INLINE void dynmem_set_end(struct dynmem_heap *heap, dynmem_u64 last, dynmem_u64 granules)
+{
+	dynmem_u64 tag = granules;
+
+#if DYNMEM_GRANULES >= DYNMEM_LONG
+	if (tag >= DYNMEM_LONG) {
+		dynmem_link(heap, last - 1)->word = (dynmem_u32)tag;
+		tag = DYNMEM_LONG;
+	}
+#endif
+	DYNMEM_STORE(dynmem_tag(heap, last), (dynmem_u16)(DYNMEM_TAG(DYNMEM_FREE) | tag));
+}
+
+DYNMEM_INLINE dynmem_entry *dynmem_bin_head(struct dynmem_heap *heap, dynmem_u64 bin)
 {
 	/* Linux 6.1 cannot derive the bound that clang can, and clang would drop the mask for it. */
 	DYNMEM_HIDE(bin);
@@ -1174,7 +1310,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_bin_word(dynmem_u64 bin)
 {
 	bin >>= 6;
 	DYNMEM_HIDE(bin);
-	return bin & (DYNMEM_BIN_WORDS - 1);
+	return bin & (DYNMEM_BINS / 64 - 1);
 }
 
 /* ---- free blocks, all under the heap's lock ---------------------------------------------- */
@@ -1182,17 +1318,17 @@ DYNMEM_INLINE dynmem_u64 dynmem_bin_word(dynmem_u64 bin)
 DYNMEM_INLINE void dynmem_bin_insert(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 granules)
 {
 	dynmem_u64 bin = dynmem_bin(granules);
-	dynmem_u32 *head = dynmem_bin_head(heap, bin);
-	dynmem_u64 next = (dynmem_entry)*head;
+	dynmem_entry *head = dynmem_bin_head(heap, bin);
+	dynmem_u64 next = *head;
 
 	*dynmem_next(heap, block) = (dynmem_entry)next;
 	*dynmem_previous(heap, block) = 0;
 	if (next)
 		*dynmem_previous(heap, next) = (dynmem_entry)block;
-	*head = (dynmem_u32)block;
+	*head = (dynmem_entry)block;
 	heap->bin_map[dynmem_bin_word(bin)] |= 1ULL << (bin & 63);
-	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_FREE) | granules));
-	DYNMEM_STORE(dynmem_tag(heap, block + granules - 1), (dynmem_u32)(DYNMEM_TAG(DYNMEM_FREE) | granules));
+	dynmem_set_tag(heap, block, DYNMEM_FREE, granules);
+	dynmem_set_end(heap, block + granules - 1, granules);
 }
 
 DYNMEM_INLINE void dynmem_bin_take(struct dynmem_heap *heap, dynmem_u64 block, dynmem_u64 bin)
@@ -1205,7 +1341,7 @@ DYNMEM_INLINE void dynmem_bin_take(struct dynmem_heap *heap, dynmem_u64 block, d
 	if (previous) {
 		*dynmem_next(heap, previous) = (dynmem_entry)next;
 	} else {
-		*dynmem_bin_head(heap, bin) = (dynmem_u32)next;
+		*dynmem_bin_head(heap, bin) = (dynmem_entry)next;
 		if (!next)
 			heap->bin_map[dynmem_bin_word(bin)] &= ~(1ULL << (bin & 63));
 	}
@@ -1221,9 +1357,8 @@ DYNMEM_INLINE void dynmem_coalesce(struct dynmem_heap *heap, dynmem_u64 block, d
 {
 	dynmem_u64 left = DYNMEM_LOAD(dynmem_tag_before(heap, block)), right;
 
-	DYNMEM_STORE(dynmem_tag_behind(heap, block), 0); /* the way to the next parked block */
 	if ((left & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
-		left &= DYNMEM_TAG_GRANULES;
+		left = dynmem_size(heap, left, block - 2);
 		DYNMEM_STORE(dynmem_tag_before(heap, block), 0);
 		DYNMEM_STORE(dynmem_tag(heap, block), 0);
 		block -= left;
@@ -1232,7 +1367,7 @@ DYNMEM_INLINE void dynmem_coalesce(struct dynmem_heap *heap, dynmem_u64 block, d
 	}
 	right = DYNMEM_LOAD(dynmem_tag_behind(heap, block + granules - 1));
 	if ((right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
-		right &= DYNMEM_TAG_GRANULES;
+		right = dynmem_size(heap, right, block + granules + 1);
 		DYNMEM_STORE(dynmem_tag_behind(heap, block + granules - 1), 0);
 		dynmem_bin_remove(heap, block + granules, right);
 		granules += right;
@@ -1246,28 +1381,28 @@ DYNMEM_INLINE dynmem_u64 dynmem_find(struct dynmem_heap *heap, dynmem_u64 granul
 	dynmem_u32 i;
 	dynmem_u64 bin = dynmem_bin(granules);
 	/* All paths give a value of one entry's range: the verifier goes on with one of them. */
-	dynmem_u64 block = (dynmem_entry)*dynmem_bin_head(heap, bin), map;
+	dynmem_u64 block = *dynmem_bin_head(heap, bin), map;
 
 	/* The blocks of its own bin may be smaller: look at a few, then take any larger bin. */
 	for (i = 0; i < DYNMEM_BIN_DEPTH && block; i++) {
-		if ((DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES) >= granules)
+		if (dynmem_size(heap, DYNMEM_LOAD(dynmem_tag(heap, block)), block + 1) >= granules)
 			goto found;
 		block = *dynmem_next(heap, block);
 	}
 	bin++;
 	map = heap->bin_map[dynmem_bin_word(bin)] >> (bin & 63) << (bin & 63);
 	bin >>= 6;
-	for (i = 1; i < DYNMEM_BIN_WORDS && !map; i++) {
+	for (i = 1; i < DYNMEM_BINS / 64 && !map; i++) {
 		bin++;
 		DYNMEM_HIDE(bin);
-		if (bin >= DYNMEM_BIN_WORDS)
+		if (bin >= DYNMEM_BINS / 64)
 			return 0;
 		map = heap->bin_map[bin];
 	}
 	if (!map)
 		return 0;
 	bin = (bin << 6) + dynmem_lowest(map);
-	block = (dynmem_entry)*dynmem_bin_head(heap, bin);
+	block = *dynmem_bin_head(heap, bin);
 found:
 	DYNMEM_HIDE(bin);
 	dynmem_bin_take(heap, block, bin);
@@ -1281,7 +1416,6 @@ found:
  */
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 #define DYNMEM_MERGE(heap, number, index, granules) dynmem_coalesce(heap, 1 + (index), granules)
-#define DYNMEM_INSERT(heap, number, index, granules) dynmem_bin_insert(heap, 1 + (index), granules)
 #define DYNMEM_FIND(heap, number, granules) dynmem_find(heap, granules)
 #else
 DYNMEM_GLOBAL int dynmem_merge(dynmem_u64 number, dynmem_u64 index, dynmem_u64 granules)
@@ -1301,8 +1435,6 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_find_held(dynmem_u64 number, dynmem_u64 granules
 	return heap ? dynmem_find(heap, granules) : 0;
 }
 #define DYNMEM_MERGE(heap, number, index, granules) dynmem_merge(number, index, granules)
-/* No neighbour is free, so it merges with none. */
-#define DYNMEM_INSERT(heap, number, index, granules) dynmem_merge(number, index, granules)
 #define DYNMEM_FIND(heap, number, granules) dynmem_find_held(number, granules)
 #endif
 
@@ -1310,29 +1442,39 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_find_held(dynmem_u64 number, dynmem_u64 granules
 /* ---- the lists of parked blocks ---------------------------------------------------------- */
 
 #define DYNMEM_LIST_ONE (1ULL << DYNMEM_LIST_SHIFT)
+/* Granules of the largest small block, a power of two. */
+#define DYNMEM_SMALL                                                     \
+	(DYNMEM_SMALL_BYTES / DYNAMIC_MEMORY_GRANULE <= 1 ? 1ULL         \
+	 : DYNMEM_SMALL_BYTES / DYNAMIC_MEMORY_GRANULE < DYNMEM_SMALL_LISTS \
+		 ? 0ULL + DYNMEM_SMALL_BYTES / DYNAMIC_MEMORY_GRANULE       \
+		 : 0ULL + DYNMEM_SMALL_LISTS)
+/* Granules that larger blocks may have together while they are parked, if it is more than one. */
+#define DYNMEM_LARGE (DYNMEM_GRANULES / DYNMEM_LARGE_PART)
 
-/* The list for blocks of so many granules. Sizes that are powers of two get different ones. */
+/* The list for blocks of so many granules. Large sizes that are powers of two get different ones. */
 DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)
 {
-	granules--;
-	return (granules ^ granules >> DYNMEM_LISTS_LOG) & (DYNMEM_LISTS - 1);
+	dynmem_u64 list = granules - 1;
+
+	if (list >= DYNMEM_SMALL)
+		list = DYNMEM_SMALL_LISTS +
+		       ((list ^ list >> DYNMEM_LISTS_LOG) & (DYNMEM_SMALL_LISTS - 1));
+	DYNMEM_HIDE(list);
+	return list & (DYNMEM_LISTS - 1);
 }
 
 /* Not 0 if a list's word says that the list is full: the bit that no other list's word has. */
-#define DYNMEM_LIST_FULL(word) ((word) & DYNMEM_TAG_HANDED_OVER)
-_Static_assert(DYNMEM_LIST_ONE << DYNMEM_LIST_DEPTH_LOG == DYNMEM_TAG_HANDED_OVER,
-	       "one test finds a full list and a tag that is not \"in use\"");
+#define DYNMEM_LIST_FULL(word) ((word) & DYNMEM_LIST_ONE << DYNMEM_LIST_DEPTH_LOG)
 
 /*
- * Takes off the first block of a list, which must have one, and gives its index. The second granule
- * of a parked block has the word that the list had before, length included, for its tag: below the
- * bits of the state, so it says "inside" wherever a tag is looked at.
+ * Takes off the first block of a list, which must have one, and gives its index. The links of a parked
+ * block are the word that the list had before, length included.
  */
 DYNMEM_INLINE dynmem_u64 dynmem_list_pop(struct dynmem_heap *heap, dynmem_u32 *list)
 {
 	dynmem_u64 index = *list & DYNMEM_INDEX_MASK;
 
-	DYNMEM_STORE(list, DYNMEM_LOAD(&heap->tags[2 + index]));
+	DYNMEM_STORE(list, heap->links[index].word);
 	return index;
 }
 
@@ -1340,8 +1482,20 @@ DYNMEM_INLINE void dynmem_list_push(struct dynmem_heap *heap, dynmem_u32 *list, 
 {
 	dynmem_u32 word = *list;
 
-	DYNMEM_STORE(&heap->tags[2 + index], word);
+	heap->links[index].word = word;
 	DYNMEM_STORE(list, (dynmem_u32)((word & ~(DYNMEM_LIST_ONE - 1)) + DYNMEM_LIST_ONE + index));
+}
+
+/* Takes off the first block of a list as above; `*granules` is its size. */
+DYNMEM_INLINE dynmem_u64 dynmem_unpark(struct dynmem_heap *heap, dynmem_u64 list,
+				       dynmem_u64 *granules)
+{
+	dynmem_u64 index = dynmem_list_pop(heap, &heap->lists[list]);
+
+	*granules = dynmem_size(heap, DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]), index + 2);
+	if (list >= DYNMEM_SMALL_LISTS)
+		heap->large_parked -= (dynmem_u32)*granules;
+	return index;
 }
 
 /* What a block of so many granules adds to a heap's `used`. */
@@ -1353,12 +1507,50 @@ DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 
 
 	heap->allocations++;
 	heap->used = used;
-	heap->high_water = dynmem_most(heap->high_water, used);
+	if (DYNMEM_RARE(used > heap->high_water))
+		heap->high_water = used;
 }
 
 /* ---- hand-over: a free that finds the heap locked ---------------------------------------- */
 
+#define DYNMEM_TAG_IS(tag, wanted) (((tag) & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) == (wanted))
+
+/* Counts a free that is refused: of a block that is free already, or of what is no block. */
+DYNMEM_INLINE void dynmem_count_refused(struct dynmem_heap *heap, dynmem_u64 tag)
+{
+	if (tag & DYNMEM_TAG_STATE)
+		DYNMEM_COUNT(&heap->double_frees);
+	else
+		DYNMEM_COUNT(&heap->invalid_frees);
+}
+
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
+
+/*
+ * Changes bits of a tag and gives the tag from before. BPF has such instructions for 32 and 64 bits, so
+ * this takes two tags; the other one stays as it is, whoever changes it.
+ */
+#ifdef native_executable
+#define DYNMEM_TAG_OR(heap, index, bits) \
+	DYNMEM_FETCH_OR(&(heap)->tags[DYNMEM_MARGIN + (index)], (dynmem_u16)(bits))
+#define DYNMEM_TAG_AND(heap, index, bits) \
+	DYNMEM_FETCH_AND(&(heap)->tags[DYNMEM_MARGIN + (index)], (dynmem_u16)(bits))
+#else
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DYNMEM_TAG_SHIFT(index) (((index) & 1) * 16)
+#else
+#define DYNMEM_TAG_SHIFT(index) (16 - ((index) & 1) * 16)
+#endif
+#define DYNMEM_TWO_TAGS(heap, index) ((dynmem_u32 *)((heap)->tags + DYNMEM_MARGIN) + ((index) >> 1))
+#define DYNMEM_TAG_OR(heap, index, bits)                                          \
+	(DYNMEM_FETCH_OR(DYNMEM_TWO_TAGS(heap, index),                            \
+			 (dynmem_u32)((bits) << DYNMEM_TAG_SHIFT(index))) >>      \
+		 DYNMEM_TAG_SHIFT(index) & 0xffff)
+#define DYNMEM_TAG_AND(heap, index, bits)                                         \
+	DYNMEM_FETCH_AND(DYNMEM_TWO_TAGS(heap, index),                            \
+			 (dynmem_u32)~((0xffffULL & ~(bits)) << DYNMEM_TAG_SHIFT(index)))
+#endif
+
 /*
  * Leaves a block to whoever holds the lock now or next. The bit in the tag decides who frees the
  * block, the bits of the tree only lead to it; they are set from the bottom up and cleared from
@@ -1367,41 +1559,45 @@ DYNMEM_INLINE void dynmem_count_allocation(struct dynmem_heap *heap, dynmem_u64 
 DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 tag;
+	dynmem_u64 tag, group;
 
 	if (!heap)
 		return -EINVAL;
 	DYNMEM_HIDE(index);
 	index &= DYNMEM_INDEX_MASK;
-	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	/*
-	 * Anything but a block in use is left alone: its tag belongs to the holder of the lock. Where
-	 * the tag changes at this moment, another free or a reset was faster.
-	 */
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
-	    !DYNMEM_SWAP(&heap->tags[1 + index], (dynmem_u32)tag,
-			 (dynmem_u32)(tag | DYNMEM_TAG_HANDED_OVER))) {
-		if (tag & DYNMEM_TAG_STATE)
-			DYNMEM_COUNT(&heap->double_frees);
-		else
-			DYNMEM_COUNT(&heap->invalid_frees);
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	/* Anything but a block in use is left alone: its tag belongs to the holder of the lock. */
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE))) {
+		dynmem_count_refused(heap, tag);
 		return -EINVAL;
 	}
-	DYNMEM_FETCH_OR(&heap->pending_words[index >> 6], 1ULL << (index & 63));
+	tag = DYNMEM_TAG_OR(heap, index, DYNMEM_TAG_HANDED_OVER);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE))) {
+		/*
+		 * At this moment another free or a reset was faster. The bit must not stay; who holds the
+		 * lock takes a tag with it for one that has another size than is wanted.
+		 */
+		if (!(tag & DYNMEM_TAG_HANDED_OVER))
+			DYNMEM_TAG_AND(heap, index, ~DYNMEM_TAG_HANDED_OVER);
+		dynmem_count_refused(heap, tag);
+		return -EINVAL;
+	}
+	group = index >> DYNMEM_GROUP_LOG;
+	DYNMEM_FETCH_OR(&heap->pending_words[group >> 6], 1ULL << (group & 63));
 #if DYNMEM_LEVELS > 1
-	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL1 + (index >> 12)],
-			1ULL << (index >> 6 & 63));
+	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL1 + (group >> 12)],
+			1ULL << (group >> 6 & 63));
 #endif
 #if DYNMEM_LEVELS > 2
-	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL2 + (index >> 18)],
-			1ULL << (index >> 12 & 63));
+	DYNMEM_FETCH_OR(&heap->pending_words[DYNMEM_LEVEL2 + (group >> 18)],
+			1ULL << (group >> 12 & 63));
 #endif
-	DYNMEM_FETCH_OR(&heap->pending, 1ULL << (index >> (6 * DYNMEM_LEVELS) & 63));
+	DYNMEM_FETCH_OR(&heap->pending, 1ULL << (group >> (6 * DYNMEM_LEVELS) & 63));
 	DYNMEM_COUNT(&heap->handed_over);
 	return 0;
 }
 
-/* The word of `level` at index `*at`, which becomes the index of its lowest bit; 0 if empty. */
+/* The word of a level at index `at`, which becomes the index of its lowest bit; none if empty. */
 #define DYNMEM_DESCEND(base, entries)                                          \
 	do {                                                                   \
 		at = at << 6 | dynmem_lowest(bit);                             \
@@ -1413,43 +1609,54 @@ DYNMEM_GLOBAL int dynmem_hand_over(dynmem_u64 number, dynmem_u64 index)
 			DYNMEM_FETCH_AND(parent, ~bit);                        \
 			if (DYNMEM_LOAD(word))                                 \
 				DYNMEM_FETCH_OR(parent, bit);                  \
-			return;                                                \
+			return 0;                                              \
 		}                                                              \
 		parent = word;                                                 \
 		bit = DYNMEM_LOAD(parent);                                     \
 		bit &= -bit;                                                   \
 	} while (0)
 
-/* Takes one handed-over block back, or clears one bit left behind; under the lock. */
-DYNMEM_INLINE void dynmem_drain(struct dynmem_heap *heap, dynmem_u64 number)
+/*
+ * Finds a handed-over block and counts it as given back, or clears one bit left behind; under the lock.
+ * Its granules, which the caller has to make free, and its index in `*index`; 0 if there is none.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_drain(struct dynmem_heap *heap, dynmem_u64 *index)
 {
 	dynmem_u64 *parent = &heap->pending, *word;
-	dynmem_u64 bit = DYNMEM_LOAD(parent), at = 0, tag;
+	dynmem_u64 bit = DYNMEM_LOAD(parent), at = 0, tags, tag;
 
 	if (!bit)
-		return;
+		return 0;
 	bit &= -bit;
 #if DYNMEM_LEVELS > 2
-	DYNMEM_DESCEND(DYNMEM_LEVEL2, DYNMEM_ENTRIES / 262144);
+	DYNMEM_DESCEND(DYNMEM_LEVEL2, DYNMEM_ENTRIES / 1048576);
 #endif
 #if DYNMEM_LEVELS > 1
-	DYNMEM_DESCEND(DYNMEM_LEVEL1, DYNMEM_ENTRIES / 4096);
+	DYNMEM_DESCEND(DYNMEM_LEVEL1, DYNMEM_ENTRIES / 16384);
 #endif
-	DYNMEM_DESCEND(0, DYNMEM_ENTRIES / 64);
-	DYNMEM_FETCH_AND(parent, ~bit);
+	DYNMEM_DESCEND(0, DYNMEM_LEVEL1);
 	at = at << 6 | dynmem_lowest(bit);
 	DYNMEM_HIDE(at);
+	at &= DYNMEM_INDEX_MASK >> DYNMEM_GROUP_LOG;
+	/* First the bit: what is handed over from now on sets it again. */
+	DYNMEM_FETCH_AND(parent, ~bit);
+	tags = DYNMEM_LOAD((dynmem_four_tags *)(heap->tags + DYNMEM_MARGIN) + at);
+	tags = DYNMEM_LITTLE_TAGS(tags) & (~0ULL / 0xffff * DYNMEM_TAG_HANDED_OVER);
+	if (tags & (tags - 1)) /* another one in the group */
+		DYNMEM_FETCH_OR(parent, bit);
+	at = at << DYNMEM_GROUP_LOG | (dynmem_lowest(tags | 1ULL << 63) >> 4);
+	DYNMEM_HIDE(at);
 	at &= DYNMEM_INDEX_MASK;
-	tag = DYNMEM_LOAD(&heap->tags[1 + at]);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) !=
-	    (DYNMEM_TAG(DYNMEM_IN_USE) | DYNMEM_TAG_HANDED_OVER)) {
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + at]);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE) | DYNMEM_TAG_HANDED_OVER)) {
 		/* Freed twice at the same moment, once under the lock. */
 		DYNMEM_COUNT(&heap->double_frees);
-		return;
+		return 0;
 	}
-	tag &= DYNMEM_TAG_GRANULES;
+	tag = dynmem_size(heap, tag, at + 2);
 	heap->used -= DYNMEM_USE(tag);
-	DYNMEM_MERGE(heap, number, at, tag);
+	*index = at;
+	return tag;
 }
 #endif
 
@@ -1479,50 +1686,43 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 
 /*
  * Cuts `granules` granules from the free block at `block`, which is in no bin, as far behind its start
- * as `units`, the alignment in granules, demands: the place of a block in use. Under the lock. The
- * heap is used first and the rests are freed last, so that little has to be kept across the calls.
+ * as `units`, the alignment in granules, demands: the index of a block in use. Under the lock. No
+ * neighbour of the rests is free, so they merge with none.
  */
-DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 number,
-				    dynmem_u64 block, dynmem_u64 granules, dynmem_u64 units)
+DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 block,
+				    dynmem_u64 granules, dynmem_u64 units)
 {
-	dynmem_u64 have = DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES, gap = 0, rest;
+	dynmem_u64 gap = 0, rest;
+	dynmem_u64 have = dynmem_size(heap, DYNMEM_LOAD(dynmem_tag(heap, block)), block + 1);
 
 	DYNMEM_STORE(dynmem_tag(heap, block + have - 1), 0);
 	if (units > 1) {
 		gap = -(heap->pool_address / DYNAMIC_MEMORY_GRANULE + block - 1) & (units - 1);
-		if (gap && gap < DYNMEM_SMALLEST)
-			gap += units;
 		DYNMEM_STORE(dynmem_tag(heap, block), 0);
 		block += gap;
 		have -= gap;
 	}
 	rest = have - granules;
-	if (rest < DYNMEM_SMALLEST)
-		rest = 0;
-	have -= rest;
-	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
-	dynmem_count_allocation(heap, have);
-	block--;
+	dynmem_set_tag(heap, block, DYNMEM_IN_USE, granules);
+	dynmem_count_allocation(heap, granules);
 	if (gap)
-		DYNMEM_INSERT(heap, number, block - gap, gap);
+		dynmem_bin_insert(heap, block - gap, gap);
 	if (rest)
-		DYNMEM_INSERT(heap, number, block + have, rest);
-	return number << 32 | block * DYNAMIC_MEMORY_GRANULE;
+		dynmem_bin_insert(heap, block + granules, rest);
+	return block - 1;
 }
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-#define DYNMEM_CUT(heap, number, block, granules, units) \
-	dynmem_cut(heap, number, block, granules, units)
+#define DYNMEM_CUT(heap, number, block, wanted) \
+	dynmem_cut(heap, block, (dynmem_u32)(wanted), (wanted) >> 32)
 #else
-DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 granules,
-					 dynmem_u64 units)
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	return heap ? dynmem_cut(heap, number, block, granules, units) : 0;
+	return heap ? dynmem_cut(heap, block, (dynmem_u32)wanted, wanted >> 32) : 0;
 }
-#define DYNMEM_CUT(heap, number, block, granules, units) \
-	dynmem_cut_held(number, block, granules, units)
+#define DYNMEM_CUT(heap, number, block, wanted) dynmem_cut_held(number, block, wanted)
 #endif
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
@@ -1530,10 +1730,13 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dy
 DYNMEM_GLOBAL int dynmem_collect(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 index = 0, granules;
 
 	if (!heap || !DYNMEM_LOAD(&heap->pending) || !DYNMEM_TRY_LOCK(heap))
 		return 0;
-	dynmem_drain(heap, number);
+	granules = dynmem_drain(heap, &index);
+	if (granules)
+		DYNMEM_MERGE(heap, number, index, granules);
 	DYNMEM_UNLOCK(heap);
 	return 1;
 }
@@ -1545,64 +1748,65 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 }
 #endif
 
-/* Set in a place where the heap has handed-over blocks to take back: above any offset. */
+/* Set in an index where the heap has handed-over blocks to take back: above any index. */
 #define DYNMEM_PENDING (1ULL << 31)
 
-/* A place, or DYNMEM_NOWHERE, which has the bit already, with DYNMEM_PENDING if that is so. */
-#define DYNMEM_REMIND(heap, place) \
-	(DYNMEM_LOAD(&(heap)->pending) ? (place) | DYNMEM_PENDING : (place))
+/* An index, or DYNMEM_NOWHERE, which has the bit already, with DYNMEM_PENDING if that is so. */
+#define DYNMEM_REMIND(heap, index) \
+	(DYNMEM_LOAD(&(heap)->pending) ? (index) | DYNMEM_PENDING : (index))
 
-/* A parked block of so many granules, as a place, or DYNMEM_NOWHERE. Under the lock. */
-DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 number,
-				      dynmem_u64 granules)
+/* The index of a parked block of so many granules, in use now, or DYNMEM_NOWHERE. Under the lock. */
+DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 granules)
 {
-	dynmem_u64 list = dynmem_list(granules), index;
+	dynmem_u64 list = dynmem_list(granules), index, tag, have;
 
-	DYNMEM_HIDE(list);
-	list &= DYNMEM_LISTS - 1;
 	index = heap->lists[list] & DYNMEM_INDEX_MASK;
-	/*
-	 * An empty list leads to the pool's first block, which is not parked then. A heap that was
-	 * never used or is being reset has another version.
-	 */
-	if (DYNMEM_LOAD(&heap->tags[1 + index]) != (DYNMEM_TAG(DYNMEM_PARKED) | granules) ||
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	have = dynmem_size(heap, tag, index + 2);
+	/* A heap that was never used or is being reset has another version. */
+	if (heap->lists[list] < DYNMEM_LIST_ONE || have != granules ||
 	    heap->version != DYNMEM_VERSION)
 		return DYNMEM_NOWHERE;
-	dynmem_list_pop(heap, &heap->lists[list]);
-	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	dynmem_unpark(heap, list, &have);
+	DYNMEM_STORE(&heap->tags[DYNMEM_MARGIN + index],
+		     (dynmem_u16)(tag - DYNMEM_TAG(DYNMEM_PARKED) + DYNMEM_TAG(DYNMEM_IN_USE)));
 	dynmem_count_allocation(heap, granules);
-	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+	return index;
 }
 
 /*
- * A block of one heap: its place, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. `granules` is
- * DYNMEM_SMALLEST at least; `units` is the alignment in granules, a power of two or 0.
+ * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
+ * serve; above 32 bits the alignment in granules, a power of two or 0.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
+#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
+
+/* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE, block = 0;
+	dynmem_u64 granules = (dynmem_u32)wanted, units = wanted >> 32;
+	dynmem_u64 index = DYNMEM_NOWHERE, block = 0;
 
-	if (!heap || granules > DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
+	if (!heap || granules - 1 >= DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_NOWHERE;
 	if (units <= 1) /* what is parked may not be aligned further */
-		place = dynmem_reuse(heap, number, granules);
-	if (place == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)
-		/* Room for the largest gap: less than units, or one more where 1 would be too small. */
-		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units + 1 : 0));
+		index = dynmem_reuse(heap, granules);
+	if (index == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)
+		/* Room for the largest gap, too. */
+		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units - 1 : 0));
 	if (block)
-		place = DYNMEM_CUT(heap, number, block, granules, units);
+		index = DYNMEM_CUT(heap, number, block, wanted);
 	DYNMEM_UNLOCK(heap);
-	return DYNMEM_REMIND(heap, place);
+	return DYNMEM_REMIND(heap, index);
 }
 
-/* Merges the first block of a list into the free ones; 0 if it has none, or the heap is locked. */
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-DYNMEM_GLOBAL /* what merges is inline there: too much for a loop */
-#else
-DYNMEM_INLINE
-#endif
-int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
+
+/*
+ * Merges the first block of a list into the free ones; 0 if it has none. With a bpf_spin_lock what
+ * merges is inline: too much for a loop, so it is a function.
+ */
+DYNMEM_GLOBAL int dynmem_gather_one(dynmem_u64 number, dynmem_u64 list)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u64 index, granules;
@@ -1613,9 +1817,8 @@ int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
 	DYNMEM_HIDE(list);
 	list &= DYNMEM_LISTS - 1;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
-		index = dynmem_list_pop(heap, &heap->lists[list]);
-		granules = DYNMEM_LOAD(&heap->tags[1 + index]) & DYNMEM_TAG_GRANULES;
-		DYNMEM_MERGE(heap, number, index, granules);
+		index = dynmem_unpark(heap, list, &granules);
+		dynmem_coalesce(heap, 1 + index, granules);
 		found = 1;
 	}
 	DYNMEM_UNLOCK(heap);
@@ -1623,45 +1826,102 @@ int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
 }
 
 /* The same for all blocks of a list; how many there were. */
-DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
+DYNMEM_GLOBAL int dynmem_gather_list(dynmem_u64 number, dynmem_u64 list)
 {
 	dynmem_u32 i;
 
 	for (i = 0; i < 1U << DYNMEM_LIST_DEPTH_LOG; i++)
-		if (!dynmem_unpark_one(number, list))
+		if (!dynmem_gather_one(number, list))
 			break;
 	return (int)i;
 }
 
-/*
- * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
- * use, and takes back up to 64 blocks that were handed over.
- */
+/* Makes one block of all that is free in a heap and lies side by side, of the whole pool at first. */
 DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
-	dynmem_u32 i;
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u32 i;
 
 	if (!heap)
 		return -EINVAL;
 	if (!DYNMEM_LOAD(&heap->version))
 		return dynmem_prepare(number);
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-	if (DYNMEM_LOAD(&heap->lock))
-		return -DYNMEM_EBUSY;
-	/* It runs to its end: the verifier would go on behind it for each round it can stop after. */
-	if (DYNMEM_LOAD(&heap->pending))
-		for (i = 0; i < 64; i++)
-			dynmem_collect(number);
-#endif
 	for (i = 0; i < DYNMEM_LISTS; i++)
 		if (DYNMEM_LOAD(&heap->lists[i]) >= DYNMEM_LIST_ONE)
-			dynmem_unpark(number, i);
+			dynmem_gather_list(number, i);
 	return 0;
 }
 
+#else
+
+struct dynmem_gathering {
+	dynmem_u64 number; /* of the heap */
+	dynmem_u64 list;   /* to look at next */
+};
+
+/* Makes one handed-over or parked block free, or goes to the next list; 1 at the end. */
+static __attribute__((unused)) long dynmem_gather_step(dynmem_u64 step,
+						       struct dynmem_gathering *gathering)
+{
+	struct dynmem_heap *heap = dynmem_heap(gathering->number);
+	dynmem_u64 list = gathering->list, index = 0, granules = 0;
+
+	(void)step;
+	if (!heap || list >= DYNMEM_LISTS || !DYNMEM_TRY_LOCK(heap))
+		return 1;
+	DYNMEM_HIDE(list);
+	list &= DYNMEM_LISTS - 1;
+	if (heap->version != DYNMEM_VERSION)
+		gathering->list = DYNMEM_LISTS;
+	else if (DYNMEM_LOAD(&heap->pending))
+		granules = dynmem_drain(heap, &index);
+	else if (heap->lists[list] >= DYNMEM_LIST_ONE)
+		index = dynmem_unpark(heap, list, &granules);
+	else
+		gathering->list++;
+	if (granules)
+		dynmem_coalesce(heap, 1 + index, granules);
+	DYNMEM_UNLOCK(heap);
+	return 0;
+}
+
+/* As many steps as there are parked blocks at most, lists and bits of handed-over ones. */
+#define DYNMEM_GATHER_STEPS ((DYNMEM_LISTS << DYNMEM_LIST_DEPTH_LOG) + 2 * DYNMEM_LISTS)
+
+/*
+ * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
+ * use, and takes back what was handed over. The number of the list is hidden: the verifier would take
+ * one that begins as a constant for a new one in each step, and go through all of them.
+ */
+DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	struct dynmem_gathering gathering;
+#ifdef native_executable
+	dynmem_u32 i;
+#endif
+
+	if (!heap)
+		return -EINVAL;
+	if (!DYNMEM_LOAD(&heap->version))
+		return dynmem_prepare(number);
+	if (DYNMEM_LOAD(&heap->lock))
+		return -DYNMEM_EBUSY;
+	gathering.number = number;
+#ifdef native_executable
+	gathering.list = 0;
+	for (i = 0; i < DYNMEM_GATHER_STEPS && !dynmem_gather_step(i, &gathering); i++) {}
+#else
+	gathering.list = dynmem_zero();
+	dynmem_bpf_loop(DYNMEM_GATHER_STEPS, (void *)dynmem_gather_step, &gathering, 0);
+#endif
+	return 0;
+}
+
+#endif
+
 /* Counts an allocation that no heap serves, by its cause. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
+DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 {
 	struct dynmem_heap *heap;
 	int busy = 0;
@@ -1677,52 +1937,69 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 #endif
 	heap = dynmem_heap(number);
 	if (!heap)
-		return DYNMEM_NOWHERE;
+		return -EINVAL;
 	if (!granules)
 		DYNMEM_COUNT(&heap->failed_size);
 	else if (busy)
 		DYNMEM_COUNT(&heap->failed_busy);
 	else
 		DYNMEM_COUNT(&heap->failed_memory);
-	return DYNMEM_NOWHERE;
+	return -ENOMEM;
 }
 
 /*
- * A block of any heap, the one of `number` first; DYNMEM_NOWHERE, counted by its cause, if no
- * heap can serve it. 0 granules stand for a size that nothing can serve.
+ * Where a block is, in the one number that functions hand on: in an arena its address, elsewhere its
+ * offset from the first pool or, in a map of pools, the number of the pool above 32 bits of offset.
+ * DYNMEM_NONE is none.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
+#if DYNMEM_ARENA
+#define DYNMEM_NONE 0ULL
+#define DYNMEM_PLACE(number, index)                                                   \
+	(dynmem_number(dynmem_pools) + 4096 + (number) * (0ULL + DYNMEM_STRIDE) + \
+	 (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
+#define DYNMEM_PLACE_IN(heap, number, index) \
+	((heap)->pool_address + (index) * DYNAMIC_MEMORY_GRANULE)
+#elif DYNMEM_POOL_MAP
+#define DYNMEM_NONE DYNMEM_NOWHERE
+#define DYNMEM_PLACE(number, index) ((number) << 32 | (index) * DYNAMIC_MEMORY_GRANULE)
+#else
+#define DYNMEM_NONE DYNMEM_NOWHERE
+#define DYNMEM_PLACE(number, index) \
+	((number) * (0ULL + DYNMEM_STRIDE) + (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
+#endif
+/* The same of a heap that is in use already. */
+#ifndef DYNMEM_PLACE_IN
+#define DYNMEM_PLACE_IN(heap, number, index) DYNMEM_PLACE(number, index)
+#endif
+
+/*
+ * The place of a block of any heap, the one of number `own` first; DYNMEM_NONE, counted by its cause, if
+ * no heap can serve it.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
 {
-	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE;
+	dynmem_u64 index = dynmem_serve(own, wanted), number = own;
 	dynmem_u32 i;
 
-	/* What dynmem_serve does too, but the frequent way is spared the call. */
-	if (heap && units <= 1 && DYNMEM_TRY_LOCK(heap)) {
-		place = dynmem_reuse(heap, number, granules);
-		DYNMEM_UNLOCK(heap);
-		place = DYNMEM_REMIND(heap, place);
-	}
-	if (!granules)
-		return dynmem_refuse(number, granules);
-	if (place == DYNMEM_NOWHERE)
-		place = dynmem_serve(number, granules, units);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE; i++) {
+	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
+		number = (own + i) & (DYNAMIC_MEMORY_HEAPS - 1);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.
 		 */
 		if (!i || i > DYNAMIC_MEMORY_HEAPS)
-			dynmem_gather((number + i) & (DYNAMIC_MEMORY_HEAPS - 1));
-		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, units);
+			dynmem_gather(number);
+		index = dynmem_serve(number, wanted);
 	}
-	if (place == DYNMEM_NOWHERE)
-		return dynmem_refuse(number, granules);
-	if (place & DYNMEM_PENDING) {
-		dynmem_collect(place >> 32);
-		place -= DYNMEM_PENDING;
+	if (index == DYNMEM_NOWHERE) {
+		dynmem_refuse(own, (dynmem_u32)wanted);
+		return DYNMEM_NONE;
 	}
-	return place;
+	if (index & DYNMEM_PENDING) {
+		dynmem_collect(number);
+		index -= DYNMEM_PENDING;
+	}
+	return DYNMEM_PLACE(number, index);
 }
 
 /* BEGIN src/heap/c/66_release.h */
@@ -1760,8 +2037,11 @@ DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 DYNMEM_SPACE
 	return DYNMEM_ROTATE(offset);
 }
 
-/* The place of an address; DYNMEM_NOWHERE if no block can start there. */
-DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
+/*
+ * The same for the heaps there are: the number above 32 bits of the index, or DYNMEM_NOWHERE if no block
+ * can start at the address.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_locate(dynmem_u64 address)
 {
 	dynmem_u8 DYNMEM_SPACE *first = dynmem_pool(0);
 	dynmem_u64 number, index;
@@ -1771,27 +2051,42 @@ DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 	index = dynmem_split(address, first, &number);
 	if (index >= DYNMEM_GRANULES || number >= DYNAMIC_MEMORY_HEAPS)
 		return DYNMEM_NOWHERE;
-	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+	return number << 32 | index;
 }
 
-/* The granule of a place; hidden, or clang would use bits of it that the verifier cannot know. */
-DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 place)
+/* The index in what dynmem_locate gives; hidden, or clang would use bits that the verifier cannot know. */
+DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 located)
 {
-	dynmem_u64 index = (dynmem_u32)place / DYNAMIC_MEMORY_GRANULE;
+	dynmem_u64 index = (dynmem_u32)located;
 
 	DYNMEM_HIDE(index);
 	return index & DYNMEM_INDEX_MASK;
 }
 
+/* The place of a block at an address, as functions hand it on; DYNMEM_NONE if none can start there. */
+DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
+{
+	dynmem_u64 located = dynmem_locate(address);
+
+	if (located == DYNMEM_NOWHERE)
+		return DYNMEM_NONE;
+#if DYNMEM_ARENA
+	return address;
+#else
+	return DYNMEM_PLACE(located >> 32, 0ULL + (dynmem_u32)located);
+#endif
+}
+
 /* Frees the block at an address; 0, or -EINVAL where no block in use starts. */
 DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
-	dynmem_u64 own = dynmem_own(), place = dynmem_place(address), tag;
-	dynmem_u64 number = place >> 32, index = dynmem_index(place), list, other;
+	dynmem_u64 own = dynmem_own(), located = dynmem_locate(address), tag;
+	dynmem_u64 number = located >> 32, index = dynmem_index(located), granules, list;
+	dynmem_u64 from, full = DYNMEM_LIST_ONE << DYNMEM_LIST_DEPTH_LOG, other, merged;
 	struct dynmem_heap *heap;
 	int result = 0;
 
-	if (place == DYNMEM_NOWHERE) {
+	if (located == DYNMEM_NOWHERE) {
 		heap = dynmem_heap(own);
 		if (heap)
 			DYNMEM_COUNT(&heap->invalid_frees);
@@ -1806,32 +2101,40 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	if (!DYNMEM_TRY_LOCK(heap))
 		return dynmem_hand_over(number, index);
 #endif
-	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
-	    heap->version != DYNMEM_VERSION) {
-		if (tag & DYNMEM_TAG_STATE)
-			DYNMEM_COUNT(&heap->double_frees);
-		else
-			DYNMEM_COUNT(&heap->invalid_frees);
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE)) || heap->version != DYNMEM_VERSION) {
+		dynmem_count_refused(heap, tag);
 		result = -EINVAL;
-	} else {
-		tag &= DYNMEM_TAG_GRANULES;
-		heap->used -= DYNMEM_USE(tag);
-		if (number != own)
-			heap->remote_frees++;
-		list = dynmem_list(tag);
-		DYNMEM_HIDE(list);
-		list &= DYNMEM_LISTS - 1;
-		if (DYNMEM_LIST_FULL(heap->lists[list])) {
-			/* This block may be wanted again soon: the one before it makes room. */
-			other = dynmem_list_pop(heap, &heap->lists[list]);
-			DYNMEM_MERGE(heap, number, other,
-				     DYNMEM_LOAD(&heap->tags[1 + other]) & DYNMEM_TAG_GRANULES);
-		}
-		dynmem_list_push(heap, &heap->lists[list], index);
-		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
+		goto out;
 	}
+	granules = dynmem_size(heap, tag, index + 2);
+	heap->used -= DYNMEM_USE(granules);
+	if (number != own)
+		heap->remote_frees++;
+	list = dynmem_list(granules);
+	from = list;
+	if (list >= DYNMEM_SMALL_LISTS) {
+		/* Empty lists lead to the first granule, which dynmem_take takes for a small block's. */
+		if (!index) {
+			DYNMEM_MERGE(heap, number, index, granules);
+			goto out;
+		}
+		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE) {
+			from = heap->large_last & (DYNMEM_LISTS - 1);
+			full = DYNMEM_LIST_ONE;
+		}
+		heap->large_parked += (dynmem_u32)granules;
+		heap->large_last = (dynmem_u32)list;
+	}
+	/* This block may be wanted again soon: one that was parked before makes room. */
+	if (heap->lists[from] >= full) {
+		other = dynmem_unpark(heap, from, &merged);
+		DYNMEM_MERGE(heap, number, other, merged);
+	}
+	dynmem_list_push(heap, &heap->lists[list], index);
+	DYNMEM_STORE(&heap->tags[DYNMEM_MARGIN + index],
+		     (dynmem_u16)(tag - DYNMEM_TAG(DYNMEM_IN_USE) + DYNMEM_TAG(DYNMEM_PARKED)));
+out:
 	DYNMEM_UNLOCK(heap);
 	return result;
 }
@@ -1839,52 +2142,51 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 /* Bytes usable in the block at this address; 0 if none in use starts there. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_usable(dynmem_u64 address)
 {
-	dynmem_u64 place = dynmem_place(address), tag;
+	dynmem_u64 located = dynmem_locate(address), tag;
 	struct dynmem_heap *heap;
 
-	if (place == DYNMEM_NOWHERE)
+	if (located == DYNMEM_NOWHERE)
 		return 0;
-	heap = dynmem_heap(place >> 32);
+	heap = dynmem_heap(located >> 32);
 	if (!heap)
 		return 0;
-	tag = DYNMEM_LOAD(&heap->tags[1 + dynmem_index(place)]);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE))
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + dynmem_index(located)]);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE)))
 		return 0;
-	return (tag & DYNMEM_TAG_GRANULES) * DYNAMIC_MEMORY_GRANULE;
+	return dynmem_size(heap, tag, dynmem_index(located) + 2) * DYNAMIC_MEMORY_GRANULE;
 }
 
-/* Makes a block of so many granules of the one at a place, without moving it; 0 if it cannot. */
-DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 place, dynmem_u64 granules)
+/* Makes a block of so many granules of the one at an address, without moving it; 0 if it cannot. */
+DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 address, dynmem_u64 granules)
 {
-	struct dynmem_heap *heap = dynmem_heap(place >> 32);
-	dynmem_u64 index = dynmem_index(place), tag, have, right;
+	dynmem_u64 located = dynmem_locate(address), index = dynmem_index(located), tag, have, right;
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
 	dynmem_u64 done = 0;
 
-	if (!heap || granules < DYNMEM_SMALLEST || granules > DYNMEM_GRANULES ||
+	if (!heap || located == DYNMEM_NOWHERE || granules - 1 >= DYNMEM_GRANULES ||
 	    !DYNMEM_TRY_LOCK(heap))
 		return 0;
-	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	have = tag & DYNMEM_TAG_GRANULES;
-	if (heap->version == DYNMEM_VERSION &&
-	    (tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) == DYNMEM_TAG(DYNMEM_IN_USE)) {
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	if (heap->version == DYNMEM_VERSION && DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE))) {
+		have = dynmem_size(heap, tag, index + 2);
 		right = DYNMEM_LOAD(dynmem_tag_behind(heap, index + have));
 		heap->used -= have << 32;
-		if (granules > have && (right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE) &&
-		    have + (right & DYNMEM_TAG_GRANULES) >= granules) {
-			right &= DYNMEM_TAG_GRANULES;
-			DYNMEM_STORE(dynmem_tag_behind(heap, index + have), 0);
-			dynmem_bin_remove(heap, index + 1 + have, right);
-			have += right;
-			DYNMEM_STORE(dynmem_tag(heap, index + have), 0);
+		if (granules > have && (right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
+			right = dynmem_size(heap, right, index + have + 2);
+			if (have + right >= granules) {
+				DYNMEM_STORE(dynmem_tag_behind(heap, index + have), 0);
+				dynmem_bin_remove(heap, index + 1 + have, right);
+				have += right;
+				DYNMEM_STORE(dynmem_tag(heap, index + have), 0);
+			}
 		}
 		done = granules <= have;
-		if (done && have - granules >= DYNMEM_SMALLEST) {
+		if (done && have != granules) {
 			/* The rest may have a free neighbour, if the block shrinks. */
-			DYNMEM_MERGE(heap, place >> 32, index + granules, have - granules);
+			DYNMEM_MERGE(heap, located >> 32, index + granules, have - granules);
 			have = granules;
 		}
-		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+		dynmem_set_tag(heap, index + 1, DYNMEM_IN_USE, have);
 		heap->used += have << 32;
 		if (heap->used > heap->high_water)
 			heap->high_water = heap->used;
@@ -1914,11 +2216,11 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 	heap->pending = 0;
 	__builtin_memset(heap->lists, 0, sizeof(heap->lists));
 	__builtin_memset(heap->bin_map, 0, sizeof(heap->bin_map));
+	heap->large_parked = 0;
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 	/* No helper may be called with the lock held; the version keeps everybody out. */
 	DYNMEM_UNLOCK(heap);
 #endif
-	dynmem_read(heap->bins, sizeof(heap->bins), 0);
 	for (i = 0; i < 256; i++) {
 		if (at > DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE)
 			at = DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE;
@@ -1938,164 +2240,157 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 /* BEGIN src/heap/c/68_calls.h */
 /* ---- allocation and release as the C library names them ---------------------------------- */
 
-#define DYNMEM_ROUND_UP(size) \
-	(((size) + DYNAMIC_MEMORY_GRANULE - 1ULL) / DYNAMIC_MEMORY_GRANULE)
-
 /* Granules of a block of `size` bytes; 0 if no pool can hold it. */
 DYNMEM_INLINE dynmem_u64 dynmem_granules(dynmem_u64 size)
 {
 	if (size - 1 >= POOL_SIZE)
 		return 0;
-	if (size <= DYNMEM_SMALLEST * DYNAMIC_MEMORY_GRANULE)
-		return DYNMEM_SMALLEST;
-	return DYNMEM_ROUND_UP(size);
+	return (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
 }
 
+/* The place of a block of `size` bytes at a multiple of `align`. */
 DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 {
-	return dynmem_serve_any(dynmem_own(), dynmem_granules(size), align / DYNAMIC_MEMORY_GRANULE);
+	return dynmem_serve_any(dynmem_own(), DYNMEM_WANTED(dynmem_granules(size),
+							    align / DYNAMIC_MEMORY_GRANULE));
 }
-
-/* Not where the verifier goes through every round of a loop: fast paths are many instructions. */
-#if !defined(DYNAMIC_MEMORY_NO_FAST_PATH) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
-	!defined(DYNAMIC_MEMORY_DEBUG) && !DYNMEM_LINKED
-#define DYNMEM_FAST_PATH 1
-#else
-#define DYNMEM_FAST_PATH 0
-#endif
 
 /*
- * The pointer to a block of `size` bytes. A constant size is proven to fit; for any other one the
- * guard behind the pool makes accesses up to DYNAMIC_MEMORY_GUARD bytes legal. The offset is
- * masked or clamped rather than checked, and the result hidden: where the program does not test
- * for NULL, the compiler would delete a check whose failure gives NULL, and the verifier's
- * complaint would be about something else. DYNMEM_NOWHERE needs no test: no pool has its number.
+ * malloc: the place of a block of `size` bytes. What is frequent is done here, in one path without a
+ * call: a small block that was freed before and waits in its list. All else is dynmem_serve_any's.
+ *
+ * Not inline: a loop is verified round by round, and each inline call would be some 77 instructions
+ * more in each of them, beside numbers of the caller that no longer fit into registers.
  */
-#define DYNMEM_POINTER(place, size)                                    \
-	dynmem_pointer((place) >> 32, dynmem_offset(place),            \
-		       __builtin_constant_p(size) && (size) <= POOL_SIZE ? (size) : 1)
-
-/* The offset of a place, where the verifier sees that it is none beyond the tables. */
-DYNMEM_INLINE dynmem_u64 dynmem_offset(dynmem_u64 place)
+DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
 {
-	place &= DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE;
-	DYNMEM_HIDE(place);
-	return place;
-}
-
-#if DYNMEM_ARENA
-/* There is nothing to prove about a pointer to an arena; without a branch it stays one path. */
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
-{
-	dynmem_u64 address = dynmem_number(dynmem_pools.pool) + number * DYNMEM_STRIDE;
-
-	(void)size;
-	number = (number >> 31) - 1; /* DYNMEM_NOWHERE has its top bits set */
-	DYNMEM_HIDE(number);
-	return (void DYNMEM_SPACE *)((address + (dynmem_u32)offset) & number);
-}
-#else
-/* The pointer to an offset as above, or NULL where no pool has the number. */
-DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 number, dynmem_u64 offset, dynmem_u64 size)
-{
-	dynmem_u8 *pointer = NULL, *pool;
-
-	if (DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE + size > DYNMEM_STRIDE)
-		DYNMEM_CLAMP(offset, POOL_SIZE - DYNMEM_ROUND_UP(size) * DYNAMIC_MEMORY_GRANULE);
-	pool = dynmem_pool(number);
-	if (pool)
-		pointer = pool + offset;
-	DYNMEM_HIDE(pointer);
-	return pointer;
-}
-#endif
-
-#if DYNMEM_FAST_PATH
-/* A block of `size` bytes, a constant that is not 0 and not larger than a pool. */
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_malloc_constant(dynmem_u64 size)
-{
-	dynmem_u64 number = dynmem_own(), granules = dynmem_granules(size), offset, place;
+	dynmem_u64 number = dynmem_own(), granules, index, state;
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u32 *list, *tag;
+	dynmem_u32 *list;
+	dynmem_u16 *tag;
 
-	if (DYNMEM_RARE(!heap))
-		return NULL;
+	if (!heap)
+		return DYNMEM_NONE; /* never: the number is that of a heap */
 	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
 		goto slow;
-	list = &heap->lists[dynmem_list(granules)];
-	offset = *list & DYNMEM_INDEX_MASK;
-	/* One test: an empty list leads to the pool's first block, which is not parked then. */
-	tag = &heap->tags[1 + offset];
-	if (DYNMEM_RARE(DYNMEM_LOAD(tag) != (DYNMEM_TAG(DYNMEM_PARKED) | granules))) {
+	/* 0, which no parked block has, for size 0 and where the sum overflows. */
+	granules = (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
+	list = &heap->lists[(granules - 1) & (DYNMEM_SMALL - 1)];
+	index = *list & DYNMEM_INDEX_MASK;
+	tag = &heap->tags[DYNMEM_MARGIN + index];
+	/*
+	 * One test: an empty list leads to the first granule, where no block of the list's size is parked
+	 * then. As a difference of 64 bits, so that a number of granules cannot look like a state.
+	 */
+	state = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_PARKED);
+	if (DYNMEM_RARE(state != granules DYNMEM_OR_RESETTING(heap))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
-	DYNMEM_STORE(list, DYNMEM_LOAD(tag + 1));
-	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	DYNMEM_STORE(tag, (dynmem_u16)(DYNMEM_TAG(DYNMEM_IN_USE) + granules));
+	DYNMEM_STORE(list, heap->links[index].word);
 	dynmem_count_allocation(heap, granules);
-	offset *= DYNAMIC_MEMORY_GRANULE;
-#if DYNMEM_ARENA
-	/* Both ways come to a number the verifier knows nothing about. */
-	offset += heap->pool_address;
+	index = DYNMEM_PLACE_IN(heap, number, index);
 	DYNMEM_UNLOCK(heap);
-	goto found;
+	return index;
 slow:
-	place = dynmem_serve_any(number, granules, 1);
-	return DYNMEM_POINTER(place, size);
-found:
-	return (void DYNMEM_SPACE *)offset;
-#else
-	DYNMEM_UNLOCK(heap);
-	goto found;
-slow:
-	place = dynmem_serve_any(number, granules, 1);
-	number = place >> 32;
-	offset = dynmem_offset(place); /* as bounded as above, so that what follows is alike */
-found:
-	return dynmem_pointer(number, offset, size);
-#endif
+	return dynmem_serve_any(number, dynmem_granules(size));
 }
-#endif
 
-DYNMEM_INLINE void dynmem_free(dynmem_u64 address)
+/*
+ * free: the block at an address. What is frequent is done here: a small block of this CPU's heap, whose
+ * list has room. 0, or -EINVAL where no block in use starts.
+ */
+DYNMEM_GLOBAL int dynmem_give(dynmem_u64 address)
 {
-#if DYNMEM_FAST_PATH
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
 	dynmem_u64 elsewhere, index, granules, word;
-	dynmem_u32 *tag, *list;
+	dynmem_u32 *list;
+	dynmem_u16 *tag;
 
 	if (!heap)
-		return; /* never: the number is that of a heap */
+		return -EINVAL; /* never: the number is that of a heap */
 	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
 		goto slow;
 	/*
-	 * Only a block of this CPU's heap: finding another's takes more instructions. The masked
-	 * numbers are hidden, or the compiler would derive them from one another, and the verifier
-	 * lose their bounds.
+	 * The masked numbers are hidden, or the compiler would derive them from one another, and the
+	 * verifier lose their bounds.
 	 */
 	elsewhere = DYNMEM_DISTANCE(address, heap->pool_address);
 	index = elsewhere / DYNAMIC_MEMORY_GRANULE & DYNMEM_INDEX_MASK;
 	elsewhere &= ~(DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE);
 	DYNMEM_HIDE(index);
-	tag = &heap->tags[1 + index];
+	tag = &heap->tags[DYNMEM_MARGIN + index];
 	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE);
-	list = &heap->lists[dynmem_list(granules)];
+	list = &heap->lists[(granules - 1) & (DYNMEM_SMALL - 1)];
 	word = *list;
-	/* In another heap, no block in use, or the list is full: one test, one path. */
-	if (DYNMEM_RARE(elsewhere | ((granules | word) & ~DYNMEM_TAG_GRANULES))) {
+	/* In another heap, no block in use, not small, or the list is full: one test, one path. */
+	if (DYNMEM_RARE(elsewhere | ((granules - 1) & ~(DYNMEM_SMALL - 1)) | DYNMEM_LIST_FULL(word)
+				DYNMEM_OR_RESETTING(heap))) {
 		DYNMEM_UNLOCK(heap);
-		DYNMEM_LINGER(address);
 		goto slow;
 	}
 	heap->used -= DYNMEM_USE(granules);
 	dynmem_list_push(heap, list, index);
-	DYNMEM_STORE(tag, (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | granules));
+	DYNMEM_STORE(tag, (dynmem_u16)(DYNMEM_TAG(DYNMEM_PARKED) + granules));
 	DYNMEM_UNLOCK(heap);
-	return;
+	return 0;
 slow:
-#endif
-	dynmem_release(address);
+	return dynmem_release(address);
 }
+
+/*
+ * The pointer to the block at a place, of which `room` bytes can be reached, or NULL for DYNMEM_NONE.
+ * The result and the place are hidden: where the program does not test for NULL, the compiler would
+ * delete a check whose failure gives NULL, and the verifier's complaint would be about something else.
+ */
+#if DYNMEM_ARENA
+/* There is nothing to prove about a pointer to an arena. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_pointer(dynmem_u64 place, dynmem_u64 room)
+{
+	(void)room;
+	return (void DYNMEM_SPACE *)place;
+}
+#elif DYNMEM_POOL_MAP
+DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 place, dynmem_u64 room)
+{
+	dynmem_u8 *pointer = NULL, *pool;
+	dynmem_u64 offset = (dynmem_u32)place;
+
+	DYNMEM_HIDE(place);
+	DYNMEM_HIDE(offset);
+	pool = dynmem_pool(place >> 32); /* none of the number that DYNMEM_NONE has there */
+	if (pool && offset <= DYNMEM_STRIDE - room) {
+		DYNMEM_HIDE(offset);
+		pointer = pool + offset;
+	}
+	DYNMEM_HIDE(pointer);
+	return pointer;
+}
+#else
+DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 place, dynmem_u64 room)
+{
+	dynmem_u8 *pointer = NULL;
+
+	DYNMEM_HIDE(place);
+	if (place <= sizeof(dynmem_pools) - room) {
+		DYNMEM_HIDE(place);
+		pointer = dynmem_pools + place;
+	}
+	DYNMEM_HIDE(pointer);
+	return pointer;
+}
+#endif
+
+/*
+ * The same for a program that asked for `size` bytes. As many are legal if that is a constant, and
+ * DYNAMIC_MEMORY_GUARD bytes are in any case: the guard behind the last pool has room for them.
+ */
+#define DYNMEM_POINTER(place, size)                                                               \
+	dynmem_pointer(place, __builtin_constant_p(size) && (size) > DYNAMIC_MEMORY_GUARD &&      \
+						  (size) <= POOL_SIZE ?                           \
+					  (size) :                                                 \
+					  DYNAMIC_MEMORY_GUARD)
 
 /* BEGIN src/heap/c/70_copies.h */
 /* ---- copies ------------------------------------------------------------------------------ */
@@ -2203,17 +2498,12 @@ DYNMEM_GLOBAL int dynmem_fetch(dynmem_u64 to, dynmem_u64 from, dynmem_u64 length
 	return 0;
 }
 
-DYNMEM_INLINE dynmem_u64 dynmem_block(dynmem_u64 place)
-{
-	return dynmem_number(DYNMEM_POINTER(place, 1));
-}
-
 DYNMEM_INLINE void dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
 	if (source)
-		dynmem_move(dynmem_block(place), source, length);
+		dynmem_move(place, source, length);
 	else
-		dynmem_set(dynmem_block(place), 0, length);
+		dynmem_set(place, 0, length);
 }
 
 #ifdef DYNAMIC_MEMORY_DEBUG
@@ -2231,12 +2521,10 @@ DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
  */
 DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
-	dynmem_u64 offset = (dynmem_u32)place;
+	void *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 
-	DYNMEM_HIDE(offset);
 	DYNMEM_HIDE(length);
-	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
+	if (!to || length > DYNAMIC_MEMORY_GUARD)
 		return -EINVAL;
 	/*
 	 * clang would turn both bounds into one comparison of `length` less a constant, which tells
@@ -2245,7 +2533,7 @@ DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_
 	DYNMEM_HIDE(length);
 	if (!length)
 		return -EINVAL;
-	dynmem_read(pool + offset, length, source);
+	dynmem_read(to, length, source);
 	return 0;
 }
 
@@ -2278,15 +2566,14 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 {
 	dynmem_u64 place = dynmem_place(address), length = dynmem_usable(address);
-	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, offset = (dynmem_u32)place, piece;
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
+	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, piece;
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 	dynmem_u32 i;
 
-	DYNMEM_HIDE(offset);
-	if (!pool || offset >= POOL_SIZE || !length)
+	if (!to || !length)
 		return -EINVAL;
 	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
-		pool[offset + i] = (dynmem_u8)byte;
+		to[i] = (dynmem_u8)byte;
 	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
 		piece = dynmem_least(length - filled, filled);
 		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
@@ -2300,12 +2587,12 @@ DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 /* Records the line that a block in use comes from, and fills the block if it is to be. */
 DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
 {
-	dynmem_u64 place = dynmem_place(address);
-	struct dynmem_heap *heap = dynmem_heap(place >> 32);
+	dynmem_u64 located = dynmem_locate(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
 
-	if (!heap)
+	if (!heap || located == DYNMEM_NOWHERE)
 		return -EINVAL;
-	heap->lines[dynmem_index(place)] = line;
+	heap->lines[dynmem_index(located)] = line;
 	if (fill)
 		dynmem_fill(address, 0xaa);
 	return 0;
@@ -2320,32 +2607,39 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem
 }
 #endif
 
-/* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NOWHERE. */
+/* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NONE. */
 #define DYNMEM_ELSEWHERE (DYNMEM_NOWHERE - 1)
 
 /*
  * realloc as far as it needs no other block: the place of the block at an address, now of `size`
- * bytes, or DYNMEM_NOWHERE where it is none, or freed because size is 0.
+ * bytes, or DYNMEM_NONE where it is none, or freed because size is 0.
  */
 DYNMEM_GLOBAL dynmem_u64 dynmem_regrow(dynmem_u64 address, dynmem_u64 size)
 {
-	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size), place;
+	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size);
 
 	if (!usable || (!size && dynmem_release(address) <= 0))
-		return DYNMEM_NOWHERE;
-	place = dynmem_place(address);
-	if (granules && dynmem_resize(place, granules))
-		return place;
-	return size <= usable ? place : DYNMEM_ELSEWHERE; /* busy: it keeps what it has */
+		return DYNMEM_NONE;
+	if ((granules && dynmem_resize(address, granules)) || size <= usable)
+		return dynmem_place(address); /* if it was busy, it keeps what it has */
+	return DYNMEM_ELSEWHERE;
 }
 
 /* Copies the block at an address to a new one at a place, if there is one, and frees it. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_transfer(dynmem_u64 place, dynmem_u64 address)
 {
-	if (place != DYNMEM_NOWHERE) {
+	if (place != DYNMEM_NONE) {
 		dynmem_copy(place, address, dynmem_usable(address));
 		dynmem_release(address);
 	}
+	return place;
+}
+
+/* The first `length` bytes at a place, which it gives, as zeroes. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_cleared(dynmem_u64 place, dynmem_u64 length)
+{
+	if (place != DYNMEM_NONE)
+		dynmem_copy(place, 0, length);
 	return place;
 }
 
@@ -2377,16 +2671,15 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_measure(dynmem_u64 source, dynmem_u64 limit)
 /* Copies a string of `length` bytes, terminator included, to a place, which it gives. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
-	dynmem_u64 offset = dynmem_offset(place);
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 
 	DYNMEM_HIDE(length);
-	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
-		return DYNMEM_NOWHERE;
-	if (dynmem_read_string(pool + offset, length, source) > 0)
+	if (!to || length > DYNAMIC_MEMORY_GUARD)
+		return DYNMEM_NONE;
+	if (dynmem_read_string(to, length, source) > 0)
 		return place;
-	dynmem_release(dynmem_number(pool) + offset);
-	return DYNMEM_NOWHERE;
+	dynmem_release(dynmem_number(to));
+	return DYNMEM_NONE;
 }
 #endif
 
@@ -2427,8 +2720,6 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source,
 	} while (0)
 #define DYNMEM_STEP DYNMEM_INLINE
 #else
-static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
-				     dynmem_u64 flags) = (void *)181;
 #define DYNMEM_REPEAT(step, state) dynmem_bpf_loop(1U << 23, (void *)step, state, 0)
 #define DYNMEM_STEP static __attribute__((unused))
 #endif
@@ -2948,15 +3239,13 @@ DYNMEM_WRITERS(, DYNMEM_SPACE)
 DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length,
 					    dynmem_u32 flags)
 {
-	dynmem_u64 to = dynmem_block(place);
-
-	if (place == DYNMEM_NOWHERE)
+	if (place == DYNMEM_NONE)
 		return place;
 	if (flags & DYNMEM_PLAIN_A)
-		dynmem_fetch(to, source, length);
+		dynmem_fetch(place, source, length);
 	else
-		dynmem_move(to, source, length);
-	DYNMEM_AT(dynmem_u8, to + length) = 0;
+		dynmem_move(place, source, length);
+	DYNMEM_AT(dynmem_u8, place + length) = 0;
 	return place;
 }
 
@@ -2986,14 +3275,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
  */
 DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
 {
-	dynmem_u64 place;
-
-#if DYNMEM_FAST_PATH
-	if (__builtin_constant_p(size) && size && size <= POOL_SIZE)
-		return dynmem_malloc_constant(size);
-#endif
-	place = dynmem_allocate(size, 1);
-	return DYNMEM_POINTER(place, size);
+	return DYNMEM_POINTER(dynmem_take(size), size);
 }
 
 /*
@@ -3007,14 +3289,13 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 #ifdef DYNAMIC_MEMORY_DEBUG
 	dynmem_fill(dynmem_number(pointer), 0xdd);
 #endif
-	dynmem_free(dynmem_number(pointer));
+	dynmem_give(dynmem_number(pointer));
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
 DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 {
 	size_t total = count * size;
-	dynmem_u64 place;
 	void DYNMEM_SPACE *pointer;
 
 	/* Two numbers that a pool may hold have a product that 64 bits hold. */
@@ -3026,10 +3307,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 			static_memset(pointer, 0, total);
 		return pointer;
 	}
-	place = dynmem_allocate(total, 1);
-	if (place != DYNMEM_NOWHERE)
-		dynmem_copy(place, 0, total);
-	return DYNMEM_POINTER(place, total);
+	/* One call after the other, for the stack's sake. */
+	return DYNMEM_POINTER(dynmem_cleared(dynmem_take(total), total), total);
 }
 
 /*
@@ -3140,7 +3419,7 @@ DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
 	dynmem_u64 place = dynmem_allocate(length, 1);
 
-	if (place != DYNMEM_NOWHERE)
+	if (place != DYNMEM_NONE)
 		place = dynmem_copy_string(place, dynmem_number(string), length);
 	return DYNMEM_POINTER(place, (size_t)1);
 }

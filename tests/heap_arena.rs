@@ -49,7 +49,7 @@ fn has_arenas(test: &str) -> bool {
 #[test]
 fn no_chain_of_calls_takes_more_than_64_bytes_of_stack() {
     if has_arenas("no_chain_of_calls_takes_more_than_64_bytes_of_stack") {
-        stack_is_bounded("#define DYNAMIC_MEMORY_ARENA", 16);
+        stack_is_bounded("#define DYNAMIC_MEMORY_ARENA");
     }
 }
 
@@ -277,7 +277,7 @@ fn two_objects_share_an_arena() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("arena-of-two");
     std::fs::create_dir_all(&directory).expect("the target directory takes files");
     let clang = Clang::find().expect("a clang");
-    let common = "#define DYNAMIC_MEMORY_ARENA\n#include <linux/bpf.h>\n\
+    let common = "#define DYNAMIC_MEMORY_ARENA\n#define DYNAMIC_MEMORY_SHARED\n#include <linux/bpf.h>\n\
                   #include <bpf/bpf_helpers.h>\n#include \"dynamic_memory.h\"\n\
                   struct node { struct node __arena *next; int value; };\n";
     let first = "char LICENSE[] SEC(\"license\") = \"GPL\";\n\

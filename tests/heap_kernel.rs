@@ -68,7 +68,7 @@ fn verification_grows_by_little_per_call_and_not_with_the_pool() {
 #[test]
 fn no_chain_of_calls_takes_more_than_64_bytes_of_stack() {
     if can_load("no_chain_of_calls_takes_more_than_64_bytes_of_stack") {
-        stack_is_bounded("", 8);
+        stack_is_bounded("");
     }
 }
 

@@ -38,11 +38,13 @@ impl Size {
         let granules = self.pool / u64::from(self.granule);
         let entries = granules.next_power_of_two().max(64) as usize;
         let entry = if granules <= 65535 { 2 } else { 4 };
-        let mut words = entries / 64;
-        if granules > 4096 {
-            words += entries / 4096;
+        let mut words = (entries / 256).max(1);
+        if granules > 16_384 {
+            words += entries / 16_384;
         }
-        (size_of::<Heap>() + words * 8 + (entries + 2) * (4 + entry)).next_multiple_of(8)
+        let bins = if granules <= 131_072 { 128 } else { 256 };
+        let tables = words * 8 + (entries + 8) * 2 + entries * 2 * entry + bins * entry;
+        (size_of::<Heap>() + tables).next_multiple_of(8)
     }
 }
 
@@ -164,6 +166,15 @@ fn random_operations_agree_with_the_model() {
         ),
         (
             Size {
+                pool: 1_048_576,
+                granule: 32,
+            },
+            2_000,
+            256,
+            64,
+        ),
+        (
+            Size {
                 pool: 2_097_152,
                 granule: 16,
             },
@@ -235,32 +246,22 @@ fn tolerated_bytes(image: &[u8]) -> impl Fn(usize) -> bool {
     use std::mem::offset_of;
     let snapshot = walk::check(image).expect("the heap is sound");
     let entries = 64;
-    let tags = size_of::<Heap>() + 8;
-    let links = tags + (entries + 2) * 4;
-    let seconds: Vec<usize> = snapshot
-        .blocks
-        .iter()
-        .filter(|block| block.state == walk::State::InUse)
-        .map(|block| tags + (block.start as usize + 2) * 4)
-        .collect();
+    let links = size_of::<Heap>() + 8 + (entries + 8) * 2;
+    let bins = links + entries * 4;
     let linked: Vec<usize> = snapshot
         .blocks
         .iter()
-        .flat_map(|block| match block.state {
-            walk::State::Free => vec![block.start as usize, block.start as usize + 1],
-            _ => Vec::new(),
-        })
+        .filter(|block| matches!(block.state, walk::State::Free | walk::State::Parked))
+        .map(|block| block.start as usize)
         .collect();
     move |at| {
         let figure = |from, to| (from..to).contains(&at);
         figure(offset_of!(Heap, pending), offset_of!(Heap, used))
             || figure(offset_of!(Heap, high_water), offset_of!(Heap, lists))
-            || figure(offset_of!(Heap, resizes), offset_of!(Heap, granules))
-            || figure(offset_of!(Heap, flags), offset_of!(Heap, bins))
-            || figure(size_of::<Heap>(), size_of::<Heap>() + 8)
-            // A block in use may keep what it led to when it was parked, below the state.
-            || seconds.iter().any(|tag| figure(*tag, tag + 3))
-            || (at >= links && !linked.contains(&((at - links) / 2)))
+            || figure(offset_of!(Heap, resizes), offset_of!(Heap, granule))
+            || figure(offset_of!(Heap, flags), offset_of!(Heap, large_parked))
+            || figure(offset_of!(Heap, large_last), size_of::<Heap>() + 8)
+            || (figure(links, bins) && !linked.contains(&((at - links) / 4)))
     }
 }
 

@@ -193,22 +193,27 @@ fn what_is_no_heap_or_of_another_layout_is_refused() {
     }
     let loaded = load("layout");
     loaded.run("leak", &RunInput::default()).unwrap();
-    let pools = loaded.map("dynmem_pools").unwrap().info().unwrap().info.id;
+    let pools = loaded.map(".bss").unwrap().info().unwrap().info.id;
     let output = stats(&["--map-id", &pools.to_string()]);
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(errors.contains("dynmem_pools"), "{errors}");
+    assert!(errors.contains(".bss"), "{errors}");
 
     // The layout's version is the second number of a heap.
     let heaps = loaded.map("dynmem_heaps").unwrap();
     let key = 0_u32.to_ne_bytes();
     let mut heap = heaps.lookup(&key, MapFlags::ANY).unwrap().unwrap();
-    heap[4..8].copy_from_slice(&0x4444_4444_u32.to_ne_bytes());
-    heaps.update(&key, &heap, MapFlags::ANY).unwrap();
-    let output = stats(&["--map-id", &map_id(&loaded).to_string()]);
-    assert_eq!(output.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("layout version 0x44444444"), "{text}");
+    for (version, said) in [
+        (0x4444_4444_u32, "another dynamic_memory.h"),
+        (0x444d_0002, "an older dynamic_memory.h"),
+    ] {
+        heap[4..8].copy_from_slice(&version.to_ne_bytes());
+        heaps.update(&key, &heap, MapFlags::ANY).unwrap();
+        let output = stats(&["--map-id", &map_id(&loaded).to_string()]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(said), "{text}");
+    }
 
     for arguments in [
         &["--map-id", "4294967295"][..],

@@ -173,6 +173,7 @@ fn one(text: &mut String, name: &str, snapshot: &Snapshot) {
             counters.double_frees,
             counters.invalid_frees,
         ),
+        format!("  loops cut short: {}", counters.cut_short),
     ];
     for row in rows {
         text.push_str(&row);
@@ -248,6 +249,7 @@ fn json(heaps: &[Heap]) -> Value {
                     "failed_busy": counters.failed_busy,
                     "double_frees": counters.double_frees,
                     "invalid_frees": counters.invalid_frees,
+                    "loops_cut_short": counters.cut_short,
                     "lines": lines,
                 })
             }

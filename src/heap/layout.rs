@@ -5,41 +5,54 @@
 //! constants and `repr(C)` structures.
 
 /// Marks an initialised heap and the version of this layout; another value means another layout.
-pub const DYNMEM_VERSION: u32 = 0x444d_0002;
+pub const DYNMEM_VERSION: u32 = 0x444d_0003;
 /// Marks a heap that is being reset: it serves nothing until that is done.
 pub const DYNMEM_RESETTING: u32 = 0x444d_ffff;
-/// Bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that a
-/// block of a larger bin is at most an eighth too large. 170 reach 2^23 granules; a power of two
-/// lets a mask prove an index valid.
-pub const DYNMEM_BINS: u32 = 256;
+/// Most bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that
+/// a block of a larger bin is at most an eighth too large. 170 reach 2^23 granules; half of the bins
+/// are enough for [`DYNMEM_FEW_GRANULES`].
+pub const DYNMEM_MOST_BINS: u32 = 256;
+/// Granules of a pool up to which a heap has half the bins.
+pub const DYNMEM_FEW_GRANULES: u32 = 131_072;
 /// 64-bit words in the map of non-empty bins.
 pub const DYNMEM_BIN_WORDS: u32 = 4;
 /// Free blocks of its own bin that an allocation looks at before it takes one of a larger bin:
 /// more finds tighter fits, each costs the verifier a pass.
 pub const DYNMEM_BIN_DEPTH: u32 = 4;
 /// Lists of parked blocks, which wait here for the next allocation of their size without being
-/// merged with their neighbours. Each number of granules up to this has a list of its own, larger
-/// ones share them by a hash.
-pub const DYNMEM_LISTS: u32 = 128;
-/// Logarithm of the number of lists: the hash folds a number of granules by so many bits.
-pub const DYNMEM_LISTS_LOG: u32 = 7;
+/// merged with their neighbours. The first half is for small blocks, one list for each number of
+/// granules; larger blocks share the others by a hash.
+pub const DYNMEM_LISTS: u32 = 64;
+/// Lists for small blocks: a power of two.
+pub const DYNMEM_SMALL_LISTS: u32 = 32;
+/// Logarithm of the number of small lists: the hash folds a number of granules by so many bits.
+pub const DYNMEM_LISTS_LOG: u32 = 5;
+/// Bytes of a small block. All small blocks are parked: it makes them fast, and as each list has one
+/// size, what is parked is used again soon. Parking larger ones without a limit fragments the pool:
+/// with sizes up to a quarter of what is in use it had to be 2.4 to 4.8 times as large.
+pub const DYNMEM_SMALL_BYTES: u32 = 512;
+/// What part of a pool larger blocks may hold while parked: one in so many. There may always be one.
+pub const DYNMEM_LARGE_PART: u32 = 64;
 /// Logarithm of the length up to which a list grows, 64. Longer lists serve larger bursts, and
 /// hold memory back from other sizes until an allocation finds none and empties the lists.
 pub const DYNMEM_LIST_DEPTH_LOG: u32 = 6;
-/// Where a list's word keeps its length, above the granule its first block starts at. A full list
-/// has the bit set that a tag has for "handed over", so that one test finds both.
+/// Where a list's word keeps its length, above the granule its first block starts at.
 pub const DYNMEM_LIST_SHIFT: u32 = 23;
-/// Smallest block in granules: a free block keeps its two links in as many table entries.
-pub const DYNMEM_SMALLEST: u32 = 2;
-/// State of a granule in the two top bits of its tag: within a block, or never used. The second
-/// granule's tag of a block that was ever parked keeps, below the state, the word its list had
-/// before: the way to the next parked block.
+/// What a tag says of a block of so many granules or more, in the bits below its state and "handed
+/// over". The number itself is then in the links of the granule within the block that is next to the
+/// tag's, which nothing else uses.
+pub const DYNMEM_LONG: u32 = 8_191;
+/// Tags before the first granule's. They say that what lies before the pool is not free. Four, so
+/// that the tags of four granules, which share a hand-over bit, are a word of 64 bits.
+pub const DYNMEM_MARGIN: u32 = 4;
+/// State of a granule in the two top bits of its tag: within a block, or never used.
 pub const DYNMEM_INSIDE: u32 = 0;
 /// State of a granule: a block in use starts here.
 pub const DYNMEM_IN_USE: u32 = 1;
 /// State of a granule: a free block starts or ends here.
 pub const DYNMEM_FREE: u32 = 2;
-/// State of a granule: a freed block starts here and waits in a list.
+/// State of a granule: a freed block starts here and waits in a list. Its links keep the word its
+/// list had before: the way to the next parked block.
 pub const DYNMEM_PARKED: u32 = 3;
 /// Flag of a heap: it was built with `DYNAMIC_MEMORY_DEBUG` and has a table of source lines.
 pub const DYNMEM_FLAG_DEBUG: u32 = 1;
@@ -50,12 +63,13 @@ pub const DYNMEM_FLAG_SPIN_LOCK: u32 = 2;
 /// kernel's type of the same size in its place.
 pub type Lock = u32;
 
-/// The tables behind the fixed part, sized by the pool: 64-bit words of hand-over bits, then a tag
-/// and a link for each granule, then (debug build) a source line for each granule.
+/// The tables behind the fixed part, sized by the pool: 64-bit words of hand-over bits, then a tag for
+/// each granule, a pair of links for each, the first free block of each bin, and in a debug build a
+/// source line for each granule.
 pub type Tables = [u64; 0];
 
-/// A heap: one value of the map `dynmem_heaps`. Its blocks are in the value of the same number of
-/// the map `dynmem_pools`, so a program that writes beyond its block reaches none of this.
+/// A heap: one value of the map `dynmem_heaps`. Its blocks are in another map, so a program that
+/// writes beyond its block reaches none of this.
 ///
 /// Granules count from 1, and 0 means none. The first lines are what the fast path touches.
 #[repr(C)]
@@ -80,7 +94,7 @@ pub struct Heap {
     /// Atomic: blocks handed over by a free that found the lock held.
     pub handed_over: u64,
     /// Lists of parked blocks: length and first granule less one.
-    pub lists: [u32; 128],
+    pub lists: [u32; 64],
     /// Bit set: the bin has a block.
     pub bin_map: [u64; 4],
     /// Size changes of blocks where they stand, by realloc.
@@ -99,12 +113,16 @@ pub struct Heap {
     pub granule: u32,
     /// Granules in the pool.
     pub granules: u32,
-    /// Bits of an entry of the link table: 16 or 32. A tag has 32.
+    /// Bits of a link and of a bin's first block: 16 or 32.
     pub entry_bits: u32,
     /// `DYNMEM_FLAG_…`.
     pub flags: u32,
-    /// Bins: first free block of each.
-    pub bins: [u32; 256],
+    /// Granules in parked blocks that are not small.
+    pub large_parked: u32,
+    /// The list that the last such block was parked in.
+    pub large_last: u32,
+    /// Atomic: loops that ended early at `can_loop`, in programs on CPUs that use this heap.
+    pub cut_short: u64,
     /// The tables.
     pub tables: Tables,
 }

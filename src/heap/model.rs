@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::layout::{
-    DYNMEM_BIN_DEPTH, DYNMEM_BINS, DYNMEM_LIST_DEPTH_LOG, DYNMEM_LISTS, DYNMEM_SMALLEST,
+    DYNMEM_BIN_DEPTH, DYNMEM_LARGE_PART, DYNMEM_LIST_DEPTH_LOG, DYNMEM_LISTS, DYNMEM_MOST_BINS,
+    DYNMEM_SMALL_LISTS,
 };
 use super::walk::{Block, State, bin, list_of};
 
@@ -23,6 +24,9 @@ pub struct Model {
     bins: Vec<Vec<u32>>,
     /// Starts of parked blocks; the last is the first to go.
     lists: Vec<Vec<u32>>,
+    /// Granules in parked blocks that are not small, and the list the last one went to.
+    large_parked: u32,
+    large_last: usize,
 }
 
 impl Model {
@@ -35,8 +39,10 @@ impl Model {
             granules,
             base: address / u64::from(granule),
             blocks: BTreeMap::new(),
-            bins: vec![Vec::new(); DYNMEM_BINS as usize],
+            bins: vec![Vec::new(); DYNMEM_MOST_BINS as usize],
             lists: vec![Vec::new(); DYNMEM_LISTS as usize],
+            large_parked: 0,
+            large_last: 0,
         };
         model.insert(0, granules);
         model
@@ -69,12 +75,25 @@ impl Model {
         let Some((start, granules)) = self.in_use(offset) else {
             return false;
         };
-        let list = list_of(granules) as usize;
-        if self.lists[list].len() == 1 << DYNMEM_LIST_DEPTH_LOG
-            && let Some(top) = self.lists[list].pop()
+        let list = self.list(granules);
+        let (mut from, mut full) = (list, 1 << DYNMEM_LIST_DEPTH_LOG);
+        if list >= DYNMEM_SMALL_LISTS as usize {
+            if start == 0 {
+                self.coalesce(start, granules);
+                return true;
+            }
+            let budget = self.granules / DYNMEM_LARGE_PART;
+            if self.large_parked > 0 && self.large_parked + granules > budget {
+                (from, full) = (self.large_last, 1);
+            }
+            self.large_parked += granules;
+            self.large_last = list;
+        }
+        if self.lists[from].len() >= full
+            && let Some(start) = self.unpark(from)
         {
-            let (granules, _) = self.blocks[&top];
-            self.coalesce(top, granules);
+            let (granules, _) = self.blocks[&start];
+            self.coalesce(start, granules);
         }
         self.lists[list].push(start);
         self.blocks.insert(start, (granules, State::Parked));
@@ -107,7 +126,7 @@ impl Model {
         if bytes == 0 || bytes > u64::from(self.granules) * self.granule {
             return None;
         }
-        Some((bytes.div_ceil(self.granule) as u32).max(DYNMEM_SMALLEST))
+        Some(bytes.div_ceil(self.granule) as u32)
     }
 
     fn in_use(&self, offset: u64) -> Option<(u32, u32)> {
@@ -122,12 +141,12 @@ impl Model {
 
     fn serve(&mut self, granules: u32, align: u64) -> Option<u32> {
         let aligned = align > self.granule;
-        let list = &mut self.lists[list_of(granules) as usize];
+        let list = self.list(granules);
         if !aligned
-            && let Some(&start) = list.last()
+            && let Some(&start) = self.lists[list].last()
             && self.blocks[&start].0 == granules
         {
-            list.pop();
+            self.unpark(list);
             self.blocks.insert(start, (granules, State::InUse));
             return Some(start);
         }
@@ -136,27 +155,32 @@ impl Model {
         } else {
             1
         };
-        let start = self.find(if aligned {
-            granules + units + 1
-        } else {
-            granules
-        })?;
+        let start = self.find(granules + units - 1)?;
         let (have, _) = self.blocks[&start];
         self.remove(start, have);
         let at = (self.base + u64::from(start)) as u32;
-        let mut gap = at.wrapping_neg() & (units - 1);
-        if gap != 0 && gap < DYNMEM_SMALLEST {
-            gap += units;
-        }
+        let gap = at.wrapping_neg() & (units - 1);
         if gap != 0 {
             self.insert(start, gap);
         }
-        let (start, mut have) = (start + gap, have - gap);
-        if have - granules >= DYNMEM_SMALLEST {
+        let (start, have) = (start + gap, have - gap);
+        if have > granules {
             self.insert(start + granules, have - granules);
-            have = granules;
         }
-        self.blocks.insert(start, (have, State::InUse));
+        self.blocks.insert(start, (granules, State::InUse));
+        Some(start)
+    }
+
+    fn list(&self, granules: u32) -> usize {
+        list_of(granules, self.granule as u32) as usize
+    }
+
+    /// Takes the first block off a list.
+    fn unpark(&mut self, list: usize) -> Option<u32> {
+        let start = self.lists[list].pop()?;
+        if list >= DYNMEM_SMALL_LISTS as usize {
+            self.large_parked -= self.blocks[&start].0;
+        }
         Some(start)
     }
 
@@ -182,7 +206,7 @@ impl Model {
                 _ => return false,
             }
         }
-        if have - granules >= DYNMEM_SMALLEST {
+        if have > granules {
             self.coalesce(start + granules, have - granules);
             have = granules;
         }
@@ -192,7 +216,7 @@ impl Model {
 
     fn gather(&mut self) {
         for list in 0..self.lists.len() {
-            while let Some(start) = self.lists[list].pop() {
+            while let Some(start) = self.unpark(list) {
                 let (granules, _) = self.blocks[&start];
                 self.coalesce(start, granules);
             }

@@ -8,7 +8,7 @@ use super::HEADER;
 const DEFAULT_POOL_SIZE: u64 = 65_536;
 const DEFAULT_HEAPS: u32 = 4;
 /// Pools from this size on have a coarser granule by default, as in the header.
-const LARGE_POOL: u64 = 131_072;
+const LARGE_POOL: u64 = 2_097_152;
 /// A guard is at least this fraction of the pool, so that copying a block takes few pieces.
 const GUARD_FRACTION: u64 = 256;
 
@@ -57,7 +57,7 @@ pub struct Overrides {
     /// Bytes behind a pool that make accesses to blocks of variable size provable: a multiple of
     /// 4096. `DYNAMIC_MEMORY_GUARD` in C.
     pub guard: Option<u64>,
-    /// Use `bpf_spin_lock`, for Linux before 5.12. `DYNAMIC_MEMORY_SPIN_LOCK` in C.
+    /// Use `bpf_spin_lock`, for Linux before 5.17. `DYNAMIC_MEMORY_SPIN_LOCK` in C.
     pub spin_lock: bool,
     /// Have the pools in a BPF arena, for pointers that are stored and followed later; Linux 6.9.
     /// `DYNAMIC_MEMORY_ARENA` in C.
@@ -126,7 +126,7 @@ pub enum OverrideError {
         /// The kernel whose limit is meant.
         kernel: KernelVersion,
     },
-    /// The kernel has no atomic exchange for BPF programs.
+    /// The kernel has no `bpf_loop`, or no atomic exchange either, for BPF programs.
     Atomics {
         /// The kernel whose limit is meant.
         kernel: KernelVersion,
@@ -177,7 +177,7 @@ impl OverrideError {
                  Linux 6.0"
             ),
             Self::Atomics { .. } => "use the build with bpf_spin_lock \
-                                     (DYNAMIC_MEMORY_SPIN_LOCK), or require Linux 5.12"
+                                     (DYNAMIC_MEMORY_SPIN_LOCK), or require Linux 5.17"
                 .into(),
             Self::Arena { .. } => "require Linux 6.9; on older ones linked data needs \
                                    DYNAMIC_MEMORY_LINKED"
@@ -235,7 +235,7 @@ impl fmt::Display for OverrideError {
             ),
             Self::Atomics { kernel } => write!(
                 f,
-                "Linux {kernel} has no atomic exchange for BPF programs (it came with 5.12)"
+                "Linux {kernel} has no bpf_loop (it came with 5.17; atomic exchange with 5.12)"
             ),
             Self::Arena { kernel } => {
                 write!(f, "Linux {kernel} has no arenas (they came with 6.9)")
@@ -288,6 +288,9 @@ pub fn header(overrides: &Overrides) -> Result<String, OverrideError> {
     if overrides.debug {
         define("DYNAMIC_MEMORY_DEBUG", String::new());
     }
+    if needs_pool_map(overrides) {
+        define("DYNAMIC_MEMORY_POOL_MAP", String::new());
+    }
     if block.is_empty() {
         return Ok(HEADER.to_owned());
     }
@@ -303,6 +306,16 @@ pub fn header(overrides: &Overrides) -> Result<String, OverrideError> {
     ))
 }
 
+/// Whether the pools are too large, in a variable, for the oldest kernel that is meant.
+fn needs_pool_map(overrides: &Overrides) -> bool {
+    let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
+    let least = (pool / GUARD_FRACTION).next_multiple_of(PAGE).max(PAGE);
+    let stride = (pool + overrides.guard.unwrap_or(least)).next_multiple_of(PAGE);
+    let bytes = stride * u64::from(overrides.heaps.unwrap_or(DEFAULT_HEAPS));
+    let before_6_0 = overrides.min_kernel.is_some_and(|kernel| kernel.major < 6);
+    before_6_0 && !overrides.arena && bytes > MAX_VALUE_BEFORE_6_0 / 2
+}
+
 fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     let kernel = overrides.min_kernel.unwrap_or(KernelVersion {
         major: 6,
@@ -312,7 +325,7 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
     let granule = overrides
         .granule
-        .unwrap_or(if pool < LARGE_POOL { 16 } else { 32 });
+        .unwrap_or(if pool < LARGE_POOL { 32 } else { 64 });
     let least = (pool / GUARD_FRACTION).next_multiple_of(PAGE).max(PAGE);
     let guard = overrides.guard.unwrap_or(least);
     let heaps = overrides.heaps.unwrap_or(DEFAULT_HEAPS);
@@ -357,7 +370,7 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     if !at_least(6, 0) && bytes > MAX_VALUE_BEFORE_6_0 - PAGE {
         return Err(OverrideError::ValueSize { bytes, kernel });
     }
-    if !at_least(5, 12) && !overrides.spin_lock {
+    if !at_least(5, 17) && !overrides.spin_lock {
         return Err(OverrideError::Atomics { kernel });
     }
     if overrides.arena {
@@ -420,7 +433,7 @@ mod tests {
                     ..none
                 },
                 "multiple of the granule",
-                "1040",
+                "1056",
             ),
             (
                 Overrides {

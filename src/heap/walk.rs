@@ -61,6 +61,8 @@ pub struct Counters {
     pub failed_memory: u64,
     /// Allocations refused: a heap was held.
     pub failed_busy: u64,
+    /// Loops that ended early, at `can_loop`.
+    pub cut_short: u64,
 }
 
 /// A heap as found.
@@ -102,10 +104,19 @@ pub(crate) fn bin(granules: u32) -> usize {
     (shift * 8 + (granules >> shift)) as usize
 }
 
-/// The list that a parked block of so many granules waits in.
-pub(crate) fn list_of(granules: u32) -> u32 {
+/// Granules of the largest small block: each such size has a list of its own.
+pub(crate) fn small(granule: u32) -> u32 {
+    (DYNMEM_SMALL_BYTES / granule).clamp(1, DYNMEM_SMALL_LISTS)
+}
+
+/// The list that a parked block of so many granules waits in, `granule` in bytes.
+pub(crate) fn list_of(granules: u32, granule: u32) -> u32 {
     let less = granules.wrapping_sub(1);
-    (less ^ less >> DYNMEM_LISTS_LOG) % DYNMEM_LISTS
+    if less < small(granule) {
+        less
+    } else {
+        DYNMEM_SMALL_LISTS + (less ^ less >> DYNMEM_LISTS_LOG) % DYNMEM_SMALL_LISTS
+    }
 }
 
 /// The bytes with the places of the tables in them.
@@ -113,8 +124,11 @@ struct Image<'a> {
     bytes: &'a [u8],
     entry: usize,
     entries: usize,
+    granule: u32,
     tags: usize,
     links: usize,
+    bins: usize,
+    bin_count: usize,
     lines: Option<usize>,
 }
 
@@ -137,33 +151,39 @@ impl<'a> Image<'a> {
             "{} bytes are too few for a heap",
             bytes.len()
         );
-        let mut image = Self {
-            bytes,
-            entry: 0,
-            entries: 0,
-            tags: 0,
-            links: 0,
-            lines: None,
-        };
+        let mut image = Self::without_tables(bytes);
         let granules = field!(image, granules) as usize;
         let entry = field!(image, entry_bits) as usize / 8;
+        let granule = field!(image, granule);
         ensure!(entry == 2 || entry == 4, "entries of {} bits", entry * 8);
+        ensure!(
+            (16..=4096).contains(&granule) && granule.is_power_of_two(),
+            "a granule of {granule} bytes"
+        );
         ensure!(
             (2..=1 << 23).contains(&granules),
             "a pool of {granules} granules"
         );
         let entries = granules.next_power_of_two().max(64);
-        let mut words = entries / 64;
-        for limit in [4_096, 262_144] {
+        let margin = DYNMEM_MARGIN as usize;
+        // A bit for four granules, and a word of each level above for 64 of the level below.
+        let mut words = (entries / 256).max(1);
+        for limit in [16_384, 1_048_576] {
             if granules > limit {
                 words += entries / limit;
             }
         }
         image.entry = entry;
         image.entries = entries;
-        image.tags = FIXED + words * 8;
-        image.links = image.tags + (entries + 2) * 4;
-        let mut end = image.links + (entries + 2) * entry;
+        image.granule = granule;
+        image.tags = FIXED + words * 8 + margin * 2;
+        image.links = image.tags + (entries + margin) * 2;
+        image.bins = image.links + entries * 2 * entry;
+        image.bin_count = DYNMEM_MOST_BINS as usize;
+        if granules <= DYNMEM_FEW_GRANULES as usize {
+            image.bin_count /= 2;
+        }
+        let mut end = image.bins + image.bin_count * entry;
         if field!(image, flags) & DYNMEM_FLAG_DEBUG != 0 {
             image.lines = Some(end);
             end += entries * 4;
@@ -174,6 +194,20 @@ impl<'a> Image<'a> {
             bytes.len()
         );
         Ok(image)
+    }
+
+    fn without_tables(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            entry: 0,
+            entries: 0,
+            granule: 0,
+            tags: 0,
+            links: 0,
+            bins: 0,
+            bin_count: 0,
+            lines: None,
+        }
     }
 
     fn u32(&self, at: usize) -> u32 {
@@ -194,23 +228,44 @@ impl<'a> Image<'a> {
         }
     }
 
-    fn word(&self, granule: u32) -> u32 {
-        self.u32(self.tags + granule as usize * 4)
+    /// A granule's tag as it stands; granules count from 1.
+    fn raw(&self, granule: u32) -> u32 {
+        let at = self.tags + granule as usize * 2 - 2;
+        u32::from(u16::from_ne_bytes(
+            self.bytes[at..at + 2].try_into().expect("two bytes"),
+        ))
     }
 
-    /// State, hand-over bit and granules of a tag; granules count from 1.
+    /// State, hand-over bit and granules of a block by its tag at `granule`, or that of its end; a long
+    /// one has its granules in the links of the granule `beside`.
+    fn tag_beside(&self, granule: u32, beside: u32) -> (u32, bool, u32) {
+        let tag = self.raw(granule);
+        let mut size = tag & ((1 << 13) - 1);
+        if size == DYNMEM_LONG && (1..=self.entries as u32).contains(&beside) {
+            size = self.word(beside);
+        }
+        (tag >> 14, tag >> 13 & 1 == 1, size)
+    }
+
+    /// The same of a block that starts at the granule.
     fn tag(&self, granule: u32) -> (u32, bool, u32) {
-        let tag = self.word(granule);
-        (tag >> 30, tag >> 29 & 1 == 1, tag & ((1 << 29) - 1))
+        self.tag_beside(granule, granule + 1)
     }
 
-    fn link(&self, granule: u32) -> u32 {
-        self.entry(self.links + (granule as usize - 1) * self.entry)
+    /// A granule's links as one number.
+    fn word(&self, granule: u32) -> u32 {
+        self.u32(self.links + (granule as usize - 1) * 2 * self.entry)
+    }
+
+    /// The free blocks that one links to: the next and the previous of its bin.
+    fn link(&self, granule: u32) -> (u32, u32) {
+        let at = self.links + (granule as usize - 1) * 2 * self.entry;
+        (self.entry(at), self.entry(at + self.entry))
     }
 
     fn handed_over(&self, granule: u32) -> bool {
-        let index = granule as usize - 1;
-        self.u64(FIXED + index / 64 * 8) >> (index % 64) & 1 == 1
+        let group = (granule as usize - 1) / 4;
+        self.u64(FIXED + group / 64 * 8) >> (group % 64) & 1 == 1
     }
 
     fn counters(&self) -> Counters {
@@ -229,6 +284,7 @@ impl<'a> Image<'a> {
             failed_size: field!(self, failed_size as u64),
             failed_memory: field!(self, failed_memory as u64),
             failed_busy: field!(self, failed_busy as u64),
+            cut_short: field!(self, cut_short as u64),
         }
     }
 }
@@ -253,14 +309,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
             .expect("four bytes"),
     );
     if version == 0 {
-        let image = Image {
-            bytes,
-            entry: 0,
-            entries: 0,
-            tags: 0,
-            links: 0,
-            lines: None,
-        };
+        let image = Image::without_tables(bytes);
         let counters = image.counters();
         return Ok(Snapshot {
             granule: 0,
@@ -270,8 +319,18 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
         });
     }
     ensure!(
+        version != DYNMEM_RESETTING,
+        "it is being reset; look again in a moment"
+    );
+    ensure!(
         version == DYNMEM_VERSION,
-        "layout version {version:#x}, but this is for {DYNMEM_VERSION:#x}"
+        "the program was built with {} dynamic_memory.h (its heaps have layout {version:#x}, this \
+         bpf-malloc reads {DYNMEM_VERSION:#x})",
+        if version >> 16 == DYNMEM_VERSION >> 16 && version < DYNMEM_VERSION {
+            "an older"
+        } else {
+            "another"
+        }
     );
     let image = Image::new(bytes)?;
     let granules = field!(image, granules);
@@ -365,25 +424,19 @@ pub fn check(bytes: &[u8]) -> Result<Snapshot, Damage> {
 
 /// Between the first granule of a block and the last of a free one every tag is empty.
 fn check_tags(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
-    let empty = |granule: u32| image.tag(granule) == (DYNMEM_INSIDE, false, 0);
+    let empty = |granule: u32| image.raw(granule) == 0;
     let mut before = None;
     for block in &snapshot.blocks {
         let first = block.start + 1;
         let last = block.start + block.granules;
-        // What a parked block's second tag leads to is for the lists to check; a block in use
-        // may have one left from when it was parked last.
-        ensure!(
-            block.state == State::Free || image.word(first + 1) >> 30 == DYNMEM_INSIDE,
-            "the block at granule {first} has a second start"
-        );
-        let mut inside = first + 2..=last;
+        let mut inside = first + 1..=last;
         if block.state == State::Free {
             ensure!(
                 before != Some(State::Free),
                 "two free blocks meet at granule {first}"
             );
             ensure!(
-                image.tag(last) == (DYNMEM_FREE, false, block.granules),
+                image.tag_beside(last, last - 1) == (DYNMEM_FREE, false, block.granules),
                 "the free block at granule {first} has no tag at its end"
             );
             inside = first + 1..=last - 1;
@@ -396,8 +449,14 @@ fn check_tags(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
         }
         before = Some(block.state);
     }
-    ensure!(empty(0), "there is a tag before the pool");
-    for granule in snapshot.granules + 1..image.entries as u32 + 2 {
+    let margin = DYNMEM_MARGIN as usize * 2;
+    ensure!(
+        image.bytes[image.tags - margin..image.tags]
+            .iter()
+            .all(|byte| *byte == 0),
+        "there is a tag before the pool"
+    );
+    for granule in snapshot.granules + 1..=image.entries as u32 + DYNMEM_MARGIN {
         ensure!(
             empty(granule),
             "there is a tag behind the pool, at granule {granule}"
@@ -408,8 +467,15 @@ fn check_tags(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
 
 fn check_bins(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
     let mut binned = BTreeSet::new();
-    for bin_index in 0..DYNMEM_BINS as usize {
-        let head = image.u32(offset_of!(Heap, bins) + bin_index * 4);
+    let words = DYNMEM_BIN_WORDS as usize;
+    for word in image.bin_count / 64..words {
+        ensure!(
+            image.u64(offset_of!(Heap, bin_map) + word * 8) == 0,
+            "the map of bins has bins that there are not"
+        );
+    }
+    for bin_index in 0..image.bin_count {
+        let head = image.entry(image.bins + bin_index * image.entry);
         let map = image.u64(offset_of!(Heap, bin_map) + bin_index / 64 * 8);
         ensure!(
             (map >> (bin_index % 64) & 1 == 1) == (head != 0),
@@ -432,11 +498,11 @@ fn check_bins(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
                 "granule {block}, state {state}, {granules} granules, is in bin {bin_index}"
             );
             ensure!(
-                image.link(block + 1) == previous,
+                image.link(block).1 == previous,
                 "the free block at granule {block} does not link back to {previous}"
             );
             previous = block;
-            block = image.link(block);
+            block = image.link(block).0;
         }
     }
     let free = snapshot
@@ -459,6 +525,7 @@ fn check_bins(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
 
 fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
     let mut parked = BTreeSet::new();
+    let mut large = 0;
     for list in 0..DYNMEM_LISTS {
         let mut word = image.u32(offset_of!(Heap, lists) + list as usize * 4);
         let length = word >> DYNMEM_LIST_SHIFT;
@@ -479,11 +546,14 @@ fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
             );
             let (state, handed_over, granules) = image.tag(granule);
             ensure!(
-                state == DYNMEM_PARKED && !handed_over && list_of(granules) == list,
+                state == DYNMEM_PARKED && !handed_over && list_of(granules, image.granule) == list,
                 "granule {granule}, state {state}, {granules} granules, is in list {list}"
             );
-            // The second granule's tag keeps the word that the list had before.
-            word = image.word(granule + 1);
+            if list >= DYNMEM_SMALL_LISTS {
+                large += granules;
+            }
+            // Its links keep the word that the list had before.
+            word = image.word(granule);
         }
         ensure!(word == 0, "list {list} is empty but leads somewhere");
     }
@@ -499,6 +569,11 @@ fn check_lists(image: &Image<'_>, snapshot: &Snapshot) -> Result<(), Damage> {
         );
     }
     ensure!(parked.is_empty(), "a list holds what is no parked block");
+    ensure!(
+        field!(image, large_parked) == large,
+        "{large} granules are in large parked blocks, but the heap says {}",
+        field!(image, large_parked)
+    );
     Ok(())
 }
 

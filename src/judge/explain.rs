@@ -309,8 +309,8 @@ impl Kind {
             ),
             TypeInformation => (
                 "type-information",
-                "the kernel refused the object's type information (BTF), and without it verifies a \
-                 function again at every call; clang splits a static structure into its members \
+                "the kernel refused the object's type information (BTF), and without it takes no \
+                 callbacks and verifies a function again at every call; clang splits a static structure into its members \
                  and still describes each as the whole, which no kernel takes",
                 "keep clang from splitting it: static struct state state __attribute__((used)); \
                  the kernel's words on the type information come with --log",

@@ -105,7 +105,9 @@ impl Refusal {
             // number 0.
             kind = Kind::MissingNullCheck;
         }
-        if kind == Kind::TooManyInstructions && messages.contains(BTF_REFUSED) {
+        // Without type information a function is verified at every call, and none can be a callback.
+        let without_types = kind == Kind::TooManyInstructions || text.contains(NO_FUNCTION_TYPES);
+        if without_types && messages.contains(BTF_REFUSED) {
             kind = Kind::TypeInformation;
         }
         let message = match (line, text.trim()) {
@@ -151,6 +153,8 @@ impl Refusal {
 
 /// What libbpf says before it goes on without type information.
 const BTF_REFUSED: &str = "BTF loading error";
+/// What the kernel says of a callback in a program that has no type information.
+const NO_FUNCTION_TYPES: &str = "missing btf func_info";
 
 /// How messages begin that end the walk between two instructions.
 const CUT_SHORT: [&str; 3] = [
@@ -336,6 +340,8 @@ mod tests {
         assert_eq!(kind(""), Kind::TooManyInstructions);
         let messages = "libbpf: BTF loading error: -EINVAL\n";
         assert_eq!(kind(messages), Kind::TypeInformation);
+        let refused = Refusal::parse("missing btf func_info\n", messages);
+        assert_eq!(refused.kind, Kind::TypeInformation);
     }
 
     #[test]

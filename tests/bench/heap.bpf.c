@@ -130,7 +130,7 @@ SEC("xdp") int pair_remote(struct xdp_md *ctx)
 	(void)ctx;
 	dynmem_prepare(dynmem_own() ^ 1);
 	for (__u32 i = 0; i < LOOP; i++) {
-		__u64 place = dynmem_serve(dynmem_own() ^ 1, 4, 1);
+		__u64 place = dynmem_serve_any(dynmem_own() ^ 1, 2);
 		void __arena *block = DYNMEM_POINTER(place, 64);
 
 		if (!block)
@@ -325,7 +325,7 @@ static long occupy_one(__u32 index, void *unused)
 {
 	(void)index;
 	(void)unused;
-	return dynmem_serve_any(dynmem_own(), 2 + index % 7, 1) == DYNMEM_NOWHERE;
+	return dynmem_serve_any(dynmem_own(), 1 + index % 7) == DYNMEM_NONE;
 }
 
 SEC("xdp") int occupy(struct xdp_md *ctx)

@@ -38,7 +38,7 @@ pub fn replay(loaded: &Loaded, pool: u64, operations: &[Operation]) {
     let address = u64::from_ne_bytes(image(loaded, 0)[at..at + 8].try_into().expect("eight"));
     assert_eq!(address % 4096, 0, "the pool is not on a page of its own");
     assert_eq!(run(&operation(Kind::Reset, 0)), 0);
-    let mut expected = Expected::new(pool, 16, address);
+    let mut expected = Expected::new(pool, 32, address);
     for (index, operation) in operations.iter().enumerate() {
         let told = format!("operation {index}, {operation:?}");
         assert_eq!(run(operation), expected.perform(operation), "{told}");

@@ -14,7 +14,7 @@ static int all(const unsigned char *bytes, size_t length, unsigned char value)
 
 static dynmem_u32 line_of(void *pointer)
 {
-	dynmem_u64 place = dynmem_place(dynmem_number(pointer));
+	dynmem_u64 place = dynmem_locate(dynmem_number(pointer));
 
 	return dynmem_heap(place >> 32)->lines[dynmem_index(place)];
 }

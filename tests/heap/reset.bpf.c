@@ -41,7 +41,7 @@ static __always_inline void put(struct held *held)
 {
 	struct held old = *held;
 	__u64 place = dynmem_place(old.address), wrong = 0;
-	__u64 *words = place == DYNMEM_NOWHERE ? NULL : DYNMEM_POINTER(place, WORDS * 8);
+	__u64 *words = place == DYNMEM_NONE ? NULL : DYNMEM_POINTER(place, WORDS * 8);
 
 	if (words)
 		for (__u32 i = 0; i < WORDS; i++)

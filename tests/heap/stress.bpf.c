@@ -47,7 +47,7 @@ static __always_inline struct block __arena *reach(__u64 address)
 {
 	__u64 place = dynmem_place(address);
 
-	return place == DYNMEM_NOWHERE ? NULL : DYNMEM_POINTER(place, sizeof(struct block));
+	return place == DYNMEM_NONE ? NULL : DYNMEM_POINTER(place, sizeof(struct block));
 }
 
 static __always_inline void fill(struct block __arena *block, __u64 key)

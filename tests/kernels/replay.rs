@@ -38,12 +38,12 @@ enum Operations {
     Random,
 }
 
-const BUILDS: [Build; 5] = [
+const BUILDS: [Build; 6] = [
     Build {
         name: "default",
         pool: 65_536,
         arguments: &["-DDYNAMIC_MEMORY_HEAPS=1"],
-        oldest: (5, 12),
+        oldest: (5, 17),
         operations: Operations::Traces,
     },
     Build {
@@ -68,14 +68,21 @@ const BUILDS: [Build; 5] = [
         name: "linked",
         pool: 65_536,
         arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_LINKED"],
-        oldest: (5, 12),
+        oldest: (5, 17),
+        operations: Operations::Traces,
+    },
+    Build {
+        name: "pool-map",
+        pool: 65_536,
+        arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_POOL_MAP"],
+        oldest: (5, 17),
         operations: Operations::Traces,
     },
     Build {
         name: "small",
         pool: 4_096,
         arguments: &["-DDYNAMIC_MEMORY_HEAPS=1", "-DPOOL_SIZE=4096"],
-        oldest: (5, 12),
+        oldest: (5, 17),
         operations: Operations::Random,
     },
 ];
@@ -115,7 +122,7 @@ impl Build {
             .load()
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         if self.operations == Operations::Random {
-            replay(&loaded, self.pool, &random(self.pool, 16, 7, count, 24));
+            replay(&loaded, self.pool, &random(self.pool, 32, 7, count, 24));
             say(&self.done("random"));
             return;
         }

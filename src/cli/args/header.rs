@@ -27,7 +27,7 @@ pub struct Header {
     /// of 4096.
     #[arg(long, value_name = "BYTES", value_parser = values::size)]
     pub guard: Option<u64>,
-    /// Lock with bpf_spin_lock instead of an atomic exchange: for Linux before 5.12. Tracing
+    /// Lock with bpf_spin_lock instead of an atomic exchange: for Linux before 5.17. Tracing
     /// programs cannot use it.
     #[arg(long)]
     pub spin_lock: bool,

@@ -7,7 +7,7 @@
  * own allocator at run time. What can fail returns NULL (or an errno value), and the verifier
  * insists that the program checks for it.
  *
- * Needs: clang -target bpf -mcpu=v3 -O2 -g, Linux 5.12 (tested from 6.1), a loader with CAP_BPF
+ * Needs: clang -target bpf -mcpu=v3 -O2 -g, Linux 5.17 (tested from 6.1), a loader with CAP_BPF
  * and CAP_PERFMON or root. With DYNAMIC_MEMORY_SPIN_LOCK: any -mcpu, Linux 5.10, but not for
  * kprobe, tracepoint, raw_tracepoint, perf_event and socket_filter programs.
  * The header includes nothing but the compiler's <stddef.h>. It may stand before or after
@@ -20,9 +20,8 @@
  *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to 64; the heap of a CPU is its
  *                               number modulo this                      (default 4)
  *   DYNAMIC_MEMORY_GRANULE      bytes that sizes and alignment are rounded up to, a power of two
- *                               from 16 to 4096. A block takes two at least. The tables take 6
- *                               bytes per granule, 8 beyond 65535 granules
- *                                              (default 16; 32 for pools of 128 KiB and more)
+ *                               from 16 to 4096. The tables take 6.1 bytes per granule, 10.1 beyond
+ *                               65535 granules      (default 32; 64 for pools of 2 MiB and more)
  *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of 4096 and at least a 256th of
  *                               the pool. Where malloc's size is not a constant, the verifier
  *                               accepts an index, or a length handed to a helper, up to this
@@ -36,14 +35,16 @@
  *   DYNAMIC_MEMORY_ARENA_MAP    name of the program's own arena map, declared before the include:
  *                               a program can have only one
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
- *   DYNAMIC_MEMORY_NO_FAST_PATH small blocks too go through the shared functions: smaller
- *                               programs, slower calls
+ *   DYNAMIC_MEMORY_SHARED       weak maps, so that objects that `bpftool gen object` links share one
+ *                               set of heaps; loaders other than libbpf refuse such maps
+ *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
+ *                               them before Linux 6.0; beyond 384 MiB they are in any case
  *   DYNAMIC_MEMORY_DEBUG        record the source line of each block, fill new memory with 0xaa
  *                               and freed memory with 0xdd
  *   native_executable           build for user space, from the same source, safe with threads
  *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
- * of blocks, but for these: an allocation that finds no memory first merges up to 4032 parked
+ * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.
  *
  * Linked data. A pointer that is stored in a map and loaded again is a number to the verifier, and

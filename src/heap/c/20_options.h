@@ -7,10 +7,10 @@
 #define DYNAMIC_MEMORY_HEAPS 4
 #endif
 #ifndef DYNAMIC_MEMORY_GRANULE
-#if POOL_SIZE < 131072
-#define DYNAMIC_MEMORY_GRANULE 16
-#else
+#if POOL_SIZE < 2097152
 #define DYNAMIC_MEMORY_GRANULE 32
+#else
+#define DYNAMIC_MEMORY_GRANULE 64
 #endif
 #endif
 #ifndef DYNAMIC_MEMORY_GUARD
@@ -48,6 +48,26 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES <= 1048576,
 	       "an arena has up to 1048576 pages, 4 GiB: make POOL_SIZE or DYNAMIC_MEMORY_HEAPS smaller");
 _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 	       "DYNAMIC_MEMORY_ARENA_PAGES must have room for the pools: POOL_SIZE for each heap and a page");
+#endif
+
+/*
+ * Where the pools are, other than in an arena: in a variable, whose address is a constant, so that there
+ * is nothing to look up and no NULL to test for; or in a map, where they would be larger together than
+ * a variable can be. The verifier allows 512 MiB; before Linux 6.0, for which the build with a
+ * bpf_spin_lock is, the kernel allowed 4 MiB with the program's other variables.
+ */
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_MOST_VARIABLES 2097152
+#else
+#define DYNMEM_MOST_VARIABLES 402653184
+#endif
+#if !DYNMEM_KERNEL || DYNMEM_ARENA || DYNMEM_LINKED
+#define DYNMEM_POOL_MAP 0
+#elif defined(DYNAMIC_MEMORY_POOL_MAP) || \
+	DYNAMIC_MEMORY_HEAPS * (0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD) > DYNMEM_MOST_VARIABLES
+#define DYNMEM_POOL_MAP 1
+#else
+#define DYNMEM_POOL_MAP 0
 #endif
 
 #if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \

@@ -49,23 +49,39 @@ typedef dynmem_u32 dynmem_entry;
 #define DYNMEM_ENTRY_BITS 32
 #endif
 
+/* What a granule links to: as the first of a free block, or as one number. */
+union dynmem_link {
+	dynmem_entry pair[2]; /* the next and the previous block of its bin */
+	dynmem_u32 word;
+};
+
 /* A tag: state in the two top bits, then "handed over", then the granules of the block. */
-#define DYNMEM_TAG(state) ((0ULL + (state)) << 30)
+#define DYNMEM_TAG(state) ((0ULL + (state)) << 14)
 #define DYNMEM_TAG_STATE DYNMEM_TAG(3)
-#define DYNMEM_TAG_HANDED_OVER (1ULL << 29)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << 13)
 #define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
 
-/* Hand-over bits, one per entry, below a tree of words that says where to look. */
-#if DYNMEM_GRANULES <= 4096
+/* The tags of four granules in one word, of which the first one's is to be the lowest. */
+typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DYNMEM_LITTLE_TAGS(tags) (tags)
+#else
+#define DYNMEM_LITTLE_TAGS(tags)                                                              \
+	((tags) << 48 | ((tags) & 0xffff0000) << 16 | ((tags) >> 16 & 0xffff0000) | (tags) >> 48)
+#endif
+
+/* Hand-over bits, one for four granules, below a tree of words that says where to look. */
+#define DYNMEM_GROUP_LOG 2
+#if DYNMEM_GRANULES <= 16384
 #define DYNMEM_LEVELS 1
-#elif DYNMEM_GRANULES <= 262144
+#elif DYNMEM_GRANULES <= 1048576
 #define DYNMEM_LEVELS 2
 #else
 #define DYNMEM_LEVELS 3
 #endif
-#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES / 64)
-#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 4096 : 0))
-#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 262144 : 0))
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > 256 ? DYNMEM_ENTRIES / 256 : 1)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 16384 : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
 #define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
@@ -75,11 +91,15 @@ typedef dynmem_u32 dynmem_entry;
 #define DYNMEM_DEBUG_FLAG 0
 #endif
 
-/* One entry more at both ends of the tags: what lies before and behind the pool is not free. */
-#define DYNMEM_TABLES                                    \
-	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS]; \
-	dynmem_u32 tags[DYNMEM_ENTRIES + 2];             \
-	dynmem_entry links[DYNMEM_ENTRIES + 2];          \
+#define DYNMEM_BINS \
+	(DYNMEM_GRANULES <= DYNMEM_FEW_GRANULES ? DYNMEM_MOST_BINS / 2 : DYNMEM_MOST_BINS)
+
+/* What lies before and behind the pool has tags too: it is not free. */
+#define DYNMEM_TABLES                                        \
+	dynmem_u64 pending_words[DYNMEM_PENDING_WORDS];     \
+	dynmem_u16 tags[DYNMEM_ENTRIES + 2 * DYNMEM_MARGIN]; \
+	union dynmem_link links[DYNMEM_ENTRIES];             \
+	dynmem_entry bins[DYNMEM_BINS];                      \
 	DYNMEM_LINES
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK

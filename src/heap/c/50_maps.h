@@ -5,11 +5,7 @@
 #define DYNMEM_STRIDE ((POOL_SIZE + DYNAMIC_MEMORY_GUARD + 4095ULL) / 4096 * 4096)
 #endif
 
-struct dynmem_pool {
-	dynmem_u8 bytes[DYNMEM_STRIDE];
-};
-
-/* A place is the number of a heap above 32 bits of offset into its pool. */
+/* No granule, no block. */
 #define DYNMEM_NOWHERE (~0ULL)
 
 /* A value the compiler knows nothing about, so that it keeps every check of it. */
@@ -20,7 +16,7 @@ struct dynmem_pool {
 #ifdef native_executable
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
-__attribute__((weak, aligned(4096))) struct dynmem_pool dynmem_pools[DYNAMIC_MEMORY_HEAPS];
+__attribute__((weak, aligned(4096))) unsigned char dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 __attribute__((weak)) dynmem_u32 dynmem_threads;
 
 /* Threads are spread over the heaps as CPUs are. */
@@ -40,7 +36,7 @@ DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
-	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools[number].bytes : NULL;
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools + number * DYNMEM_STRIDE : NULL;
 }
 
 DYNMEM_INLINE dynmem_u64 dynmem_number(const void *pointer)
@@ -78,9 +74,21 @@ static long (*const dynmem_bpf_probe_read_kernel)(void *to, dynmem_u32 length,
 						  const void *from) = (void *)113;
 static long (*const dynmem_bpf_probe_read_kernel_str)(void *to, dynmem_u32 length,
 						      const void *from) = (void *)115;
+static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
+				     dynmem_u64 flags) = (void *)181;
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 static long (*const dynmem_bpf_spin_lock)(struct bpf_spin_lock *lock) = (void *)93;
 static long (*const dynmem_bpf_spin_unlock)(struct bpf_spin_lock *lock) = (void *)94;
+#endif
+
+/*
+ * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
+ * loaders than libbpf refuse weak maps, so only then.
+ */
+#ifdef DYNAMIC_MEMORY_SHARED
+#define DYNMEM_ONE_OF_MANY weak,
+#else
+#define DYNMEM_ONE_OF_MANY
 #endif
 
 /*
@@ -92,7 +100,7 @@ struct {
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
 	dynmem_u32 *key;
 	struct dynmem_heap *value;
-} dynmem_heaps __attribute__((weak, section(".maps"), used));
+} dynmem_heaps __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
 
 #if DYNMEM_ARENA
 
@@ -102,18 +110,15 @@ struct {
 	int (*type)[33 /* BPF_MAP_TYPE_ARENA */];
 	int (*map_flags)[1 << 10 /* BPF_F_MMAPABLE */];
 	int (*max_entries)[DYNAMIC_MEMORY_ARENA_PAGES];
-} dynmem_arena __attribute__((weak, section(".maps"), used));
+} dynmem_arena __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
 #endif
 
 /*
  * A variable, because libbpf backs variables with pages when it loads the object: to ask the kernel
  * for pages, a program would have to be one that may sleep.
  */
-struct dynmem_arena_pools {
-	dynmem_u8 unused[4096];
-	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
-};
-__attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynmem_pools;
+__attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char DYNMEM_SPACE
+	dynmem_pools[4096 + DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 
 /*
  * The verifier wants a program that touches an arena to mention the map. This does, for a program
@@ -121,20 +126,7 @@ __attribute__((weak, aligned(4096))) struct dynmem_arena_pools DYNMEM_SPACE dynm
  */
 #define static_use_arena() __asm__ volatile("" : : "r"(&DYNAMIC_MEMORY_ARENA_MAP))
 
-#elif DYNMEM_LINKED
-
-/*
- * A variable is the single value of a map that libbpf makes, and its address a constant: to find a
- * block again there is nothing to look up, and no NULL for which the program had to test.
- */
-struct dynmem_linked_pools {
-	struct dynmem_pool pool[DYNAMIC_MEMORY_HEAPS];
-};
-_Static_assert(sizeof(struct dynmem_linked_pools) < 536870912,
-	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
-__attribute__((weak, section(".bss.dynmem"), aligned(4096))) struct dynmem_linked_pools dynmem_pools;
-
-#else
+#elif DYNMEM_POOL_MAP
 
 /* Mappable, because that puts the first pool on a page boundary: offsets are as aligned. */
 struct {
@@ -142,8 +134,20 @@ struct {
 	int (*max_entries)[DYNAMIC_MEMORY_HEAPS];
 	int (*map_flags)[1 << 10 /* BPF_F_MMAPABLE */];
 	dynmem_u32 *key;
-	struct dynmem_pool *value;
-} dynmem_pools __attribute__((weak, section(".maps"), used));
+	dynmem_u8 (*value)[DYNMEM_STRIDE];
+} dynmem_pools __attribute__((DYNMEM_ONE_OF_MANY section(".maps"), used));
+
+#else
+
+/*
+ * A variable in .bss, the one section of zeroes that all loaders know. A loader makes it a map of one
+ * value, in which each pool begins on a page. The type is the simplest there is, so that a skeleton in C
+ * can show it.
+ */
+_Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE < 536870912,
+	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
+__attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char
+	dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 
 #endif
 
@@ -152,17 +156,30 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 	return dynmem_bpf_get_smp_processor_id() & (DYNAMIC_MEMORY_HEAPS - 1);
 }
 
+/*
+ * The keys of the maps are here and not on the stack: it has less than is needed anyway, and the
+ * verifier, which follows what is in a slot of eight bytes, forgets what a caller has in one half when a
+ * key is written to the other. That was the caller's counter, whose loop then had no end.
+ */
+static const dynmem_u32 dynmem_keys[64] = {
+	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+};
+
+/* The heap of a number, of which the lower bits count: a mask is a proof without a branch. */
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
 {
-	dynmem_u32 key = (dynmem_u32)number;
-
-	return dynmem_bpf_map_lookup_elem(&dynmem_heaps, &key);
+	DYNMEM_HIDE(number);
+	return dynmem_bpf_map_lookup_elem(&dynmem_heaps,
+					  &dynmem_keys[number & (DYNAMIC_MEMORY_HEAPS - 1)]);
 }
 
 #if DYNMEM_ARENA
+/* A page before the pools, so that no block is where a NULL of 32 bits leads. */
 DYNMEM_INLINE dynmem_u8 DYNMEM_SPACE *dynmem_pool(dynmem_u64 number)
 {
-	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools.pool[number].bytes : NULL;
+	return number < DYNAMIC_MEMORY_HEAPS ? dynmem_pools + 4096 + number * DYNMEM_STRIDE : NULL;
 }
 
 /* An arena's addresses are those of the process that loaded it; they are numbers all the time. */
@@ -170,21 +187,23 @@ DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE
 {
 	return (dynmem_u64)pointer;
 }
-#elif DYNMEM_LINKED
+#elif DYNMEM_POOL_MAP
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
 	DYNMEM_HIDE(number);
 	if (number >= DYNAMIC_MEMORY_HEAPS)
 		return NULL;
 	DYNMEM_HIDE(number);
-	return (dynmem_u8 *)&dynmem_pools + number * DYNMEM_STRIDE;
+	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &dynmem_keys[number]);
 }
 #else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
-	dynmem_u32 key = (dynmem_u32)number;
-
-	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &key);
+	DYNMEM_HIDE(number);
+	if (number >= DYNAMIC_MEMORY_HEAPS)
+		return NULL;
+	DYNMEM_HIDE(number);
+	return dynmem_pools + number * DYNMEM_STRIDE;
 }
 #endif
 
@@ -253,11 +272,8 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 /* 0, unless one asks the verifier: the difference of two addresses is any number to it. */
 DYNMEM_INLINE dynmem_u64 dynmem_zero(void)
 {
-	/* The value is for clang 22, which warns of the address of what has none; it is not stored. */
-	dynmem_u64 here = 0, same;
+	dynmem_u64 here = dynmem_number(dynmem_keys), same = here;
 
-	here = dynmem_number((const void *)&here);
-	same = here;
 	DYNMEM_HIDE(same);
 	return here ^ same;
 }
@@ -278,11 +294,11 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 {
 	dynmem_u64 first, offset;
 
-	__asm__(DYNMEM_NUMBER : "=r"(first) : "0"(&dynmem_pools));
+	__asm__(DYNMEM_NUMBER : "=r"(first) : "0"(dynmem_pools));
 	__asm__(DYNMEM_NUMBER "\n\t%0 -= %2\n\tif %0 > %3 goto +1\n\tgoto +1\n\t%0 = %3"
 		: "=&r"(offset)
 		: "0"(pointer), "r"(first), "i"(sizeof(dynmem_pools) - DYNAMIC_MEMORY_GUARD));
-	return (dynmem_u8 *)&dynmem_pools + offset;
+	return dynmem_pools + offset;
 }
 #endif
 

@@ -59,7 +59,10 @@
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 #define DYNMEM_TRY_LOCK(heap) (dynmem_bpf_spin_lock(&(heap)->lock), 1)
 #define DYNMEM_UNLOCK(heap) dynmem_bpf_spin_unlock(&(heap)->lock)
+/* A reset gives the lock back while it empties the tables: no helper may be called with it held. */
+#define DYNMEM_OR_RESETTING(heap) || (heap)->version != DYNMEM_VERSION
 #else
+#define DYNMEM_OR_RESETTING(heap)
 #define DYNMEM_TRY_LOCK(heap) (!DYNMEM_EXCHANGE(&(heap)->lock, 1U))
 #define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
 #endif

@@ -23,50 +23,43 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 
 /*
  * Cuts `granules` granules from the free block at `block`, which is in no bin, as far behind its start
- * as `units`, the alignment in granules, demands: the place of a block in use. Under the lock. The
- * heap is used first and the rests are freed last, so that little has to be kept across the calls.
+ * as `units`, the alignment in granules, demands: the index of a block in use. Under the lock. No
+ * neighbour of the rests is free, so they merge with none.
  */
-DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 number,
-				    dynmem_u64 block, dynmem_u64 granules, dynmem_u64 units)
+DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 block,
+				    dynmem_u64 granules, dynmem_u64 units)
 {
-	dynmem_u64 have = DYNMEM_LOAD(dynmem_tag(heap, block)) & DYNMEM_TAG_GRANULES, gap = 0, rest;
+	dynmem_u64 gap = 0, rest;
+	dynmem_u64 have = dynmem_size(heap, DYNMEM_LOAD(dynmem_tag(heap, block)), block + 1);
 
 	DYNMEM_STORE(dynmem_tag(heap, block + have - 1), 0);
 	if (units > 1) {
 		gap = -(heap->pool_address / DYNAMIC_MEMORY_GRANULE + block - 1) & (units - 1);
-		if (gap && gap < DYNMEM_SMALLEST)
-			gap += units;
 		DYNMEM_STORE(dynmem_tag(heap, block), 0);
 		block += gap;
 		have -= gap;
 	}
 	rest = have - granules;
-	if (rest < DYNMEM_SMALLEST)
-		rest = 0;
-	have -= rest;
-	DYNMEM_STORE(dynmem_tag(heap, block), (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
-	dynmem_count_allocation(heap, have);
-	block--;
+	dynmem_set_tag(heap, block, DYNMEM_IN_USE, granules);
+	dynmem_count_allocation(heap, granules);
 	if (gap)
-		DYNMEM_INSERT(heap, number, block - gap, gap);
+		dynmem_bin_insert(heap, block - gap, gap);
 	if (rest)
-		DYNMEM_INSERT(heap, number, block + have, rest);
-	return number << 32 | block * DYNAMIC_MEMORY_GRANULE;
+		dynmem_bin_insert(heap, block + granules, rest);
+	return block - 1;
 }
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-#define DYNMEM_CUT(heap, number, block, granules, units) \
-	dynmem_cut(heap, number, block, granules, units)
+#define DYNMEM_CUT(heap, number, block, wanted) \
+	dynmem_cut(heap, block, (dynmem_u32)(wanted), (wanted) >> 32)
 #else
-DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 granules,
-					 dynmem_u64 units)
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	return heap ? dynmem_cut(heap, number, block, granules, units) : 0;
+	return heap ? dynmem_cut(heap, block, (dynmem_u32)wanted, wanted >> 32) : 0;
 }
-#define DYNMEM_CUT(heap, number, block, granules, units) \
-	dynmem_cut_held(number, block, granules, units)
+#define DYNMEM_CUT(heap, number, block, wanted) dynmem_cut_held(number, block, wanted)
 #endif
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
@@ -74,10 +67,13 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dy
 DYNMEM_GLOBAL int dynmem_collect(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u64 index = 0, granules;
 
 	if (!heap || !DYNMEM_LOAD(&heap->pending) || !DYNMEM_TRY_LOCK(heap))
 		return 0;
-	dynmem_drain(heap, number);
+	granules = dynmem_drain(heap, &index);
+	if (granules)
+		DYNMEM_MERGE(heap, number, index, granules);
 	DYNMEM_UNLOCK(heap);
 	return 1;
 }
@@ -89,64 +85,65 @@ DYNMEM_INLINE int dynmem_collect(dynmem_u64 number)
 }
 #endif
 
-/* Set in a place where the heap has handed-over blocks to take back: above any offset. */
+/* Set in an index where the heap has handed-over blocks to take back: above any index. */
 #define DYNMEM_PENDING (1ULL << 31)
 
-/* A place, or DYNMEM_NOWHERE, which has the bit already, with DYNMEM_PENDING if that is so. */
-#define DYNMEM_REMIND(heap, place) \
-	(DYNMEM_LOAD(&(heap)->pending) ? (place) | DYNMEM_PENDING : (place))
+/* An index, or DYNMEM_NOWHERE, which has the bit already, with DYNMEM_PENDING if that is so. */
+#define DYNMEM_REMIND(heap, index) \
+	(DYNMEM_LOAD(&(heap)->pending) ? (index) | DYNMEM_PENDING : (index))
 
-/* A parked block of so many granules, as a place, or DYNMEM_NOWHERE. Under the lock. */
-DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 number,
-				      dynmem_u64 granules)
+/* The index of a parked block of so many granules, in use now, or DYNMEM_NOWHERE. Under the lock. */
+DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 granules)
 {
-	dynmem_u64 list = dynmem_list(granules), index;
+	dynmem_u64 list = dynmem_list(granules), index, tag, have;
 
-	DYNMEM_HIDE(list);
-	list &= DYNMEM_LISTS - 1;
 	index = heap->lists[list] & DYNMEM_INDEX_MASK;
-	/*
-	 * An empty list leads to the pool's first block, which is not parked then. A heap that was
-	 * never used or is being reset has another version.
-	 */
-	if (DYNMEM_LOAD(&heap->tags[1 + index]) != (DYNMEM_TAG(DYNMEM_PARKED) | granules) ||
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	have = dynmem_size(heap, tag, index + 2);
+	/* A heap that was never used or is being reset has another version. */
+	if (heap->lists[list] < DYNMEM_LIST_ONE || have != granules ||
 	    heap->version != DYNMEM_VERSION)
 		return DYNMEM_NOWHERE;
-	dynmem_list_pop(heap, &heap->lists[list]);
-	DYNMEM_STORE(&heap->tags[1 + index], (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | granules));
+	dynmem_unpark(heap, list, &have);
+	DYNMEM_STORE(&heap->tags[DYNMEM_MARGIN + index],
+		     (dynmem_u16)(tag - DYNMEM_TAG(DYNMEM_PARKED) + DYNMEM_TAG(DYNMEM_IN_USE)));
 	dynmem_count_allocation(heap, granules);
-	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+	return index;
 }
 
 /*
- * A block of one heap: its place, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. `granules` is
- * DYNMEM_SMALLEST at least; `units` is the alignment in granules, a power of two or 0.
+ * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
+ * serve; above 32 bits the alignment in granules, a power of two or 0.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
+#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
+
+/* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE, block = 0;
+	dynmem_u64 granules = (dynmem_u32)wanted, units = wanted >> 32;
+	dynmem_u64 index = DYNMEM_NOWHERE, block = 0;
 
-	if (!heap || granules > DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
+	if (!heap || granules - 1 >= DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_NOWHERE;
 	if (units <= 1) /* what is parked may not be aligned further */
-		place = dynmem_reuse(heap, number, granules);
-	if (place == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)
-		/* Room for the largest gap: less than units, or one more where 1 would be too small. */
-		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units + 1 : 0));
+		index = dynmem_reuse(heap, granules);
+	if (index == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)
+		/* Room for the largest gap, too. */
+		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units - 1 : 0));
 	if (block)
-		place = DYNMEM_CUT(heap, number, block, granules, units);
+		index = DYNMEM_CUT(heap, number, block, wanted);
 	DYNMEM_UNLOCK(heap);
-	return DYNMEM_REMIND(heap, place);
+	return DYNMEM_REMIND(heap, index);
 }
 
-/* Merges the first block of a list into the free ones; 0 if it has none, or the heap is locked. */
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-DYNMEM_GLOBAL /* what merges is inline there: too much for a loop */
-#else
-DYNMEM_INLINE
-#endif
-int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
+
+/*
+ * Merges the first block of a list into the free ones; 0 if it has none. With a bpf_spin_lock what
+ * merges is inline: too much for a loop, so it is a function.
+ */
+DYNMEM_GLOBAL int dynmem_gather_one(dynmem_u64 number, dynmem_u64 list)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u64 index, granules;
@@ -157,9 +154,8 @@ int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
 	DYNMEM_HIDE(list);
 	list &= DYNMEM_LISTS - 1;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
-		index = dynmem_list_pop(heap, &heap->lists[list]);
-		granules = DYNMEM_LOAD(&heap->tags[1 + index]) & DYNMEM_TAG_GRANULES;
-		DYNMEM_MERGE(heap, number, index, granules);
+		index = dynmem_unpark(heap, list, &granules);
+		dynmem_coalesce(heap, 1 + index, granules);
 		found = 1;
 	}
 	DYNMEM_UNLOCK(heap);
@@ -167,45 +163,102 @@ int dynmem_unpark_one(dynmem_u64 number, dynmem_u64 list)
 }
 
 /* The same for all blocks of a list; how many there were. */
-DYNMEM_GLOBAL int dynmem_unpark(dynmem_u64 number, dynmem_u64 list)
+DYNMEM_GLOBAL int dynmem_gather_list(dynmem_u64 number, dynmem_u64 list)
 {
 	dynmem_u32 i;
 
 	for (i = 0; i < 1U << DYNMEM_LIST_DEPTH_LOG; i++)
-		if (!dynmem_unpark_one(number, list))
+		if (!dynmem_gather_one(number, list))
 			break;
 	return (int)i;
 }
 
-/*
- * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
- * use, and takes back up to 64 blocks that were handed over.
- */
+/* Makes one block of all that is free in a heap and lies side by side, of the whole pool at first. */
 DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
-	dynmem_u32 i;
 	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u32 i;
 
 	if (!heap)
 		return -EINVAL;
 	if (!DYNMEM_LOAD(&heap->version))
 		return dynmem_prepare(number);
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-	if (DYNMEM_LOAD(&heap->lock))
-		return -DYNMEM_EBUSY;
-	/* It runs to its end: the verifier would go on behind it for each round it can stop after. */
-	if (DYNMEM_LOAD(&heap->pending))
-		for (i = 0; i < 64; i++)
-			dynmem_collect(number);
-#endif
 	for (i = 0; i < DYNMEM_LISTS; i++)
 		if (DYNMEM_LOAD(&heap->lists[i]) >= DYNMEM_LIST_ONE)
-			dynmem_unpark(number, i);
+			dynmem_gather_list(number, i);
 	return 0;
 }
 
+#else
+
+struct dynmem_gathering {
+	dynmem_u64 number; /* of the heap */
+	dynmem_u64 list;   /* to look at next */
+};
+
+/* Makes one handed-over or parked block free, or goes to the next list; 1 at the end. */
+static __attribute__((unused)) long dynmem_gather_step(dynmem_u64 step,
+						       struct dynmem_gathering *gathering)
+{
+	struct dynmem_heap *heap = dynmem_heap(gathering->number);
+	dynmem_u64 list = gathering->list, index = 0, granules = 0;
+
+	(void)step;
+	if (!heap || list >= DYNMEM_LISTS || !DYNMEM_TRY_LOCK(heap))
+		return 1;
+	DYNMEM_HIDE(list);
+	list &= DYNMEM_LISTS - 1;
+	if (heap->version != DYNMEM_VERSION)
+		gathering->list = DYNMEM_LISTS;
+	else if (DYNMEM_LOAD(&heap->pending))
+		granules = dynmem_drain(heap, &index);
+	else if (heap->lists[list] >= DYNMEM_LIST_ONE)
+		index = dynmem_unpark(heap, list, &granules);
+	else
+		gathering->list++;
+	if (granules)
+		dynmem_coalesce(heap, 1 + index, granules);
+	DYNMEM_UNLOCK(heap);
+	return 0;
+}
+
+/* As many steps as there are parked blocks at most, lists and bits of handed-over ones. */
+#define DYNMEM_GATHER_STEPS ((DYNMEM_LISTS << DYNMEM_LIST_DEPTH_LOG) + 2 * DYNMEM_LISTS)
+
+/*
+ * Makes one block of all that is free in a heap and lies side by side, of the whole pool at its first
+ * use, and takes back what was handed over. The number of the list is hidden: the verifier would take
+ * one that begins as a constant for a new one in each step, and go through all of them.
+ */
+DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	struct dynmem_gathering gathering;
+#ifdef native_executable
+	dynmem_u32 i;
+#endif
+
+	if (!heap)
+		return -EINVAL;
+	if (!DYNMEM_LOAD(&heap->version))
+		return dynmem_prepare(number);
+	if (DYNMEM_LOAD(&heap->lock))
+		return -DYNMEM_EBUSY;
+	gathering.number = number;
+#ifdef native_executable
+	gathering.list = 0;
+	for (i = 0; i < DYNMEM_GATHER_STEPS && !dynmem_gather_step(i, &gathering); i++) {}
+#else
+	gathering.list = dynmem_zero();
+	dynmem_bpf_loop(DYNMEM_GATHER_STEPS, (void *)dynmem_gather_step, &gathering, 0);
+#endif
+	return 0;
+}
+
+#endif
+
 /* Counts an allocation that no heap serves, by its cause. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
+DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 {
 	struct dynmem_heap *heap;
 	int busy = 0;
@@ -221,50 +274,67 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 #endif
 	heap = dynmem_heap(number);
 	if (!heap)
-		return DYNMEM_NOWHERE;
+		return -EINVAL;
 	if (!granules)
 		DYNMEM_COUNT(&heap->failed_size);
 	else if (busy)
 		DYNMEM_COUNT(&heap->failed_busy);
 	else
 		DYNMEM_COUNT(&heap->failed_memory);
-	return DYNMEM_NOWHERE;
+	return -ENOMEM;
 }
 
 /*
- * A block of any heap, the one of `number` first; DYNMEM_NOWHERE, counted by its cause, if no
- * heap can serve it. 0 granules stand for a size that nothing can serve.
+ * Where a block is, in the one number that functions hand on: in an arena its address, elsewhere its
+ * offset from the first pool or, in a map of pools, the number of the pool above 32 bits of offset.
+ * DYNMEM_NONE is none.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 granules, dynmem_u64 units)
+#if DYNMEM_ARENA
+#define DYNMEM_NONE 0ULL
+#define DYNMEM_PLACE(number, index)                                                   \
+	(dynmem_number(dynmem_pools) + 4096 + (number) * (0ULL + DYNMEM_STRIDE) + \
+	 (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
+#define DYNMEM_PLACE_IN(heap, number, index) \
+	((heap)->pool_address + (index) * DYNAMIC_MEMORY_GRANULE)
+#elif DYNMEM_POOL_MAP
+#define DYNMEM_NONE DYNMEM_NOWHERE
+#define DYNMEM_PLACE(number, index) ((number) << 32 | (index) * DYNAMIC_MEMORY_GRANULE)
+#else
+#define DYNMEM_NONE DYNMEM_NOWHERE
+#define DYNMEM_PLACE(number, index) \
+	((number) * (0ULL + DYNMEM_STRIDE) + (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
+#endif
+/* The same of a heap that is in use already. */
+#ifndef DYNMEM_PLACE_IN
+#define DYNMEM_PLACE_IN(heap, number, index) DYNMEM_PLACE(number, index)
+#endif
+
+/*
+ * The place of a block of any heap, the one of number `own` first; DYNMEM_NONE, counted by its cause, if
+ * no heap can serve it.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
 {
-	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 place = DYNMEM_NOWHERE;
+	dynmem_u64 index = dynmem_serve(own, wanted), number = own;
 	dynmem_u32 i;
 
-	/* What dynmem_serve does too, but the frequent way is spared the call. */
-	if (heap && units <= 1 && DYNMEM_TRY_LOCK(heap)) {
-		place = dynmem_reuse(heap, number, granules);
-		DYNMEM_UNLOCK(heap);
-		place = DYNMEM_REMIND(heap, place);
-	}
-	if (!granules)
-		return dynmem_refuse(number, granules);
-	if (place == DYNMEM_NOWHERE)
-		place = dynmem_serve(number, granules, units);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && place == DYNMEM_NOWHERE; i++) {
+	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
+		number = (own + i) & (DYNAMIC_MEMORY_HEAPS - 1);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.
 		 */
 		if (!i || i > DYNAMIC_MEMORY_HEAPS)
-			dynmem_gather((number + i) & (DYNAMIC_MEMORY_HEAPS - 1));
-		place = dynmem_serve((number + i) & (DYNAMIC_MEMORY_HEAPS - 1), granules, units);
+			dynmem_gather(number);
+		index = dynmem_serve(number, wanted);
 	}
-	if (place == DYNMEM_NOWHERE)
-		return dynmem_refuse(number, granules);
-	if (place & DYNMEM_PENDING) {
-		dynmem_collect(place >> 32);
-		place -= DYNMEM_PENDING;
+	if (index == DYNMEM_NOWHERE) {
+		dynmem_refuse(own, (dynmem_u32)wanted);
+		return DYNMEM_NONE;
 	}
-	return place;
+	if (index & DYNMEM_PENDING) {
+		dynmem_collect(number);
+		index -= DYNMEM_PENDING;
+	}
+	return DYNMEM_PLACE(number, index);
 }

@@ -32,8 +32,11 @@ DYNMEM_INLINE dynmem_u64 dynmem_split(dynmem_u64 address, dynmem_u8 DYNMEM_SPACE
 	return DYNMEM_ROTATE(offset);
 }
 
-/* The place of an address; DYNMEM_NOWHERE if no block can start there. */
-DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
+/*
+ * The same for the heaps there are: the number above 32 bits of the index, or DYNMEM_NOWHERE if no block
+ * can start at the address.
+ */
+DYNMEM_INLINE dynmem_u64 dynmem_locate(dynmem_u64 address)
 {
 	dynmem_u8 DYNMEM_SPACE *first = dynmem_pool(0);
 	dynmem_u64 number, index;
@@ -43,27 +46,42 @@ DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 	index = dynmem_split(address, first, &number);
 	if (index >= DYNMEM_GRANULES || number >= DYNAMIC_MEMORY_HEAPS)
 		return DYNMEM_NOWHERE;
-	return number << 32 | index * DYNAMIC_MEMORY_GRANULE;
+	return number << 32 | index;
 }
 
-/* The granule of a place; hidden, or clang would use bits of it that the verifier cannot know. */
-DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 place)
+/* The index in what dynmem_locate gives; hidden, or clang would use bits that the verifier cannot know. */
+DYNMEM_INLINE dynmem_u64 dynmem_index(dynmem_u64 located)
 {
-	dynmem_u64 index = (dynmem_u32)place / DYNAMIC_MEMORY_GRANULE;
+	dynmem_u64 index = (dynmem_u32)located;
 
 	DYNMEM_HIDE(index);
 	return index & DYNMEM_INDEX_MASK;
 }
 
+/* The place of a block at an address, as functions hand it on; DYNMEM_NONE if none can start there. */
+DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
+{
+	dynmem_u64 located = dynmem_locate(address);
+
+	if (located == DYNMEM_NOWHERE)
+		return DYNMEM_NONE;
+#if DYNMEM_ARENA
+	return address;
+#else
+	return DYNMEM_PLACE(located >> 32, 0ULL + (dynmem_u32)located);
+#endif
+}
+
 /* Frees the block at an address; 0, or -EINVAL where no block in use starts. */
 DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
-	dynmem_u64 own = dynmem_own(), place = dynmem_place(address), tag;
-	dynmem_u64 number = place >> 32, index = dynmem_index(place), list, other;
+	dynmem_u64 own = dynmem_own(), located = dynmem_locate(address), tag;
+	dynmem_u64 number = located >> 32, index = dynmem_index(located), granules, list;
+	dynmem_u64 from, full = DYNMEM_LIST_ONE << DYNMEM_LIST_DEPTH_LOG, other, merged;
 	struct dynmem_heap *heap;
 	int result = 0;
 
-	if (place == DYNMEM_NOWHERE) {
+	if (located == DYNMEM_NOWHERE) {
 		heap = dynmem_heap(own);
 		if (heap)
 			DYNMEM_COUNT(&heap->invalid_frees);
@@ -78,32 +96,40 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	if (!DYNMEM_TRY_LOCK(heap))
 		return dynmem_hand_over(number, index);
 #endif
-	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE) ||
-	    heap->version != DYNMEM_VERSION) {
-		if (tag & DYNMEM_TAG_STATE)
-			DYNMEM_COUNT(&heap->double_frees);
-		else
-			DYNMEM_COUNT(&heap->invalid_frees);
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE)) || heap->version != DYNMEM_VERSION) {
+		dynmem_count_refused(heap, tag);
 		result = -EINVAL;
-	} else {
-		tag &= DYNMEM_TAG_GRANULES;
-		heap->used -= DYNMEM_USE(tag);
-		if (number != own)
-			heap->remote_frees++;
-		list = dynmem_list(tag);
-		DYNMEM_HIDE(list);
-		list &= DYNMEM_LISTS - 1;
-		if (DYNMEM_LIST_FULL(heap->lists[list])) {
-			/* This block may be wanted again soon: the one before it makes room. */
-			other = dynmem_list_pop(heap, &heap->lists[list]);
-			DYNMEM_MERGE(heap, number, other,
-				     DYNMEM_LOAD(&heap->tags[1 + other]) & DYNMEM_TAG_GRANULES);
-		}
-		dynmem_list_push(heap, &heap->lists[list], index);
-		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_PARKED) | tag));
+		goto out;
 	}
+	granules = dynmem_size(heap, tag, index + 2);
+	heap->used -= DYNMEM_USE(granules);
+	if (number != own)
+		heap->remote_frees++;
+	list = dynmem_list(granules);
+	from = list;
+	if (list >= DYNMEM_SMALL_LISTS) {
+		/* Empty lists lead to the first granule, which dynmem_take takes for a small block's. */
+		if (!index) {
+			DYNMEM_MERGE(heap, number, index, granules);
+			goto out;
+		}
+		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE) {
+			from = heap->large_last & (DYNMEM_LISTS - 1);
+			full = DYNMEM_LIST_ONE;
+		}
+		heap->large_parked += (dynmem_u32)granules;
+		heap->large_last = (dynmem_u32)list;
+	}
+	/* This block may be wanted again soon: one that was parked before makes room. */
+	if (heap->lists[from] >= full) {
+		other = dynmem_unpark(heap, from, &merged);
+		DYNMEM_MERGE(heap, number, other, merged);
+	}
+	dynmem_list_push(heap, &heap->lists[list], index);
+	DYNMEM_STORE(&heap->tags[DYNMEM_MARGIN + index],
+		     (dynmem_u16)(tag - DYNMEM_TAG(DYNMEM_IN_USE) + DYNMEM_TAG(DYNMEM_PARKED)));
+out:
 	DYNMEM_UNLOCK(heap);
 	return result;
 }
@@ -111,52 +137,51 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 /* Bytes usable in the block at this address; 0 if none in use starts there. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_usable(dynmem_u64 address)
 {
-	dynmem_u64 place = dynmem_place(address), tag;
+	dynmem_u64 located = dynmem_locate(address), tag;
 	struct dynmem_heap *heap;
 
-	if (place == DYNMEM_NOWHERE)
+	if (located == DYNMEM_NOWHERE)
 		return 0;
-	heap = dynmem_heap(place >> 32);
+	heap = dynmem_heap(located >> 32);
 	if (!heap)
 		return 0;
-	tag = DYNMEM_LOAD(&heap->tags[1 + dynmem_index(place)]);
-	if ((tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) != DYNMEM_TAG(DYNMEM_IN_USE))
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + dynmem_index(located)]);
+	if (!DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE)))
 		return 0;
-	return (tag & DYNMEM_TAG_GRANULES) * DYNAMIC_MEMORY_GRANULE;
+	return dynmem_size(heap, tag, dynmem_index(located) + 2) * DYNAMIC_MEMORY_GRANULE;
 }
 
-/* Makes a block of so many granules of the one at a place, without moving it; 0 if it cannot. */
-DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 place, dynmem_u64 granules)
+/* Makes a block of so many granules of the one at an address, without moving it; 0 if it cannot. */
+DYNMEM_GLOBAL int dynmem_resize(dynmem_u64 address, dynmem_u64 granules)
 {
-	struct dynmem_heap *heap = dynmem_heap(place >> 32);
-	dynmem_u64 index = dynmem_index(place), tag, have, right;
+	dynmem_u64 located = dynmem_locate(address), index = dynmem_index(located), tag, have, right;
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
 	dynmem_u64 done = 0;
 
-	if (!heap || granules < DYNMEM_SMALLEST || granules > DYNMEM_GRANULES ||
+	if (!heap || located == DYNMEM_NOWHERE || granules - 1 >= DYNMEM_GRANULES ||
 	    !DYNMEM_TRY_LOCK(heap))
 		return 0;
-	tag = DYNMEM_LOAD(&heap->tags[1 + index]);
-	have = tag & DYNMEM_TAG_GRANULES;
-	if (heap->version == DYNMEM_VERSION &&
-	    (tag & (DYNMEM_TAG_STATE | DYNMEM_TAG_HANDED_OVER)) == DYNMEM_TAG(DYNMEM_IN_USE)) {
+	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + index]);
+	if (heap->version == DYNMEM_VERSION && DYNMEM_TAG_IS(tag, DYNMEM_TAG(DYNMEM_IN_USE))) {
+		have = dynmem_size(heap, tag, index + 2);
 		right = DYNMEM_LOAD(dynmem_tag_behind(heap, index + have));
 		heap->used -= have << 32;
-		if (granules > have && (right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE) &&
-		    have + (right & DYNMEM_TAG_GRANULES) >= granules) {
-			right &= DYNMEM_TAG_GRANULES;
-			DYNMEM_STORE(dynmem_tag_behind(heap, index + have), 0);
-			dynmem_bin_remove(heap, index + 1 + have, right);
-			have += right;
-			DYNMEM_STORE(dynmem_tag(heap, index + have), 0);
+		if (granules > have && (right & DYNMEM_TAG_STATE) == DYNMEM_TAG(DYNMEM_FREE)) {
+			right = dynmem_size(heap, right, index + have + 2);
+			if (have + right >= granules) {
+				DYNMEM_STORE(dynmem_tag_behind(heap, index + have), 0);
+				dynmem_bin_remove(heap, index + 1 + have, right);
+				have += right;
+				DYNMEM_STORE(dynmem_tag(heap, index + have), 0);
+			}
 		}
 		done = granules <= have;
-		if (done && have - granules >= DYNMEM_SMALLEST) {
+		if (done && have != granules) {
 			/* The rest may have a free neighbour, if the block shrinks. */
-			DYNMEM_MERGE(heap, place >> 32, index + granules, have - granules);
+			DYNMEM_MERGE(heap, located >> 32, index + granules, have - granules);
 			have = granules;
 		}
-		DYNMEM_STORE(&heap->tags[1 + index],
-			     (dynmem_u32)(DYNMEM_TAG(DYNMEM_IN_USE) | have));
+		dynmem_set_tag(heap, index + 1, DYNMEM_IN_USE, have);
 		heap->used += have << 32;
 		if (heap->used > heap->high_water)
 			heap->high_water = heap->used;
@@ -186,11 +211,11 @@ DYNMEM_GLOBAL int dynmem_reset(dynmem_u64 number)
 	heap->pending = 0;
 	__builtin_memset(heap->lists, 0, sizeof(heap->lists));
 	__builtin_memset(heap->bin_map, 0, sizeof(heap->bin_map));
+	heap->large_parked = 0;
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 	/* No helper may be called with the lock held; the version keeps everybody out. */
 	DYNMEM_UNLOCK(heap);
 #endif
-	dynmem_read(heap->bins, sizeof(heap->bins), 0);
 	for (i = 0; i < 256; i++) {
 		if (at > DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE)
 			at = DYNMEM_TABLE_BYTES - DYNMEM_TABLE_PIECE;

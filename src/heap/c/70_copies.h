@@ -103,17 +103,12 @@ DYNMEM_GLOBAL int dynmem_fetch(dynmem_u64 to, dynmem_u64 from, dynmem_u64 length
 	return 0;
 }
 
-DYNMEM_INLINE dynmem_u64 dynmem_block(dynmem_u64 place)
-{
-	return dynmem_number(DYNMEM_POINTER(place, 1));
-}
-
 DYNMEM_INLINE void dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
 	if (source)
-		dynmem_move(dynmem_block(place), source, length);
+		dynmem_move(place, source, length);
 	else
-		dynmem_set(dynmem_block(place), 0, length);
+		dynmem_set(place, 0, length);
 }
 
 #ifdef DYNAMIC_MEMORY_DEBUG
@@ -131,12 +126,10 @@ DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
  */
 DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
-	dynmem_u64 offset = (dynmem_u32)place;
+	void *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 
-	DYNMEM_HIDE(offset);
 	DYNMEM_HIDE(length);
-	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
+	if (!to || length > DYNAMIC_MEMORY_GUARD)
 		return -EINVAL;
 	/*
 	 * clang would turn both bounds into one comparison of `length` less a constant, which tells
@@ -145,7 +138,7 @@ DYNMEM_GLOBAL int dynmem_copy_piece(dynmem_u64 place, dynmem_u64 source, dynmem_
 	DYNMEM_HIDE(length);
 	if (!length)
 		return -EINVAL;
-	dynmem_read(pool + offset, length, source);
+	dynmem_read(to, length, source);
 	return 0;
 }
 
@@ -178,15 +171,14 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 {
 	dynmem_u64 place = dynmem_place(address), length = dynmem_usable(address);
-	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, offset = (dynmem_u32)place, piece;
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
+	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, piece;
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 	dynmem_u32 i;
 
-	DYNMEM_HIDE(offset);
-	if (!pool || offset >= POOL_SIZE || !length)
+	if (!to || !length)
 		return -EINVAL;
 	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
-		pool[offset + i] = (dynmem_u8)byte;
+		to[i] = (dynmem_u8)byte;
 	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
 		piece = dynmem_least(length - filled, filled);
 		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
@@ -200,12 +192,12 @@ DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
 /* Records the line that a block in use comes from, and fills the block if it is to be. */
 DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
 {
-	dynmem_u64 place = dynmem_place(address);
-	struct dynmem_heap *heap = dynmem_heap(place >> 32);
+	dynmem_u64 located = dynmem_locate(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
 
-	if (!heap)
+	if (!heap || located == DYNMEM_NOWHERE)
 		return -EINVAL;
-	heap->lines[dynmem_index(place)] = line;
+	heap->lines[dynmem_index(located)] = line;
 	if (fill)
 		dynmem_fill(address, 0xaa);
 	return 0;
@@ -220,32 +212,39 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem
 }
 #endif
 
-/* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NOWHERE. */
+/* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NONE. */
 #define DYNMEM_ELSEWHERE (DYNMEM_NOWHERE - 1)
 
 /*
  * realloc as far as it needs no other block: the place of the block at an address, now of `size`
- * bytes, or DYNMEM_NOWHERE where it is none, or freed because size is 0.
+ * bytes, or DYNMEM_NONE where it is none, or freed because size is 0.
  */
 DYNMEM_GLOBAL dynmem_u64 dynmem_regrow(dynmem_u64 address, dynmem_u64 size)
 {
-	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size), place;
+	dynmem_u64 usable = dynmem_usable(address), granules = dynmem_granules(size);
 
 	if (!usable || (!size && dynmem_release(address) <= 0))
-		return DYNMEM_NOWHERE;
-	place = dynmem_place(address);
-	if (granules && dynmem_resize(place, granules))
-		return place;
-	return size <= usable ? place : DYNMEM_ELSEWHERE; /* busy: it keeps what it has */
+		return DYNMEM_NONE;
+	if ((granules && dynmem_resize(address, granules)) || size <= usable)
+		return dynmem_place(address); /* if it was busy, it keeps what it has */
+	return DYNMEM_ELSEWHERE;
 }
 
 /* Copies the block at an address to a new one at a place, if there is one, and frees it. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_transfer(dynmem_u64 place, dynmem_u64 address)
 {
-	if (place != DYNMEM_NOWHERE) {
+	if (place != DYNMEM_NONE) {
 		dynmem_copy(place, address, dynmem_usable(address));
 		dynmem_release(address);
 	}
+	return place;
+}
+
+/* The first `length` bytes at a place, which it gives, as zeroes. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_cleared(dynmem_u64 place, dynmem_u64 length)
+{
+	if (place != DYNMEM_NONE)
+		dynmem_copy(place, 0, length);
 	return place;
 }
 
@@ -277,15 +276,14 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_measure(dynmem_u64 source, dynmem_u64 limit)
 /* Copies a string of `length` bytes, terminator included, to a place, which it gives. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length)
 {
-	dynmem_u8 *pool = dynmem_pool(place >> 32);
-	dynmem_u64 offset = dynmem_offset(place);
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
 
 	DYNMEM_HIDE(length);
-	if (!pool || offset >= POOL_SIZE || length > DYNAMIC_MEMORY_GUARD)
-		return DYNMEM_NOWHERE;
-	if (dynmem_read_string(pool + offset, length, source) > 0)
+	if (!to || length > DYNAMIC_MEMORY_GUARD)
+		return DYNMEM_NONE;
+	if (dynmem_read_string(to, length, source) > 0)
 		return place;
-	dynmem_release(dynmem_number(pool) + offset);
-	return DYNMEM_NOWHERE;
+	dynmem_release(dynmem_number(to));
+	return DYNMEM_NONE;
 }
 #endif

@@ -34,8 +34,6 @@
 	} while (0)
 #define DYNMEM_STEP DYNMEM_INLINE
 #else
-static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
-				     dynmem_u64 flags) = (void *)181;
 #define DYNMEM_REPEAT(step, state) dynmem_bpf_loop(1U << 23, (void *)step, state, 0)
 #define DYNMEM_STEP static __attribute__((unused))
 #endif

@@ -128,15 +128,13 @@ DYNMEM_WRITERS(, DYNMEM_SPACE)
 DYNMEM_GLOBAL dynmem_u64 dynmem_copy_string(dynmem_u64 place, dynmem_u64 source, dynmem_u64 length,
 					    dynmem_u32 flags)
 {
-	dynmem_u64 to = dynmem_block(place);
-
-	if (place == DYNMEM_NOWHERE)
+	if (place == DYNMEM_NONE)
 		return place;
 	if (flags & DYNMEM_PLAIN_A)
-		dynmem_fetch(to, source, length);
+		dynmem_fetch(place, source, length);
 	else
-		dynmem_move(to, source, length);
-	DYNMEM_AT(dynmem_u8, to + length) = 0;
+		dynmem_move(place, source, length);
+	DYNMEM_AT(dynmem_u8, place + length) = 0;
 	return place;
 }
 

@@ -6,14 +6,7 @@
  */
 DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
 {
-	dynmem_u64 place;
-
-#if DYNMEM_FAST_PATH
-	if (__builtin_constant_p(size) && size && size <= POOL_SIZE)
-		return dynmem_malloc_constant(size);
-#endif
-	place = dynmem_allocate(size, 1);
-	return DYNMEM_POINTER(place, size);
+	return DYNMEM_POINTER(dynmem_take(size), size);
 }
 
 /*
@@ -27,14 +20,13 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 #ifdef DYNAMIC_MEMORY_DEBUG
 	dynmem_fill(dynmem_number(pointer), 0xdd);
 #endif
-	dynmem_free(dynmem_number(pointer));
+	dynmem_give(dynmem_number(pointer));
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
 DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 {
 	size_t total = count * size;
-	dynmem_u64 place;
 	void DYNMEM_SPACE *pointer;
 
 	/* Two numbers that a pool may hold have a product that 64 bits hold. */
@@ -46,10 +38,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 			static_memset(pointer, 0, total);
 		return pointer;
 	}
-	place = dynmem_allocate(total, 1);
-	if (place != DYNMEM_NOWHERE)
-		dynmem_copy(place, 0, total);
-	return DYNMEM_POINTER(place, total);
+	/* One call after the other, for the stack's sake. */
+	return DYNMEM_POINTER(dynmem_cleared(dynmem_take(total), total), total);
 }
 
 /*
@@ -160,7 +150,7 @@ DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
 	dynmem_u64 place = dynmem_allocate(length, 1);
 
-	if (place != DYNMEM_NOWHERE)
+	if (place != DYNMEM_NONE)
 		place = dynmem_copy_string(place, dynmem_number(string), length);
 	return DYNMEM_POINTER(place, (size_t)1);
 }
