@@ -5,6 +5,7 @@
 mod generate;
 mod hostile;
 mod invariants;
+mod sites;
 
 use invariants::check;
 use proptest::prelude::*;
@@ -81,4 +82,33 @@ fn fixtures_as_they_are() {
             panic!("{error}\n{}", String::from_utf8_lossy(&source));
         }
     }
+}
+
+#[test]
+fn calls_in_the_tree_are_the_sites_of_fixtures() {
+    let mut fixtures = generate::fixtures();
+    assert!(fixtures.len() > 100);
+    fixtures.push(b"#define GET(n) malloc(n)\nvoid *f(void) { return GET(4); }\n".to_vec());
+    let mut compared = 0;
+    for source in fixtures {
+        match sites::check(&source) {
+            Ok(count) => compared += count,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(compared > 500, "only {compared} compared");
+}
+
+#[test]
+fn calls_in_the_tree_are_the_sites_of_programs() {
+    run(1, &generate::program(), |source| {
+        sites::check(&source).map(drop)
+    });
+}
+
+#[test]
+fn calls_in_the_tree_are_the_sites_of_mutated_fixtures() {
+    run(1, &generate::mutated(generate::fixtures()), |source| {
+        sites::check(&source).map(drop)
+    });
 }

@@ -103,7 +103,8 @@ impl Builder<'_, '_> {
             while self.is_padding(*frame) {
                 frame.next += 1;
             }
-            let Some(target) = self.target(*frame) else {
+            let frame = *frame;
+            let Some(target) = self.target(frame) else {
                 return;
             };
             let enters = self.is_aggregate(target.ty)
@@ -111,6 +112,14 @@ impl Builder<'_, '_> {
                 && !self.is_text_for(value, target.ty)
                 && !self.is_record_of(value, target.ty)
                 && frames.len() < DEEP;
+            if enters && self.is_empty(target.ty) {
+                // No element can be for it.
+                match (self.m.types.get(frame.ty), frames.last_mut()) {
+                    (Type::Record(_), Some(last)) => last.advance(),
+                    _ => return,
+                }
+                continue;
+            }
             if enters {
                 frames.push(Frame::new(target.ty));
                 continue;
@@ -216,6 +225,15 @@ impl Builder<'_, '_> {
                 rest.iter().all(|f| f.is_padding()) || record.is_union && frame.used
             }
             _ => frame.next > 0,
+        }
+    }
+
+    /// A record without members, or an array of such, or of no elements.
+    fn is_empty(&self, ty: TypeId) -> bool {
+        match *self.m.types.get(ty) {
+            Type::Array { len: Some(0), .. } => true,
+            Type::Array { of, .. } => self.is_empty(of),
+            _ => self.is_full(Frame::new(ty)),
         }
     }
 

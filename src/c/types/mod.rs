@@ -227,23 +227,25 @@ impl<'m, 'u> Builder<'m, 'u> {
         });
     }
 
-    /// Reads what is missing to know the size of a type.
+    /// Reads what is missing to know the size of a type, and lays its records out.
     fn complete_value(&mut self, ty: TypeId) {
-        let mut wanted = vec![ty];
-        while let Some(ty) = wanted.pop() {
-            match *self.m.types.get(ty) {
-                Type::Array { of, .. } => wanted.push(of),
-                Type::Record(record) => {
-                    self.complete_record(record);
-                    let known = &self.m.records[record.0 as usize];
-                    if known.layout.is_some() {
-                        continue;
-                    }
-                    wanted.extend(known.fields.iter().flatten().map(|f| f.ty));
-                }
-                _ => {}
+        let mut seen = FxHashSet::default();
+        let mut path: Vec<(RecordId, bool)> = Vec::new();
+        path.extend(self.m.record_within(ty).map(|record| (record, false)));
+        while let Some((record, inside_known)) = path.pop() {
+            let at = record.0 as usize;
+            if inside_known {
+                self.m.records[at].layout = self.m.lay_out(record);
+                continue;
             }
+            if self.m.records[at].layout.is_some() || !seen.insert(record) {
+                continue;
+            }
+            self.complete_record(record);
+            path.push((record, true));
+            let fields = self.m.records[at].fields.iter().flatten();
+            let inside = fields.filter_map(|field| self.m.record_within(field.ty));
+            path.extend(inside.map(|record| (record, false)));
         }
-        self.m.keep_layouts(ty);
     }
 }

@@ -69,6 +69,17 @@ fn arrays_get_their_length() {
 }
 
 #[test]
+fn nothing_is_for_an_empty_record() {
+    let unit = unit(
+        "struct e {}; struct s { struct e e; int x; } v = { 5 }; struct e none[] = { 6, 7 }; \
+         struct unknown u[] = { 8, 9 }; struct s w[2] = { [0 ... 1] = { .x = 10 } };",
+    );
+    let m = model(&unit);
+    assert_eq!(targets(&m, "5"), ["x:i32"]);
+    assert_eq!(m.target(m.expr("7")), None);
+}
+
+#[test]
 fn lists_have_types() {
     let unit = unit(
         "struct p { int x, y; }; struct q { struct p a; struct p *b; } v = { { 1, 2 }, &(struct p){ 3, 4 } };",

@@ -2,7 +2,7 @@ use super::*;
 
 fn layout(m: &Model, tag: &str) -> (u64, u64, Vec<u64>) {
     let layout = m.layout(m.record_named(tag)).expect("a layout");
-    (layout.size, layout.align, layout.offsets)
+    (layout.size, layout.align, layout.offsets.clone())
 }
 
 #[test]
@@ -70,4 +70,16 @@ fn layouts_are_those_of_the_target() {
     let (size, align, offsets) = layout(&m, "h");
     assert_eq!((size, align), (192, 64));
     assert_eq!(offsets, [0, 512, 1024, 1152, 1344, 1408]);
+}
+
+#[test]
+fn records_that_contain_themselves() {
+    let unit = unit(
+        "struct a { struct a x, y; }; struct b { struct c c, d; }; struct c { struct b b, e; }; struct d { struct d; struct d; }; \
+         struct a v; int f(struct b *p) { return sizeof v + sizeof *p + v.x.y; } int g(struct d *d) { return d->none; }",
+    );
+    let m = model(&unit);
+    assert_eq!(m.layout(m.record_named("a")), None);
+    assert_eq!(m.layout(m.record_named("c")), None);
+    assert_eq!(m.ty("v . x . y"), "a");
 }
