@@ -7,7 +7,8 @@ use super::args::Color;
 use crate::report::Reporter;
 use crate::run::Fault;
 
-/// Where reports and results go. A reader that has gone away is no error: what follows is lost.
+/// Where reports and results go. Of a reader that has gone away nothing is said, but what follows is
+/// lost, and the exit code tells that.
 pub struct Console {
     out: BufWriter<io::Stdout>,
     closed: bool,
@@ -40,6 +41,12 @@ impl Console {
 
     /// Nobody reads stdout any more.
     pub fn closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether something that was written to stdout reached nobody.
+    pub fn lost(&mut self) -> bool {
+        let _ = self.flush();
         self.closed
     }
 

@@ -7,7 +7,7 @@ use super::args::Header;
 use super::console::Console;
 use super::exit;
 use crate::heap::{HEADER_NAME, Overrides};
-use crate::run::{Fault, output, replace};
+use crate::run::{Fault, output};
 
 /// Runs the command.
 pub fn run(args: &Header, console: &mut Console) -> ExitCode {
@@ -22,7 +22,7 @@ pub fn run(args: &Header, console: &mut Console) -> ExitCode {
         min_kernel: args.min_kernel,
     };
     let done = output::header_text(&overrides).and_then(|text| match &args.output {
-        Some(path) => write(path, text.as_bytes()),
+        Some(path) => write(path, &text, console),
         None => console.out(text.as_bytes()).and_then(|()| console.flush()),
     });
     if let Err(fault) = &done {
@@ -31,9 +31,13 @@ pub fn run(args: &Header, console: &mut Console) -> ExitCode {
     exit::code(done.is_err(), false)
 }
 
-fn write(path: &Path, text: &[u8]) -> Result<(), Fault> {
-    match path.is_dir() {
-        true => replace::create(path, &path.join(HEADER_NAME), text, None),
-        false => replace::create(path, path, text, None),
-    }
+fn write(path: &Path, text: &str, console: &mut Console) -> Result<(), Fault> {
+    let path = match output::means_directory(path, false) {
+        true => path.join(HEADER_NAME),
+        false => path.to_owned(),
+    };
+    // A device or a pipe takes the text as stdout does.
+    let notes = output::write_header(&path, &path, text)?;
+    notes.iter().for_each(|note| console.fault(note));
+    Ok(())
 }

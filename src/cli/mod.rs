@@ -22,22 +22,30 @@ use console::Console;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut console = Console::new(cli.color);
+    let code = run(&cli, &mut console);
+    match console.lost() {
+        true => exit::code(true, false),
+        false => code,
+    }
+}
+
+fn run(cli: &Cli, console: &mut Console) -> ExitCode {
     match &cli.command {
-        Command::Rewrite(args) => rewrite::run(args, &mut console),
-        Command::Header(args) => header::run(args, &mut console),
-        Command::Verify(args) => verify::verify(args, &mut console),
-        Command::Check(args) => verify::check(args, &mut console),
+        Command::Rewrite(args) => rewrite::run(args, console),
+        Command::Header(args) => header::run(args, console),
+        Command::Verify(args) => verify::verify(args, console),
+        Command::Check(args) => verify::check(args, console),
         #[cfg(feature = "kernel")]
-        Command::Stats(args) => stats::run(args, &mut console),
+        Command::Stats(args) => stats::run(args, console),
         #[cfg(not(feature = "kernel"))]
-        Command::Stats(_) => verify::without_kernel(&mut console),
+        Command::Stats(_) => verify::without_kernel(console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);
-            print(&script, &mut console)
+            print(&script, console)
         }
         Command::Man { page } => match manual(page.as_deref()) {
-            Ok(text) => print(&text, &mut console),
+            Ok(text) => print(&text, console),
             Err(fault) => {
                 console.fault(&fault);
                 exit::code(true, false)

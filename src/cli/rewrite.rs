@@ -3,6 +3,7 @@
 //! Three steps: look at all inputs, plan all files, write. Nothing is written before everything
 //! is planned, so that no plan depends on which file came first.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -20,11 +21,14 @@ use crate::run::scan::Candidate;
 use crate::run::settings::{Choices, ConfigFile, Finder};
 use crate::run::walk::Start;
 use crate::run::workspace::View;
-use crate::run::{Fault, Inputs, load, pool, values};
+use crate::run::{Fault, Inputs, load, pool, printable, values};
 
 /// Runs the command.
 pub fn run(args: &Rewrite, console: &mut Console) -> ExitCode {
-    let mut faults = Faults::default();
+    let mut faults = Faults {
+        quiet: args.quiet,
+        ..Faults::default()
+    };
     let done = prepare(args, console, &mut faults).and_then(|job| job.run(console, &mut faults));
     let tally = done.unwrap_or_else(|fault| {
         faults.add(fault, console);
@@ -35,18 +39,23 @@ pub fn run(args: &Rewrite, console: &mut Console) -> ExitCode {
     }
     let only_shown = args.diff && !args.check;
     let work = (args.check && tally.changed > 0) || (tally.places > 0 && !only_shown);
-    exit::code(!faults.all.is_empty(), work)
+    let failed = faults.all.iter().any(|fault| !fault.is_note);
+    exit::code(failed, work)
 }
 
 /// What went wrong, told as it happens.
 #[derive(Default)]
 struct Faults {
     all: Vec<Fault>,
+    /// Notes are not told.
+    quiet: bool,
 }
 
 impl Faults {
     fn add(&mut self, fault: Fault, console: &mut Console) {
-        console.fault(&fault);
+        if !(fault.is_note && self.quiet) {
+            console.fault(&fault);
+        }
         self.all.push(fault);
     }
 }
@@ -168,24 +177,33 @@ fn starts(
         );
     }
     let mut finder = Finder::new(choices);
+    let mut starts = Vec::with_capacity(args.paths.len());
     if args.paths[0] == stdin {
         let mut bytes = Vec::new();
         io::stdin()
             .read_to_end(&mut bytes)
             .map_err(|error| load::unreadable(Path::new("<stdin>"), &error))?;
-        return Ok(vec![Start::stdin(
+        starts.push(Start::stdin(
             bytes,
             args.stdin_filename.as_deref(),
             &mut finder,
-        )?]);
+        )?);
     }
-    let mut starts = Vec::with_capacity(args.paths.len());
-    for path in &args.paths {
+    for path in args.paths.iter().filter(|path| *path != stdin) {
         match Start::path(path, &mut finder) {
             Ok(start) => starts.push(start),
             // Wrong settings are wrong for everything.
             Err(fault) if fault.code == "settings" => return Err(fault),
             Err(fault) => faults.add(fault, console),
+        }
+    }
+    for note in finder.take_notes() {
+        faults.add(note, console);
+    }
+    if args.verbose {
+        for file in finder.files() {
+            let line = format!("settings: {}\n", printable(&file));
+            console.err(line.as_bytes());
         }
     }
     Ok(starts)
@@ -219,6 +237,7 @@ impl Job<'_> {
             ..Tally::default()
         };
         let mut changes = Vec::new();
+        let mut tallies = HashMap::new();
         self.plan(
             &scan.candidates,
             &scan.view,
@@ -226,13 +245,16 @@ impl Job<'_> {
             faults,
             |index, outcome, change| {
                 tally.add(&outcome);
+                tallies.insert(index, outcome);
                 changes.push((index, change));
             },
         )?;
         for fault in self.inputs.workspace.take_faults() {
             faults.add(fault, console);
         }
-        self.write(&scan.candidates, changes, console, faults)?;
+        for index in self.write(&scan.candidates, changes, console, faults)? {
+            tally.remove(&tallies[&index]);
+        }
         let mut end = Vec::new();
         let _ = self.reporter.end(&tally, self.mode, &faults.all, &mut end);
         let filter = matches!(self.target, Target::Stdout) && !self.args.verbose;
@@ -302,7 +324,7 @@ impl Job<'_> {
             }
         };
         let plan = self.plan_for(candidate, source, view);
-        outcome.tally = Tally::of(&plan);
+        outcome.tally = Tally::of(&plan, source);
         if plan.edits().is_empty() && plan.notices().is_empty() {
             return outcome;
         }
@@ -365,8 +387,7 @@ impl Job<'_> {
             match &outcome.diff {
                 Some(diff) => console.out(diff)?,
                 None if changes && self.mode == Mode::Check && self.names_files() => {
-                    use std::os::unix::ffi::OsStrExt;
-                    console.out(&[shown.as_os_str().as_bytes(), b"\n"].concat())?;
+                    console.out(&[&report::quoted(shown)[..], b"\n"].concat())?;
                 }
                 None => {}
             }
@@ -397,14 +418,14 @@ impl Job<'_> {
         }
     }
 
-    /// Writes the results.
+    /// Writes the results. Returns the candidates that could not be written.
     fn write(
         &self,
         candidates: &[Candidate],
         changes: Vec<(usize, Change)>,
         console: &mut Console,
         faults: &mut Faults,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<usize>, Fault> {
         let mut done = Ok(());
         let writer = Writer {
             inputs: &self.inputs,
@@ -412,16 +433,20 @@ impl Job<'_> {
             fence: &self.fence,
         };
         let mut troubles = Vec::new();
+        let mut unwritten = Vec::new();
         writer.write(
             candidates,
             &changes,
             |text| done = console.out(text),
-            |fault| troubles.push(fault),
+            |index, fault| {
+                unwritten.extend(index);
+                troubles.push(fault);
+            },
         );
         for fault in troubles {
             faults.add(fault, console);
         }
-        done
+        done.map(|()| unwritten)
     }
 }
 

@@ -264,7 +264,7 @@ const ROWS: usize = 8;
 const SIDE: usize = 10;
 
 fn write_svg(path: &Path, heaps: &[Heap]) -> Result<(), Fault> {
-    replace::create(path, path, svg(heaps).as_bytes(), None)
+    replace::create(path, path, svg(heaps).as_bytes(), None).map(|_| ())
 }
 
 /// A rectangle of cells per heap, each as dark as its part of the pool is full.

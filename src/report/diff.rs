@@ -121,6 +121,16 @@ fn name(prefix: &[u8], path: &Path) -> Name {
     Name { text, tail: b"" }
 }
 
+/// A file name for a list of names: as it is, or quoted as a C string where it has control characters,
+/// which would end the line or be obeyed by a terminal.
+pub fn quoted(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    match bytes.iter().any(u8::is_ascii_control) || bytes.starts_with(b"\"") {
+        true => name(b"", path).text,
+        false => bytes.to_owned(),
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Paint {
     color: bool,
@@ -191,6 +201,12 @@ mod tests {
     #[test]
     fn a_lone_carriage_return_is_no_line() {
         assert!(diff("a.c", b"1\r2\n", b"1\r3\n").contains("-1\r2\n+1\r3\n"));
+    }
+
+    #[test]
+    fn names_in_lists_are_quoted_only_where_they_must() {
+        assert_eq!(quoted(Path::new("d/\u{e4} b.c")), "d/\u{e4} b.c".as_bytes());
+        assert_eq!(quoted(Path::new("a\nb\x1b.c")), b"\"a\\nb\\033.c\"");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use crate::run::Fault;
+use crate::run::{Fault, printable};
 
 /// A fault, for miette.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl<'a> Shown<'a> {
     /// Shows the fault with the text that is to blame.
     pub fn new(fault: &'a Fault) -> Self {
         let source = fault.excerpt.as_ref().map(|blamed| {
-            let named = NamedSource::new(blamed.path.display().to_string(), blamed.text.clone());
+            let named = NamedSource::new(printable(&blamed.path), blamed.text.clone());
             (named, LabeledSpan::underline(blamed.span.clone()))
         });
         Self { fault, source }
@@ -34,6 +34,11 @@ impl fmt::Display for Shown<'_> {
 impl Error for Shown<'_> {}
 
 impl Diagnostic for Shown<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        let note = self.fault.is_note;
+        note.then_some(miette::Severity::Advice)
+    }
+
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.fault.code))
     }

@@ -53,16 +53,26 @@ pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
         .try_for_each(|fault| out.write_all(fault_annotation(fault).as_bytes()))
 }
 
-/// A fault as an error.
+/// A fault as an error, or as a notice.
 pub fn fault_annotation(fault: &Fault) -> String {
     let message = format!("{}\n{}", fault.message, fault.help);
     let place = fault.path.as_deref().map(|path| (path, None));
-    annotation(place, fault.code, &message)
+    let command = if fault.is_note { "notice" } else { "error" };
+    command_at(command, place, fault.code, &message)
 }
 
 /// One error, in a file and at a line of it if they are known.
 pub fn annotation(place: Option<(&Path, Option<usize>)>, title: &str, message: &str) -> String {
-    let mut text = String::from("::error ");
+    command_at("error", place, title, message)
+}
+
+fn command_at(
+    command: &str,
+    place: Option<(&Path, Option<usize>)>,
+    title: &str,
+    message: &str,
+) -> String {
+    let mut text = format!("::{command} ");
     if let Some((path, line)) = place {
         let _ = write!(text, "file={},", property(&path.to_string_lossy()));
         if let Some(line) = line {

@@ -10,6 +10,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, So
 use super::excerpt::Excerpt;
 use super::lines::{self, Lines};
 use super::{File, Mode, Tally};
+use crate::run::printable;
 
 /// How much to say, and how.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,7 @@ pub fn file(file: &File, style: Style) -> Vec<u8> {
         return Vec::new();
     }
     let lines = Lines::new(file.source);
-    let name = file.path.display().to_string();
+    let name = printable(file.path);
     let excerpt = |span| Excerpt::new(&name, file.source, &lines, span);
     let mut findings = Vec::with_capacity(edits.len() + notices.len());
     for edit in edits {

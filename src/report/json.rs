@@ -10,7 +10,8 @@
 //!                   "help": "…", "span": SPAN }],
 //!     "diff": "…"
 //!   }],
-//!   "errors": [{ "code": "unreadable", "path": "src/b.c", "message": "…", "help": "…" }],
+//!   "errors": [{ "code": "unreadable", "severity": "error", "path": "src/b.c", "message": "…",
+//!                "help": "…" }],
 //!   "summary": { "mode": "check", "files_seen": 2, "files_changed": 1, "calls": 1,
 //!                "null_checks": 0, "places_that_need_a_person": 1 }
 //! }
@@ -18,7 +19,7 @@
 //! A SPAN is `{ "start": 17, "end": 17, "line": 2, "column": 5, "end_line": 2, "end_column": 5 }`:
 //! byte offsets of the file before the rewrite from 0, lines and columns from 1, columns in
 //! Unicode code points. Only files with edits or notices are listed, `diff` is there with
-//! `--diff`. Where a path or a text is not UTF-8, it holds U+FFFD for each byte that is not, and
+//! `--diff`. An error whose severity is `note` is none: all that was asked for is done. Where a path or a text is not UTF-8, it holds U+FFFD for each byte that is not, and
 //! a field with `_bytes` behind its name holds all bytes.
 
 use std::io::{self, Write};
@@ -105,6 +106,8 @@ pub fn end(tally: &Tally, mode: Mode, faults: &[Fault], out: &mut dyn Write) -> 
 fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
     object.insert("code".into(), fault.code.into());
+    let severity = if fault.is_note { "note" } else { "error" };
+    object.insert("severity".into(), severity.into());
     match &fault.path {
         Some(path) => put_path(&mut object, path),
         None => {
@@ -128,7 +131,8 @@ fn span(lines: &Lines, span: Span) -> Value {
     })
 }
 
-fn put_path(object: &mut Map<String, Value>, path: &Path) {
+/// Adds a path.
+pub fn put_path(object: &mut Map<String, Value>, path: &Path) {
     put(object, "path", path.as_os_str().as_bytes());
 }
 

@@ -15,12 +15,15 @@ mod sarif;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::c::lexer;
+use crate::rewrite::family::Alloc;
 use crate::rewrite::{EditKind, Plan, Severity};
 use crate::run::Fault;
 
-pub use diff::write as write_diff;
+pub use diff::{quoted, write as write_diff};
 pub use github::{annotation, fault_annotation};
 pub use human::Style;
+pub use json::put_path;
 pub use sarif::{SCHEMA as SARIF_SCHEMA, notice_rules, notification, uri};
 
 /// What is reported about one file.
@@ -49,13 +52,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The numbers of one plan.
-    pub fn of(plan: &Plan) -> Self {
+    /// The numbers of the plan for `source`.
+    pub fn of(plan: &Plan, source: &[u8]) -> Self {
         let count = |kind| plan.edits().iter().filter(|e| e.kind == kind).count();
         Self {
             seen: 0,
             changed: plan.changes().into(),
-            calls: count(EditKind::Call),
+            calls: count(EditKind::Call) + moved(plan, source),
             null_checks: count(EditKind::NullCheck),
             places: plan
                 .notices()
@@ -63,6 +66,13 @@ impl Tally {
                 .filter(|n| n.severity >= Severity::Warning)
                 .count(),
         }
+    }
+
+    /// Takes back what was counted of a file that could not be written.
+    pub fn remove(&mut self, other: &Self) {
+        self.changed -= other.changed;
+        self.calls -= other.calls;
+        self.null_checks -= other.null_checks;
     }
 
     /// Adds the numbers of another file.
@@ -73,6 +83,27 @@ impl Tally {
         self.null_checks += other.null_checks;
         self.places += other.places;
     }
+}
+
+/// How many calls are renamed in statements that move: into a variable, so that it can be checked.
+fn moved(plan: &Plan, source: &[u8]) -> usize {
+    let renamed = |text: &[u8]| {
+        let lexed = lexer::lex(text);
+        let names = lexed.tokens.iter().map(|token| lexed.text(token));
+        names
+            .filter(|name| Alloc::replaced_by(name).is_some())
+            .count()
+    };
+    let moves = plan
+        .edits()
+        .iter()
+        .filter(|e| e.kind == EditKind::Temporary);
+    let (mut after, mut before) = (0, 0);
+    for edit in moves {
+        after += renamed(&edit.text);
+        before += renamed(&source[edit.span.start..edit.span.end]);
+    }
+    after.saturating_sub(before)
 }
 
 /// What a run does with the files that change.

@@ -83,7 +83,7 @@ pub fn begin(out: &mut dyn Write) -> io::Result<()> {
 pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
     let notifications: Vec<Value> = faults.iter().map(notification).collect();
     let invocation = json!({
-        "executionSuccessful": faults.is_empty(),
+        "executionSuccessful": faults.iter().all(|fault| fault.is_note),
         "toolExecutionNotifications": notifications,
     });
     writeln!(out, "\n],\"invocations\":[{invocation}]}}]}}")
@@ -99,7 +99,7 @@ pub fn notice_rules() -> impl Iterator<Item = Value> {
 /// A fault as something that the tool has to say about its run.
 pub fn notification(fault: &Fault) -> Value {
     let mut value = json!({
-        "level": "error",
+        "level": if fault.is_note { "note" } else { "error" },
         "descriptor": { "id": fault.code },
         "message": { "text": format!("{}\n{}", fault.message, fault.help) },
     });

@@ -10,7 +10,7 @@ use super::output::{Change, Target, Writer};
 use super::replace::{self, Fence};
 use super::settings::{Choices, ConfigFile, Finder};
 use super::walk::Start;
-use super::{Fault, Inputs, pool, values};
+use super::{Fault, Inputs, pool, printable, values};
 use crate::heap::{KernelVersion, Overrides};
 use crate::rewrite::{Backend, Notice, OnNull, Plan, Severity};
 
@@ -152,6 +152,7 @@ impl Builder {
             }
         }
         let settings = finder.files();
+        let notes = finder.take_notes();
         let inputs = Inputs::new(starts, self.choices.macros.clone(), None).map_err(Error::one)?;
         // The slash says that it is a directory, whether it is there already or not.
         let target = Target::new(&out.join(""), &inputs.starts, inputs.workspace.common())
@@ -204,13 +205,22 @@ impl Builder {
             &scan.candidates,
             &changes,
             |_| (),
-            |fault| faults.push(fault),
+            |_, fault| faults.push(fault),
+        );
+        faults.extend(notes);
+        let (notes, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(|f| f.is_note);
+        warnings.extend(
+            notes
+                .iter()
+                .map(|note| format!("{}; {}", note.message, note.help)),
         );
         if self.cargo {
             let read = inputs.workspace.files_read();
             let sources = self.sources.iter().cloned();
             let all: BTreeSet<PathBuf> = sources.chain(settings).chain(read).collect();
-            for path in all {
+            // Cargo reads line by line, and knows no way to write a name that has several.
+            let lines = |path: &&PathBuf| !path.as_os_str().as_encoded_bytes().contains(&b'\n');
+            for path in all.iter().filter(lines) {
                 println!("cargo:rerun-if-changed={}", path.display());
             }
             for warning in &warnings {
@@ -231,7 +241,7 @@ fn warning(shown: &Path, source: &[u8], notice: &Notice) -> String {
     let help = notice.help.as_deref().map(|help| format!("; {help}"));
     format!(
         "{}:{line}: {}{} [{}]",
-        shown.display(),
+        printable(shown),
         notice.message,
         help.unwrap_or_default(),
         notice.rule.name()

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Fault, values};
+use super::{Fault, load, values};
 use crate::rewrite::CommandLineMacro;
+
+/// The largest database that is read, in bytes. Those of the largest projects have 100 MB.
+const LIMIT: u64 = 512 << 20;
 
 /// The usual name of a compilation database.
 pub const NAME: &str = "compile_commands.json";
@@ -53,7 +56,8 @@ impl Database {
                  another with --compile-commands",
             )
         };
-        let text = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text =
+            load::side(path, LIMIT).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let entries: Vec<Entry> = serde_json::from_slice(&text)
             .map_err(|error| wrong(format!("is no compilation database: {error}")))?;
         let base = path.parent().unwrap_or(Path::new("."));

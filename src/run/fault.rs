@@ -18,6 +18,8 @@ pub struct Fault {
     pub help: String,
     /// The text that is to blame.
     pub excerpt: Option<Box<Blamed>>,
+    /// It was only worth a word: all that was asked for is done.
+    pub is_note: bool,
 }
 
 /// A place in a text file.
@@ -40,6 +42,7 @@ impl Fault {
             message: message.into(),
             help: help.into(),
             excerpt: None,
+            is_note: false,
         }
     }
 
@@ -50,9 +53,15 @@ impl Fault {
         message: impl fmt::Display,
         help: impl Into<String>,
     ) -> Self {
-        let mut fault = Self::new(code, format!("{}: {message}", path.display()), help);
+        let mut fault = Self::new(code, format!("{}: {message}", printable(path)), help);
         fault.path = Some(path.to_owned());
         fault
+    }
+
+    /// The same, as no more than a note.
+    pub fn into_note(mut self) -> Self {
+        self.is_note = true;
+        self
     }
 
     /// Shows the place in a text file that is to blame.
@@ -64,6 +73,18 @@ impl Fault {
         }));
         self
     }
+}
+
+/// A path as text for people: control characters, which a terminal would obey, are escaped.
+pub fn printable(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        match character.is_control() {
+            true => text.extend(character.escape_default()),
+            false => text.push(character),
+        }
+    }
+    text
 }
 
 impl fmt::Display for Fault {

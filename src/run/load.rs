@@ -1,8 +1,11 @@
 //! Reading source files, and saying no to what is none.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::Fault;
 use crate::rewrite;
@@ -36,6 +39,7 @@ pub fn read(
         false => demand.max_size.saturating_mul(LOOK),
     };
     match fill(path, limit, buffer) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Err(no_file(&shown())),
         Err(error) => Err(unreadable(&shown(), &error)),
         Ok(length) if length > limit => Err(too_large(&shown(), demand.max_size)),
         Ok(length) if length > demand.max_size && rewrite::may_matter(buffer) => {
@@ -47,8 +51,12 @@ pub fn read(
 
 /// Fills the buffer and tells the file's length, or a length over `limit` and nothing.
 fn fill(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> io::Result<u64> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
+    let file = open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.file_type().is_fifo() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let length = metadata.len();
     if length > limit {
         return Ok(length);
     }
@@ -56,6 +64,44 @@ fn fill(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> io::Result<u64> {
     // What is no regular file tells no length.
     file.take(limit.saturating_add(1)).read_to_end(buffer)?;
     Ok(buffer.len() as u64)
+}
+
+/// Opens a file without waiting for anybody to write to it, as opening a pipe would.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+}
+
+/// Reads a file that nobody named, such as a `.gitignore`: a regular one of at most `limit` bytes.
+/// Anybody may have put another thing there.
+pub fn side(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let too_large = || io::Error::other(format!("it is larger than {limit} bytes"));
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(too_large()),
+        false => Ok(bytes),
+    }
+}
+
+/// Refuses what would make us wait.
+fn no_file(shown: &Path) -> Fault {
+    Fault::of(
+        shown,
+        "not-a-file",
+        "cannot be read: it is a pipe, not a regular file",
+        "use - to read from stdin",
+    )
 }
 
 /// Refuses what is no text.

@@ -20,6 +20,7 @@ pub(crate) mod replace;
 pub(crate) mod scan;
 pub(crate) mod settings;
 mod system;
+mod temporary;
 pub(crate) mod values;
 pub(crate) mod walk;
 pub(crate) mod workspace;
@@ -29,7 +30,7 @@ use std::path::Path;
 use std::thread;
 
 pub use builder::{Builder, Error, Generated};
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Fault, printable};
 
 use crate::rewrite::{self, CommandLineMacro, Plan};
 use scan::{Candidate, Look, Scan};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::replace::{self, Fence};
 use super::scan::Candidate;
 use super::walk::{Found, Start};
-use super::{Fault, Inputs, pool};
+use super::{Fault, Inputs, load, pool};
 use crate::c::lexer;
 use crate::heap::{self, HEADER_NAME, OverrideError, Overrides};
 use crate::rewrite::Plan;
@@ -51,9 +51,8 @@ impl Target {
                 )),
             };
         }
-        let ends_in_slash = output.as_os_str().as_bytes().ends_with(b"/");
         match single {
-            Some(start) if ends_in_slash || output.is_dir() => Ok(Self::File(
+            Some(start) if means_directory(output, start.settings.emit_header) => Ok(Self::File(
                 output.join(start.real.file_name().unwrap_or_default()),
             )),
             Some(_) => Ok(Self::File(output.to_owned())),
@@ -88,10 +87,18 @@ impl Target {
     }
 }
 
+/// Whether an output that is to hold one file is a directory: by its slash, or because it is one.
+/// Beside a header, a new name without an ending is one as well; it is no C file's.
+pub fn means_directory(output: &Path, beside_header: bool) -> bool {
+    output.as_os_str().as_bytes().ends_with(b"/")
+        || output.is_dir()
+        || (beside_header && output.extension().is_none() && !output.exists())
+}
+
 /// The header with these sizes.
 pub fn header_text(overrides: &Overrides) -> Result<String, Fault> {
     let refused = |e: OverrideError| Fault::new("header", e.to_string(), e.help());
-    heap::header(overrides).map_err(refused)
+    heap::header(overrides).map(sealed).map_err(refused)
 }
 
 /// The directories that get the header, each with its name for the user.
@@ -114,27 +121,71 @@ impl Headers {
         for (path, (shown, overrides)) in &self.0 {
             let done = fence
                 .check(shown, path)
-                .and_then(|()| ours(shown, path))
                 .and_then(|()| header_text(overrides))
-                .and_then(|text| replace::create(shown, path, text.as_bytes(), None));
-            if let Err(problem) = done {
-                fault(problem);
+                .and_then(|text| write_header(shown, path, &text));
+            match done {
+                Ok(notes) => notes.into_iter().for_each(&mut fault),
+                Err(problem) => fault(problem),
             }
         }
     }
 }
 
-/// Refuses to overwrite a file of the same name that is another.
-fn ours(shown: &Path, path: &Path) -> Result<(), Fault> {
-    match fs::read(path) {
-        Ok(text) if memchr::memmem::find(&text, b"DYNAMIC_MEMORY_H").is_none() => Err(Fault::of(
-            shown,
-            "foreign-header",
-            "was not written: a file of this name is there, and it is not the allocator",
-            "move it away, or leave out --emit-header",
-        )),
-        _ => Ok(()),
+/// The largest file that may be the header, in bytes.
+const HEADER_LIMIT: u64 = 8 << 20;
+
+/// Writes the header, unless that would take something from the user: a file of the same name that
+/// is another, or changes made to the header by hand.
+pub fn write_header(shown: &Path, path: &Path, text: &str) -> Result<Vec<Fault>, Fault> {
+    let refused = |code, what: &str, help: &str| {
+        let what = format!("was not written: {what}");
+        Err(Fault::of(shown, code, what, help))
+    };
+    if path.is_file() {
+        let old = load::side(path, HEADER_LIMIT);
+        let old = old.map_err(|error| load::unreadable(shown, &error))?;
+        if memchr::memmem::find(&old, b"DYNAMIC_MEMORY_H").is_none() {
+            return refused(
+                "foreign-header",
+                "a file of this name is there, and it is not the allocator",
+                "move it away, or leave out --emit-header",
+            );
+        }
+        if old != text.as_bytes() && !is_untouched(&old) {
+            return refused(
+                "edited-header",
+                "the header that is there has been changed by hand, or is not from this tool",
+                "move or remove it to have it written anew; sizes can be set in the sources and in \
+                 bpf-malloc.toml, see `bpf-malloc header --help`",
+            );
+        }
     }
+    replace::create(shown, path, text.as_bytes(), None)
+}
+
+/// How the last line of a header that was written begins; the sum of all before it follows.
+const SEAL: &str = "/* bpf-malloc wrote this; unchanged it has the sum ";
+
+/// A header with a last line that tells whether it was changed by hand.
+fn sealed(text: String) -> String {
+    let sum = sum(text.as_bytes());
+    format!("{text}{SEAL}{sum:016x}. */\n")
+}
+
+/// Whether a header is as it was written.
+fn is_untouched(text: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::rfind(text, SEAL.as_bytes()) else {
+        return text == heap::HEADER.as_bytes();
+    };
+    let (body, seal) = text.split_at(at);
+    seal == &sealed(String::from_utf8_lossy(body).into_owned()).as_bytes()[at..]
+}
+
+/// FNV-1a, 64 bits: against slips, not against malice.
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 fn includes_header(text: &[u8]) -> bool {
@@ -177,25 +228,27 @@ struct Written {
     start: usize,
     path: Option<(PathBuf, PathBuf)>,
     text: Vec<u8>,
+    notes: Vec<Fault>,
 }
 
 impl Writer<'_> {
     /// Writes all `changes`, each with the index of its candidate. `out` gets what is for stdout,
-    /// `fault` what could not be written. Returns the files of the output, headers included.
+    /// `fault` what could not be written or is worth a word, with the index of the candidate that
+    /// was not written. Returns the files of the output, headers included.
     pub fn write(
         &self,
         candidates: &[Candidate],
         changes: &[(usize, Change)],
         mut out: impl FnMut(&[u8]),
-        mut fault: impl FnMut(Fault),
+        mut fault: impl FnMut(Option<usize>, Fault),
     ) -> Vec<PathBuf> {
         let mut headers = Headers::default();
         let mut files = Vec::new();
         pool::ordered(
             changes,
             self.inputs.jobs,
-            |(index, change)| self.write_one(&candidates[*index], change),
-            |written| {
+            |(index, change)| (*index, self.write_one(&candidates[*index], change)),
+            |(index, written)| {
                 match written {
                     Ok(None) => {}
                     Ok(Some(written)) => match written.path {
@@ -206,14 +259,15 @@ impl Writer<'_> {
                                 headers.note(&shown, &path, &written.text, settings.header);
                             }
                             files.push(path);
+                            written.notes.into_iter().for_each(|note| fault(None, note));
                         }
                     },
-                    Err(problem) => fault(problem),
+                    Err(problem) => fault(Some(index), problem),
                 }
                 ControlFlow::Continue(())
             },
         );
-        headers.write(self.fence, fault);
+        headers.write(self.fence, |problem| fault(None, problem));
         files.extend(headers.0.into_keys());
         files
     }
@@ -232,17 +286,20 @@ impl Writer<'_> {
             Change::None => (None, self.inputs.read(candidate, &mut buffer)?.to_owned()),
         };
         let path = self.target.path(start, &candidate.found);
+        let mut notes = Vec::new();
         if let Some((shown, path)) = &path {
             self.fence.check(shown, path)?;
             match (self.target, old) {
-                (Target::InPlace, Some(old)) => replace::replace(shown, path, old, &new)?,
+                (Target::InPlace, Some(old)) => {
+                    notes = replace::replace(shown, path, old, &new)?;
+                }
                 (Target::InPlace, None) => {}
                 _ => {
                     let origin = match start.stdin {
                         Some(_) => None,
                         None => fs::metadata(&candidate.found.real).ok(),
                     };
-                    replace::create(shown, path, &new, origin.as_ref())?;
+                    notes = replace::create(shown, path, &new, origin.as_ref())?;
                 }
             }
         }
@@ -250,6 +307,7 @@ impl Writer<'_> {
             start: candidate.found.start,
             path,
             text: new,
+            notes,
         }))
     }
 }

@@ -2,11 +2,15 @@
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use super::Fault;
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
+use rustix::io::Errno;
+
+use super::{Fault, load, printable, temporary};
 
 /// Held for reading by whoever has a temporary file. A signal takes it for writing, so that the
 /// process ends when no file is half written and no temporary file is left.
@@ -47,7 +51,7 @@ impl Fence {
         Err(Fault::of(
             shown,
             "outside-root",
-            format_args!("was not written: it lies outside of {}", root.display()),
+            format_args!("was not written: it lies outside of {}", printable(root)),
             "widen --root, or leave the file out",
         ))
     }
@@ -77,8 +81,9 @@ pub fn settle(path: &Path) -> PathBuf {
     absolute
 }
 
-/// Puts `new` in the place of a file that held `old`. Mode and owner stay.
-pub fn replace(shown: &Path, path: &Path, old: &[u8], new: &[u8]) -> Result<(), Fault> {
+/// Puts `new` in the place of a file that held `old`. Mode, owner and extended attributes stay.
+/// Returns what is to be said of it all the same.
+pub fn replace(shown: &Path, path: &Path, old: &[u8], new: &[u8]) -> Result<Vec<Fault>, Fault> {
     let failed = |error: io::Error| unwritable(shown, &error);
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
@@ -93,8 +98,9 @@ pub fn replace(shown: &Path, path: &Path, old: &[u8], new: &[u8]) -> Result<(), 
     if metadata.permissions().readonly() {
         return Err(read_only(shown));
     }
-    OpenOptions::new().write(true).open(path).map_err(failed)?;
-    put(shown, path, new, &metadata, true, || {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(failed)?;
+    put(shown, path, new, &metadata, Some(&file), || {
         unchanged(shown, path, old)
     })
 }
@@ -106,7 +112,7 @@ pub fn create(
     path: &Path,
     new: &[u8],
     origin: Option<&Metadata>,
-) -> Result<(), Fault> {
+) -> Result<Vec<Fault>, Fault> {
     let failed = |error: io::Error| unwritable(shown, &error);
     let path = &settle(path);
     match fs::metadata(path) {
@@ -117,7 +123,7 @@ pub fn create(
                 Some(origin) => origin.clone(),
                 None => fs::metadata(dir).map_err(failed)?,
             };
-            put(shown, path, new, &model, false, || Ok(()))
+            put(shown, path, new, &model, None, || Ok(()))
         }
         Ok(metadata) if metadata.is_dir() => Err(Fault::of(
             shown,
@@ -128,16 +134,19 @@ pub fn create(
         // A device or a pipe.
         Ok(metadata) if !metadata.is_file() => {
             let file = OpenOptions::new().write(true).open(path);
-            file.and_then(|mut f| f.write_all(new)).map_err(failed)
+            file.and_then(|mut f| f.write_all(new)).map_err(failed)?;
+            Ok(Vec::new())
         }
         Ok(metadata) => {
             if metadata.permissions().readonly() {
                 return Err(read_only(shown));
             }
             if metadata.len() == new.len() as u64 && fs::read(path).is_ok_and(|old| old == new) {
-                return refresh(path, &metadata, origin).map_err(failed);
+                refresh(path, &metadata, origin).map_err(failed)?;
+                return Ok(Vec::new());
             }
-            put(shown, path, new, &metadata, true, || Ok(()))
+            let file = load::open(path).map_err(failed)?;
+            put(shown, path, new, &metadata, Some(&file), || Ok(()))
         }
     }
 }
@@ -151,45 +160,109 @@ fn refresh(path: &Path, metadata: &Metadata, origin: Option<&Metadata>) -> io::R
     file.set_modified(std::time::SystemTime::now())
 }
 
-/// Writes a temporary file and renames it if `still_good`. With `keep`, mode and owner become
-/// those of `model`; otherwise the usual mode for new files, and executable as `model` is.
+/// Writes a temporary file and renames it if `still_good`. Mode, owner and extended attributes
+/// become those of the file `kept`, which `model` describes; without it the mode becomes the usual
+/// one for new files, and executable as `model` is.
 fn put(
     shown: &Path,
     path: &Path,
     new: &[u8],
     model: &Metadata,
-    keep: bool,
+    kept: Option<&File>,
     still_good: impl FnOnce() -> Result<(), Fault>,
-) -> Result<(), Fault> {
+) -> Result<Vec<Fault>, Fault> {
     let failed = |error: io::Error| unwritable(shown, &error);
     let dir = path.parent().unwrap_or(Path::new("."));
     let _open = GATE.read().unwrap_or_else(PoisonError::into_inner);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".bpf-malloc-");
-    if !keep {
-        let execute = if model.is_file() {
-            model.mode() & 0o111
-        } else {
-            0
-        };
-        builder.permissions(Permissions::from_mode(0o666 | execute));
-    }
-    let mut temporary = builder
-        .tempfile_in(dir)
+    let execute = match model.is_file() {
+        true => model.mode() & 0o111,
+        false => 0,
+    };
+    let usual = Permissions::from_mode(0o666 | execute);
+    let mut temporary = temporary::create(dir, kept.is_none().then_some(usual))
         .map_err(|error| no_room(shown, dir, &error))?;
     temporary.write_all(new).map_err(failed)?;
-    if keep {
+    let mut notes = Vec::new();
+    if let Some(kept) = kept {
         same_owner(temporary.as_file(), model).map_err(|error| foreign(shown, &error))?;
         // After the owner: a change of owner clears set-user-ID bits.
         let mode = Permissions::from_mode(model.mode() & 0o7777);
         temporary.as_file().set_permissions(mode).map_err(failed)?;
+        // After the mode, which a list of access rights goes beyond.
+        notes.extend(same_attributes(shown, kept, temporary.as_file())?);
+        if model.nlink() > 1 {
+            notes.push(linked(shown, model.nlink() - 1));
+        }
     }
     temporary.as_file().sync_all().map_err(failed)?;
     still_good()?;
     temporary
         .persist(path)
         .map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(notes)
+}
+
+/// The longest list of attributes, and the longest value of one, that Linux allows. Bytes.
+const ATTRIBUTES: usize = 64 << 10;
+
+/// Copies the extended attributes: lists of access rights, capabilities, labels, the user's own.
+/// Those that the system sets by its own rules are told if they cannot be kept.
+fn same_attributes(shown: &Path, from: &File, to: &File) -> Result<Vec<Fault>, Fault> {
+    let lost = |name: &str, error: Errno| {
+        let error = io::Error::from(error);
+        Fault::of(
+            shown,
+            "attributes",
+            format_args!("its extended attribute {name} could not be kept: {error}"),
+            "write the result elsewhere with -o, or remove the attribute",
+        )
+    };
+    let mut names = vec![0; ATTRIBUTES];
+    let length = match flistxattr(from.as_fd(), &mut names[..]) {
+        Ok(length) => length,
+        // The file system has none.
+        Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
+        Err(error) => return Err(lost("list", error)),
+    };
+    let mut notes = Vec::new();
+    let (mut value, mut now) = (vec![0; ATTRIBUTES], vec![0; ATTRIBUTES]);
+    for name in names[..length].split(|&byte| byte == 0) {
+        if name.is_empty() {
+            continue;
+        }
+        let copied = fgetxattr(from.as_fd(), name, &mut value[..]).and_then(|length| {
+            let value = &value[..length];
+            match fgetxattr(to.as_fd(), name, &mut now[..]) {
+                Ok(length) if now[..length] == *value => Ok(()),
+                _ => fsetxattr(to.as_fd(), name, value, XattrFlags::empty()),
+            }
+        });
+        match copied {
+            Ok(()) => {}
+            // Removed meanwhile.
+            Err(Errno::NODATA) => {}
+            Err(error) => {
+                let told = lost(&String::from_utf8_lossy(name), error);
+                match name.starts_with(b"security.") || name.starts_with(b"system.nfs4") {
+                    true => notes.push(told.into_note()),
+                    false => return Err(told),
+                }
+            }
+        }
+    }
+    Ok(notes)
+}
+
+/// Says that other names of a file keep what it held.
+fn linked(shown: &Path, others: u64) -> Fault {
+    let names = if others == 1 { "name" } else { "names" };
+    Fault::of(
+        shown,
+        "hard-link",
+        format_args!("was replaced, and its {others} other {names} (hard links) keep the old text"),
+        "link them anew with `ln -f` if they are to follow",
+    )
+    .into_note()
 }
 
 fn same_owner(file: &File, model: &Metadata) -> io::Result<()> {
@@ -253,7 +326,7 @@ fn no_room(shown: &Path, dir: &Path, error: &io::Error) -> Fault {
         "unwritable",
         format_args!(
             "cannot be replaced: no new file can be made in {}: {error}",
-            dir.display()
+            printable(dir)
         ),
         "a file is replaced as a whole, which takes the permission to write to its directory",
     )

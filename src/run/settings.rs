@@ -1,15 +1,20 @@
 //! Settings: what the command line says, else `bpf-malloc.toml`, else the default.
 
-use std::fs;
+use std::env;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::Deserialize;
 
-use super::{Fault, values};
+use super::{Fault, load, printable, values};
 use crate::heap::{KernelVersion, Overrides};
 use crate::rewrite::{Backend, CommandLineMacro, OnNull, Options};
+
+/// The largest settings file that is read, in bytes.
+const LIMIT: u64 = 1 << 20;
 
 /// The name of the settings file.
 pub const CONFIG_NAME: &str = "bpf-malloc.toml";
@@ -156,6 +161,8 @@ impl Settings {
 pub struct Finder<'a> {
     choices: &'a Choices,
     known: Vec<(Option<PathBuf>, Arc<Settings>)>,
+    /// Settings files that were passed by.
+    notes: Vec<Fault>,
 }
 
 impl<'a> Finder<'a> {
@@ -164,7 +171,13 @@ impl<'a> Finder<'a> {
         Self {
             choices,
             known: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    /// Which settings files were passed by, and why.
+    pub fn take_notes(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.notes)
     }
 
     /// The settings files that were read.
@@ -175,15 +188,63 @@ impl<'a> Finder<'a> {
             .collect()
     }
 
+    /// The nearest settings file upwards from a directory: within its repository, or else its file
+    /// system. What lies above belongs to nobody in particular. As git does with repositories,
+    /// files of other users are passed by: what they say comes into the code.
+    fn nearest(&mut self, dir: &Path) -> Option<PathBuf> {
+        let device = |dir: &Path| fs::metadata(dir).ok().as_ref().map(Metadata::dev);
+        let mut visited = Vec::new();
+        for dir_above in dir.ancestors() {
+            if device(dir_above) != device(dir) {
+                break;
+            }
+            visited.push(dir_above);
+            if dir_above.join(".git").exists() {
+                break;
+            }
+        }
+        let top = *visited.last()?;
+        for dir in visited {
+            let file = dir.join(CONFIG_NAME);
+            let Ok(itself) = fs::symlink_metadata(&file) else {
+                continue;
+            };
+            let target = fs::canonicalize(&file).and_then(|real| Ok((fs::metadata(&real)?, real)));
+            let reason = match target {
+                Err(error) => error.to_string(),
+                Ok((target, real)) => match () {
+                    () if !target.is_file() => "it is no regular file".to_owned(),
+                    () if !is_trusted(itself.uid()) || !is_trusted(target.uid()) => {
+                        "it belongs to another user".to_owned()
+                    }
+                    // Its lines may be shown, and it can be any file then.
+                    () if !real.starts_with(top) => format!("it leads out of {}", printable(top)),
+                    () => return Some(file),
+                },
+            };
+            if !self
+                .notes
+                .iter()
+                .any(|note| note.path.as_ref() == Some(&file))
+            {
+                let note = Fault::of(
+                    &file,
+                    "settings-ignored",
+                    format_args!("these settings were not followed: {reason}"),
+                    "name the file with --config to follow it all the same",
+                );
+                self.notes.push(note.into_note());
+            }
+        }
+        None
+    }
+
     /// The settings of the input in the directory `dir` (absolute).
     pub fn find(&mut self, dir: &Path) -> Result<Arc<Settings>, Fault> {
         let file = match &self.choices.config {
             ConfigFile::File(file) => Some(file.clone()),
             ConfigFile::None => None,
-            ConfigFile::Nearest => dir
-                .ancestors()
-                .map(|dir| dir.join(CONFIG_NAME))
-                .find(|file| file.is_file()),
+            ConfigFile::Nearest => self.nearest(dir),
         };
         if let Some((_, settings)) = self.known.iter().find(|(known, _)| *known == file) {
             return Ok(Arc::clone(settings));
@@ -203,15 +264,25 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Whether the settings of another may be followed: those of root, who can do anything anyway; for
+/// root those of the user who called sudo.
+fn is_trusted(owner: u32) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    let caller = || env::var("SUDO_UID").ok()?.parse().ok();
+    owner == user || owner == 0 || (user == 0 && caller() == Some(owner))
+}
+
 fn read(file: &Path) -> Result<Config, Fault> {
-    let text = fs::read_to_string(file).map_err(|error| {
+    let unreadable = |error: String| {
         Fault::of(
             file,
             "settings",
             format_args!("cannot read the settings: {error}"),
-            "give an existing file to --config, or leave it out",
+            "correct or remove the file, name another with --config, or pass it by with --no-config",
         )
-    })?;
+    };
+    let bytes = load::side(file, LIMIT).map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
     toml::from_str(&text).map_err(|error| {
         let line = error
             .span()

@@ -1,5 +1,6 @@
 //! The values of options and settings, from text.
 
+use crate::c::lexer::{self, Kind};
 use crate::heap::KernelVersion;
 use crate::rewrite::{Backend, CommandLineMacro, OnNull};
 
@@ -21,9 +22,58 @@ pub fn on_null(text: &str) -> Result<OnNull, String> {
         "error" => Ok(OnNull::Error),
         _ => match text.strip_prefix("return=").map(str::trim) {
             Some("") => Err("an expression has to follow `return=`, as in return=-12".into()),
-            Some(value) => Ok(OnNull::Return(value.into())),
+            Some(value) => expression(value).map(|()| OnNull::Return(value.into())),
             None => Err("possible values: auto, off, error, return=EXPR".into()),
         },
+    }
+}
+
+/// Whether a text can be the value of a `return`: numbers, names and operators. It comes into the
+/// code as it is, and settings may be anybody's, so what does more than tell a value is refused.
+fn expression(text: &str) -> Result<(), String> {
+    const OPERATORS: [&[u8]; 24] = [
+        b"(", b")", b"+", b"-", b"~", b"!", b"*", b"/", b"%", b"<<", b">>", b"&", b"|", b"^",
+        b"&&", b"||", b"<", b">", b"<=", b">=", b"==", b"!=", b"?", b":",
+    ];
+    let no_value = |what: &str| {
+        format!("`return=` takes an expression of numbers, names and operators, not {what}")
+    };
+    if text.contains(['\n', '\r', '\\', '#']) {
+        return Err(no_value("several lines, nor `\\` or `#`"));
+    }
+    let lexed = lexer::lex(text.as_bytes());
+    if !lexed.comments.is_empty() {
+        return Err(no_value("a comment"));
+    }
+    let mut depth = 0;
+    let mut ends_operand = false;
+    for token in &lexed.tokens {
+        let spelling = &text.as_bytes()[token.start..token.end];
+        match token.kind {
+            Kind::Ident | Kind::Number | Kind::Char => ends_operand = true,
+            Kind::Punct if OPERATORS.contains(&spelling) => {
+                match spelling {
+                    b"(" if ends_operand => return Err(no_value("a call or a cast")),
+                    b"(" => depth += 1,
+                    b")" => depth -= 1,
+                    _ => {}
+                }
+                if depth < 0 {
+                    return Err(no_value("an unmatched `)`"));
+                }
+                ends_operand = spelling == b")";
+            }
+            _ => {
+                return Err(no_value(&format!(
+                    "`{}`",
+                    String::from_utf8_lossy(spelling)
+                )));
+            }
+        }
+    }
+    match depth {
+        0 if !lexed.tokens.is_empty() => Ok(()),
+        _ => Err(no_value("an unmatched `(`")),
     }
 }
 
@@ -86,5 +136,37 @@ mod tests {
     fn null_policies() {
         assert_eq!(on_null("return=-12"), Ok(OnNull::Return("-12".into())));
         assert!(on_null("return=").is_err() && on_null("maybe").is_err());
+        for value in [
+            "-ENOMEM",
+            "0",
+            "XDP_DROP",
+            "(1 << 2) | 0x10u",
+            "debug ? 1 : -1",
+            "'a'",
+        ] {
+            assert!(on_null(&format!("return={value}")).is_ok(), "{value}");
+        }
+        for value in [
+            "system(\"id\")",
+            "f(1)",
+            "(f)(1)",
+            "({ f; })",
+            "0; evil",
+            "a = 1",
+            "i++",
+            "\"text\"",
+            "1 // x",
+            "1 /* x */",
+            "1\n#define int",
+            "(1",
+            "1)",
+            "a, b",
+            "p->x",
+            "a[1]",
+            "0 }",
+            "\\",
+        ] {
+            assert!(on_null(&format!("return={value}")).is_err(), "{value}");
+        }
     }
 }

@@ -178,7 +178,14 @@ pub fn walk(
                 Ok((metadata, real)) if metadata.is_file() => real,
                 Ok(_) => continue,
                 Err(error) => {
-                    fault(load::unreadable(&shown(&start.shown, &inner), &error));
+                    let problem = load::unreadable(&shown(&start.shown, &inner), &error);
+                    // Real trees hold dangling links, and there is nothing behind one to rewrite.
+                    let dangles = error.kind() == io::ErrorKind::NotFound;
+                    fault(if dangles {
+                        problem.into_note()
+                    } else {
+                        problem
+                    });
                     continue;
                 }
             },
@@ -190,6 +197,9 @@ pub fn walk(
         });
     }
 }
+
+/// The largest file of patterns that is read, in bytes.
+const LIMIT: u64 = 1 << 20;
 
 /// The .gitignore files in force, from the outermost to the innermost. As for git and ripgrep,
 /// they count in a repository only: packages of sources come with some that ignore everything.
@@ -212,7 +222,7 @@ impl Ignores {
             ignores.enter_repository(above[top], 0);
             // The directory itself comes with the walk.
             for dir in above[..=top].iter().skip(1).rev() {
-                ignores.push(0, Gitignore::new(dir.join(".gitignore")).0);
+                ignores.read(0, dir, ".gitignore");
             }
         }
         ignores
@@ -223,20 +233,32 @@ impl Ignores {
         if self.repository.is_none() && is_top(dir.path()) {
             self.enter_repository(dir.path(), inside);
         }
-        let path = dir.path().join(".gitignore");
-        if self.repository.is_some() && path.exists() {
-            self.push(inside, Gitignore::new(path).0);
+        if self.repository.is_some() {
+            self.read(inside, dir.path(), ".gitignore");
+        }
+    }
+
+    /// Reads a file of patterns that hold in `dir`.
+    fn read(&mut self, depth: usize, dir: &Path, name: &str) {
+        // What cannot be read ignores nothing, as for git.
+        let Ok(bytes) = load::side(&dir.join(name), LIMIT) else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let mut builder = GitignoreBuilder::new(dir);
+        for line in text.trim_start_matches('\u{feff}').lines() {
+            // Nor does a line that is no pattern.
+            let _ = builder.add_line(None, line);
+        }
+        if let Ok(layer) = builder.build() {
+            self.push(depth, layer);
         }
     }
 
     fn enter_repository(&mut self, top: &Path, depth: usize) {
         self.repository = Some(depth);
         self.push(depth, Gitignore::global().0);
-        let mut exclude = GitignoreBuilder::new(top);
-        exclude.add(top.join(".git/info/exclude"));
-        if let Ok(exclude) = exclude.build() {
-            self.push(depth, exclude);
-        }
+        self.read(depth, top, ".git/info/exclude");
     }
 
     fn push(&mut self, depth: usize, layer: Gitignore) {

@@ -60,7 +60,7 @@ impl Run {
 }
 
 /// Text without line breaks and frames, which depend on its width.
-fn flat(text: &str) -> String {
+pub fn flat(text: &str) -> String {
     let words = text.split_whitespace().filter(|w| !matches!(*w, "│" | "·"));
     words.collect::<Vec<_>>().join(" ")
 }

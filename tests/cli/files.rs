@@ -1,11 +1,13 @@
 //! What happens to files: links, permissions, interruptions, and files that are none.
 
-use crate::common::{BIN, Dir, PLAIN, RESULT, SOURCE, finish, is_root, result, skipped, tool};
+use crate::common::{
+    BIN, Dir, HARD, PLAIN, RESULT, Run, SOURCE, finish, flat, is_root, result, skipped, tool,
+};
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -147,34 +149,92 @@ fn a_large_file_is_refused() {
 }
 
 #[test]
-fn a_vanished_file_and_a_dangling_link_are_errors() {
+fn a_vanished_file_is_an_error_and_a_dangling_link_is_not() {
     let dir = Dir::with(&[("d/a.c", SOURCE)]);
     symlink("nowhere.c", dir.join("d/link.c")).unwrap();
-    dir.rewrite(&["d"]).exits(2).says(&["d/link.c", "dangling"]);
+    // Real trees have them.
+    dir.rewrite(&["d"]).exits(0).says(&["d/link.c", "dangling"]);
     assert_eq!(dir.read("d/a.c"), RESULT);
+    assert_eq!(dir.rewrite(&["-q", "d"]).exits(0).err, "");
+    let json = dir.rewrite(&["--message-format", "json", "d"]).exits(0);
+    assert!(json.out.contains("\"severity\":\"note\""), "{json:?}");
+    let sarif = dir.rewrite(&["--message-format", "sarif", "d"]).exits(0);
+    let successful = sarif.out.replace(' ', "");
+    assert!(
+        successful.contains("\"executionSuccessful\":true"),
+        "{sarif:?}"
+    );
+    dir.rewrite(&["d/link.c"]).exits(2).says(&["d/link.c"]);
     dir.rewrite(&["gone.c"]).exits(2).says(&["gone.c"]);
     dir.rewrite(&["--check", "gone/"]).exits(2);
     dir.rewrite(&["--diff", "gone.c"]).exits(2);
 }
 
 #[test]
-fn devices_and_pipes_are_not_replaced() {
-    let dir = Dir::new();
+fn devices_are_not_replaced_and_pipes_not_waited_for() {
+    let dir = Dir::with(&[(
+        "d/a.c",
+        "#include \"pipe.h\"\nvoid f(void *p) { free(p); }\n",
+    )]);
     dir.rewrite(&["/dev/null"]).exits(0);
-    tool(dir.path(), "mkfifo", &["pipe.c", "other.c"]);
-    // In a directory they are passed by.
-    dir.rewrite(&["."]).exits(0);
-    let path = dir.join("pipe.c");
-    let feeder = thread::spawn(move || {
-        for _ in 0..2 {
-            fs::write(&path, SOURCE).unwrap();
-            thread::sleep(Duration::from_millis(50));
-        }
-    });
-    dir.rewrite(&["pipe.c"])
-        .exits(2)
-        .says(&["no regular file", "use -"]);
-    feeder.join().unwrap();
+    tool(dir.path(), "mkfifo", &["d/pipe.c", "d/pipe.h"]);
+    // In a directory they are passed by, as headers they are not there.
+    dir.rewrite(&["d"]).exits(0);
+    assert!(dir.read("d/a.c").contains("static_free(p)"));
+    for mode in [&[][..], &["--diff"], &["--check"], &["-o", "-"]] {
+        let run = dir.rewrite(&[mode, &["d/pipe.c"]].concat()).exits(2);
+        run.says(&["no", "regular file", "use -"]);
+    }
+    // Without end, and bounded.
+    dir.rewrite(&["--check", "/dev/zero"]).exits(2);
+}
+
+#[test]
+fn names_do_not_command_the_terminal() {
+    let name = "d/\x1b[2Jfree\n.c";
+    let dir = Dir::with(&[(name, HARD)]);
+    let check = dir.rewrite(&["--check", "d"]).exits(1);
+    let run = dir.rewrite(&["d"]);
+    for text in [&check.out, &check.err, &run.err] {
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
+    assert!(flat(&run.err).contains("\\u{1b}[2Jfree\\n.c"), "{run:?}");
+    dir.write(name, SOURCE);
+    let run = dir.rewrite(&["--check", "d"]).exits(1);
+    assert_eq!(run.out, "\"d/\\033[2Jfree\\n.c\"\n", "as git names it");
+}
+
+/// The links, the user's attributes: what a file has beside its bytes.
+#[test]
+fn attributes_are_kept_and_broken_links_told() {
+    let dir = Dir::with(&[("a.c", SOURCE)]);
+    fs::hard_link(dir.join("a.c"), dir.join("b.c")).unwrap();
+    let name = std::ffi::CString::new("user.origin").unwrap();
+    let path =
+        std::ffi::CString::new(dir.join("a.c").into_os_string().into_encoded_bytes()).unwrap();
+    // SAFETY: both names end with a NUL, and the value has the length that is told.
+    let set =
+        unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), b"here".as_ptr().cast(), 4, 0) };
+    let run = dir.rewrite(&["a.c"]).exits(0);
+    run.says(&["a.c", "1 other name", "hard links", "ln -f"]);
+    assert_eq!(
+        (dir.read("a.c"), dir.read("b.c")),
+        (RESULT.into(), SOURCE.into())
+    );
+    if set != 0 {
+        return skipped("takes a file system with the attributes of users");
+    }
+    let mut value = [0_u8; 16];
+    // SAFETY: as above, and the buffer has room for what is told.
+    let length = unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
+    };
+    assert_eq!(&value[..length.max(0) as usize], b"here");
 }
 
 /// Runs as a user without rights what only fails for such a user.
@@ -231,94 +291,114 @@ fn the_owner_of_anothers_file_is_not_lost() {
     assert_eq!(dir.list("d"), ["a.c"]);
 }
 
-/// Whether a process has a file of this name open.
-fn has_open(process: u32, name: &str) -> bool {
-    fs::read_dir(format!("/proc/{process}/fd")).is_ok_and(|entries| {
-        entries
-            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-            .any(|target| target.ends_with(name))
-    })
+/// A file whose report in JSON is longer than what a pipe and a buffer before it hold.
+fn talkative() -> String {
+    let calls = "\tfree(p);\n".repeat(4000);
+    format!("void drop(void *p)\n{{\n{calls}}}\n")
+}
+
+/// Starts a run over `files`, and waits until it tells about the last, which is [`talkative`]: all
+/// before it have been planned, and before somebody reads on nothing is written.
+fn planned(dir: &Dir, files: &[&str]) -> (Child, ChildStdout) {
+    let mut command = dir.command();
+    let args = ["rewrite", "-j", "1", "--message-format", "json"];
+    let mut child = command.args(args).args(files).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    (child, out)
 }
 
 #[test]
 fn a_file_that_changes_meanwhile_is_not_overwritten() {
-    let dir = Dir::with(&[("a.c", SOURCE), ("b.c", SOURCE)]);
-    tool(dir.path(), "mkfifo", &["z.c"]);
-    let mut command = dir.command();
-    let command = command.args(["rewrite", "-j", "1", "a.c", "b.c", "z.c"]);
-    let child = command.stdout(Stdio::null()).spawn().unwrap();
-    // The pipe is read twice: at the first look, and when a.c and b.c have been planned. Only when
-    // the first reader has closed it does opening it again wait for the second.
-    fs::write(dir.join("z.c"), SOURCE).unwrap();
-    while has_open(child.id(), "z.c") {
-        thread::sleep(Duration::from_millis(1));
-    }
-    let mut pipe = OpenOptions::new()
-        .write(true)
-        .open(dir.join("z.c"))
-        .unwrap();
+    let dir = Dir::with(&[("a.c", SOURCE), ("b.c", SOURCE), ("z.c", &talkative())]);
+    let (child, mut out) = planned(&dir, &["a.c", "b.c", "z.c"]);
     let changed = SOURCE.replace("drop", "dropped");
     dir.write("a.c", &changed);
-    // Not overwritten either where only the time has not changed.
-    pipe.write_all(b"free(").unwrap();
-    drop(pipe);
-    let output = child.wait_with_output().unwrap();
-    let run = result(output);
-    if run.code == 0 {
-        panic!("the pipe was read once only: {run:#?}");
-    }
+    let mut report = Vec::from(b"{");
+    out.read_to_end(&mut report).unwrap();
+    let run = result(child.wait_with_output().unwrap());
     run.exits(2).says(&[
         "a.c: was not written: it has changed",
         "run the command again",
     ]);
     assert_eq!(dir.read("a.c"), changed);
     assert_eq!(dir.read("b.c"), RESULT);
+    // What could not be written is not counted.
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        report["summary"]["files_changed"], 2,
+        "{}",
+        report["summary"]
+    );
+    assert_eq!(report["summary"]["calls"], 4001);
+}
+
+#[test]
+fn waiting_for_a_reader_can_be_interrupted() {
+    let dir = Dir::with(&[("a.c", SOURCE), ("z.c", &talkative())]);
+    let (child, out) = planned(&dir, &["a.c", "z.c"]);
+    tool(dir.path(), "kill", &["-TERM", &child.id().to_string()]);
+    result(child.wait_with_output().unwrap()).exits(130);
+    drop(out);
+    assert_eq!(dir.read("a.c"), SOURCE);
+}
+
+/// Runs over `count` files and sends `signal` as soon as the file `number` has changed. Every file
+/// is then either old or new; returns what the run said, and how many files are new.
+fn stop_at(dir: &Dir, count: usize, number: usize, signal: &str) -> (Run, usize) {
+    for i in 0..count {
+        dir.write(format!("d/{i:03}.c"), SOURCE);
+    }
+    let mut command = dir.command();
+    let mut child = command.args(["rewrite", "-j", "2", "d"]).spawn().unwrap();
+    while dir.read(format!("d/{number:03}.c")) == SOURCE && child.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let kill = format!("kill -{signal} {} || true", child.id());
+    tool(dir.path(), "sh", &["-c", &kill]);
+    let run = result(child.wait_with_output().unwrap());
+    let texts: Vec<String> = (0..count)
+        .map(|i| dir.read(format!("d/{i:03}.c")))
+        .collect();
+    for (i, text) in texts.iter().enumerate() {
+        assert!(
+            text == SOURCE || text == RESULT,
+            "{i}.c is neither old nor new"
+        );
+    }
+    (run, texts.iter().filter(|text| *text == RESULT).count())
 }
 
 #[test]
 fn interrupting_leaves_whole_files() {
+    const COUNT: usize = 100;
     let dir = Dir::new();
-    let count = 400;
-    for i in 0..count {
-        dir.write(format!("d/{i}.c"), SOURCE);
-    }
     let mut interrupted = 0;
-    for delay in [1, 5, 10, 15, 20, 30, 40, 60] {
-        let mut command = dir.command();
-        let child = command.args(["rewrite", "d"]).spawn().unwrap();
-        thread::sleep(Duration::from_millis(delay));
-        tool(
-            dir.path(),
-            "sh",
-            &["-c", &format!("kill -INT {} || true", child.id())],
-        );
-        let run = result(child.wait_with_output().unwrap());
-        interrupted += usize::from(run.code != 0);
-        assert_eq!(
-            dir.list("d").len(),
-            count,
-            "a temporary file is left: {run:?}"
-        );
-        for i in 0..count {
-            let text = dir.read(format!("d/{i}.c"));
-            assert!(
-                text == SOURCE || text == RESULT,
-                "{i}.c is neither old nor new"
-            );
-            dir.write(format!("d/{i}.c"), SOURCE);
-        }
+    for number in [0, 3, 20, 60] {
+        let (run, _) = stop_at(&dir, COUNT, number, "INT");
+        interrupted += usize::from(run.code == 130);
+        let files = dir.list("d").len();
+        assert_eq!(files, COUNT, "a temporary file is left: {run:?}");
     }
     assert!(interrupted > 0, "every run was done before the signal came");
 }
 
 #[test]
-fn waiting_for_input_can_be_interrupted() {
+fn killing_leaves_whole_files_and_the_next_run_cleans_up() {
+    const COUNT: usize = 40;
     let dir = Dir::new();
-    tool(dir.path(), "mkfifo", &["a.c"]);
-    let child = dir.command().args(["rewrite", "a.c"]).spawn().unwrap();
-    thread::sleep(Duration::from_millis(200));
-    tool(dir.path(), "kill", &["-TERM", &child.id().to_string()]);
-    result(child.wait_with_output().unwrap()).exits(130);
+    let mut killed = 0;
+    for number in [0, 1, 2, 5, 9, 20] {
+        let (run, new) = stop_at(&dir, COUNT, number, "KILL");
+        killed += usize::from(run.code == -1 && new < COUNT);
+        // What the killed run may have left, and certainly once. Something is there to be written.
+        dir.write("d/.bpf-malloc-Left00", "half of a fi");
+        dir.write("d/000.c", SOURCE);
+        dir.rewrite(&["d"]).exits(0);
+        assert_eq!(dir.list("d").len(), COUNT, "{:?}", dir.list("d"));
+        assert_eq!(dir.read("d/000.c"), RESULT);
+    }
+    assert!(killed > 0, "every run was done before the signal came");
 }
 
 #[test]

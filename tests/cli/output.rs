@@ -179,6 +179,27 @@ fn outputs_have_usual_modes() {
         .says(&["b.c", "read-only"]);
 }
 
+/// Whether a file is the header with its seal.
+fn is_header(dir: &Dir, name: &str) -> bool {
+    let text = dir.read(name);
+    text.strip_prefix(HEADER).is_some_and(|seal| {
+        seal.starts_with("/* bpf-malloc wrote this") && seal.lines().count() == 1
+    })
+}
+
+#[test]
+fn a_new_name_without_an_ending_is_a_directory_beside_a_header() {
+    let dir = Dir::with(&[("a.c", SOURCE)]);
+    dir.rewrite(&["--emit-header", "-o", "build", "a.c"])
+        .exits(0);
+    assert_eq!(dir.list("build"), ["a.c", "dynamic_memory.h"]);
+    dir.rewrite(&["--emit-header", "-o", "out.c", "a.c"])
+        .exits(0);
+    assert_eq!(dir.read("out.c"), RESULT);
+    dir.rewrite(&["-o", "plain", "a.c"]).exits(0);
+    assert_eq!(dir.read("plain"), RESULT);
+}
+
 #[test]
 fn header_beside_every_file_that_includes_it() {
     let dir = Dir::with(&[
@@ -189,21 +210,32 @@ fn header_beside_every_file_that_includes_it() {
     ]);
     dir.rewrite(&["--emit-header", "-o", "build", "src"])
         .exits(0);
-    assert_eq!(dir.read("build/dynamic_memory.h"), HEADER);
-    assert_eq!(dir.read("build/sub/dynamic_memory.h"), HEADER);
+    assert!(is_header(&dir, "build/dynamic_memory.h"));
+    assert!(is_header(&dir, "build/sub/dynamic_memory.h"));
     assert!(!dir.exists("build/plain/dynamic_memory.h") && !dir.exists("src/dynamic_memory.h"));
     dir.rewrite(&["--emit-header", "src"]).exits(0);
-    assert_eq!(dir.read("src/dynamic_memory.h"), HEADER);
-    assert_eq!(dir.read("src/sub/dynamic_memory.h"), HEADER);
+    assert!(is_header(&dir, "src/dynamic_memory.h"));
+    assert!(is_header(&dir, "src/sub/dynamic_memory.h"));
     assert!(!dir.exists("src/plain/dynamic_memory.h"));
 }
 
 #[test]
 fn header_replaces_an_old_one_but_nothing_else() {
-    let old = "#define DYNAMIC_MEMORY_H\n/* an older one */\n";
-    let dir = Dir::with(&[("a/x.c", SOURCE), ("a/dynamic_memory.h", old)]);
-    dir.rewrite(&["--emit-header", "a/x.c"]).exits(0);
-    assert_eq!(dir.read("a/dynamic_memory.h"), HEADER);
+    let dir = Dir::with(&[("a/x.c", SOURCE)]);
+    let other = dir.run(&["header", "--heaps", "8"]).exits(0).out;
+    // One of other sizes, and one that was not sealed.
+    for old in [&*other, HEADER] {
+        dir.write("a/dynamic_memory.h", old);
+        dir.rewrite(&["--emit-header", "a/x.c"]).exits(0);
+        assert!(is_header(&dir, "a/dynamic_memory.h"));
+    }
+    let edited = dir
+        .read("a/dynamic_memory.h")
+        .replace("POOL_SIZE", "MY_POOL_SIZE");
+    dir.write("a/dynamic_memory.h", &edited);
+    let run = dir.rewrite(&["--emit-header", "a/x.c"]).exits(2);
+    run.says(&["a/dynamic_memory.h", "changed by hand", "anew"]);
+    assert_eq!(dir.read("a/dynamic_memory.h"), edited);
     dir.write("b/x.c", SOURCE);
     dir.write("b/dynamic_memory.h", "/* something else */\n");
     let run = dir.rewrite(&["--emit-header", "b/x.c"]).exits(2);

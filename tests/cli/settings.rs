@@ -1,6 +1,9 @@
 //! `bpf-malloc.toml`.
 
-use crate::common::{Dir, PLAIN, SOURCE};
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+use crate::common::{Dir, PLAIN, SOURCE, is_root, skipped, tool};
 
 #[test]
 fn found_upwards_from_the_input() {
@@ -119,4 +122,106 @@ fn paths_in_it_start_at_its_directory() {
     dir.rewrite(&["p/a.c"])
         .exits(2)
         .says(&["out/cc.json", "compilation database"]);
+}
+
+#[test]
+fn settings_end_at_the_repository() {
+    let dir = Dir::with(&[
+        ("bpf-malloc.toml", "ext = [\"cc\"]\n"),
+        ("p/src/a.cc", SOURCE),
+        ("p/src/b.c", SOURCE),
+    ]);
+    let check = |args: &[&str]| dir.rewrite(&[&["--check"][..], args].concat()).exits(1);
+    assert_eq!(check(&["p"]).out, "p/src/a.cc\n");
+    fs::create_dir(dir.join("p/.git")).unwrap();
+    assert_eq!(check(&["p"]).out, "p/src/b.c\n");
+    dir.write("p/bpf-malloc.toml", "ext = [\"cc\"]\n");
+    assert_eq!(check(&["p/src"]).out, "p/src/a.cc\n");
+    // It says which were followed.
+    check(&["-v", "p/src"]).says(&["settings:", "p/bpf-malloc.toml"]);
+}
+
+#[test]
+fn settings_of_other_users_and_of_links_out_are_passed_by() {
+    let secret = "root:secret:1:\n";
+    let dir = Dir::with(&[
+        ("elsewhere.toml", secret),
+        ("p/.git/HEAD", ""),
+        ("p/a.c", SOURCE),
+        ("p/real.toml", "ext = [\"h\"]\n"),
+    ]);
+    let link = dir.join("p/bpf-malloc.toml");
+    symlink("../elsewhere.toml", &link).unwrap();
+    let run = dir.rewrite(&["--check", "p"]).exits(1);
+    assert!(!run.err.contains("secret"), "{run:?}");
+    run.says(&["bpf-malloc.toml", "leads out of", "--config"]);
+    fs::remove_file(&link).unwrap();
+    symlink("/dev/zero", &link).unwrap();
+    let run = dir.rewrite(&["--check", "p"]).exits(1);
+    run.says(&["no regular file"]);
+    fs::remove_file(&link).unwrap();
+    tool(dir.path(), "mkfifo", &["p/bpf-malloc.toml"]);
+    dir.rewrite(&["--check", "p"])
+        .exits(1)
+        .says(&["no regular file"]);
+    fs::remove_file(&link).unwrap();
+    symlink("real.toml", &link).unwrap();
+    assert_eq!(dir.rewrite(&["--check", "p"]).exits(0).out, "");
+    if !is_root() {
+        return skipped("takes files of two users, which only root can make");
+    }
+    chown(dir.join("p/real.toml"), Some(65534), None).unwrap();
+    let run = dir.rewrite(&["--check", "p"]).exits(1);
+    run.says(&["belongs to another user", "--config"]);
+    // Named, it is followed.
+    dir.rewrite(&["--check", "--config", "p/bpf-malloc.toml", "p"])
+        .exits(0);
+}
+
+#[test]
+fn a_value_to_return_is_no_code() {
+    let dir = Dir::with(&[("a.c", SOURCE)]);
+    for value in ["system(\\\"id\\\")", "0; evil()", "f(1)"] {
+        dir.write("bpf-malloc.toml", format!("on-null = \"return={value}\"\n"));
+        dir.rewrite(&["a.c"])
+            .exits(2)
+            .says(&["line 1", "numbers, names and operators"]);
+    }
+    assert_eq!(dir.read("a.c"), SOURCE);
+    dir.write(
+        "bpf-malloc.toml",
+        "on-null = \"return=-ENOMEM | (1 << 2)\"\n",
+    );
+    dir.rewrite(&["a.c"]).exits(0);
+}
+
+#[test]
+fn files_of_patterns_are_bounded_and_regular() {
+    let dir = Dir::with(&[
+        ("p/.git/info/x", ""),
+        ("p/a.c", SOURCE),
+        ("p/sub/b.c", SOURCE),
+    ]);
+    for name in ["p/.gitignore", "p/.git/info/exclude", "p/sub/.gitignore"] {
+        let path = dir.join(name);
+        symlink("/dev/zero", &path).unwrap();
+        assert_eq!(
+            dir.rewrite(&["--check", "p"]).exits(1).out,
+            "p/a.c\np/sub/b.c\n"
+        );
+        fs::remove_file(&path).unwrap();
+        tool(dir.path(), "mkfifo", &[name]);
+        assert_eq!(
+            dir.rewrite(&["--check", "p"]).exits(1).out,
+            "p/a.c\np/sub/b.c\n"
+        );
+        fs::remove_file(&path).unwrap();
+        dir.write(name, "\u{feff}a.c\nb.c\n");
+        let left = dir.rewrite(&["--check", "p"]).out;
+        assert!(!left.contains("b.c"), "{name}: {left}");
+        fs::remove_file(&path).unwrap();
+    }
+    // A compilation database as well.
+    symlink("/dev/zero", dir.join("p/compile_commands.json")).unwrap();
+    dir.rewrite(&["--check", "p"]).exits(1);
 }

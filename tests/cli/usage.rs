@@ -1,6 +1,6 @@
 //! Arguments, exit codes, and the small subcommands.
 
-use crate::common::{BIN, Dir, HARD, PLAIN, RESULT, SOURCE, finish, tool};
+use crate::common::{BIN, Dir, HARD, PLAIN, RESULT, SOURCE, finish, result, tool};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -145,7 +145,7 @@ fn colors_are_for_terminals() {
 }
 
 #[test]
-fn a_broken_pipe_is_no_error() {
+fn a_broken_pipe_is_silent_and_not_0() {
     let dir = Dir::new();
     for i in 0..400 {
         dir.write(format!("d/{i}.c"), SOURCE.repeat(40));
@@ -161,8 +161,34 @@ fn a_broken_pipe_is_no_error() {
     stdout.read_exact(&mut start).unwrap();
     drop(stdout);
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.status.code(), Some(2), "output is lost: {output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    assert!(!said.contains("pipe") && !said.contains("stdout"), "{said}");
     assert_eq!(&start, b"diff --git a/d/0");
+}
+
+#[test]
+fn a_closed_pipe_is_2_for_every_output() {
+    let dir = Dir::with(&[("a.c", SOURCE)]);
+    let run = |args: &[&str]| {
+        let mut command = dir.command();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        result(command.args(args).stdout(writer).output().unwrap())
+    };
+    for args in [
+        &["rewrite", "--diff", "a.c"][..],
+        &["rewrite", "--check", "a.c"],
+        &["rewrite", "-o", "-", "a.c"],
+        &["rewrite", "--check", "--message-format", "json", "a.c"],
+        &["header"],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        assert_eq!(run(args).exits(2).out, "", "{args:?}");
+    }
+    // There was nothing to print.
+    run(&["rewrite", "-q", "--diff", "/dev/null"]).exits(0);
 }
 
 #[test]
@@ -231,12 +257,25 @@ fn manual_pages() {
 fn header_prints_and_writes() {
     let dir = Dir::new();
     let text = include_str!("../../include/dynamic_memory.h");
-    assert_eq!(dir.run(&["header"]).exits(0).out, text);
+    let printed = dir.run(&["header"]).exits(0).out;
+    // A last line tells whether it was changed by hand.
+    let seal = printed.strip_prefix(text).unwrap();
+    assert!(seal.starts_with("/* bpf-malloc wrote this") && seal.lines().count() == 1);
+    let text = printed;
     dir.run(&["header", "-o", "mine.h"]).exits(0);
     assert_eq!(dir.read("mine.h"), text);
     dir.write("d/x.c", "");
     dir.run(&["header", "-o", "d"]).exits(0);
     assert_eq!(dir.read("d/dynamic_memory.h"), text);
+    dir.run(&["header", "-o", "new/"]).exits(0);
+    assert_eq!(dir.read("new/dynamic_memory.h"), text);
+    dir.run(&["header", "--heaps", "8", "-o", "new/"]).exits(0);
+    assert_ne!(dir.read("new/dynamic_memory.h"), text);
+    let edited = text.replace("#define POOL_SIZE ", "#define POOL_SIZE 2 * ");
+    dir.write("new/dynamic_memory.h", &edited);
+    let run = dir.run(&["header", "-o", "new/"]).exits(2);
+    run.says(&["new/dynamic_memory.h", "changed by hand"]);
+    assert_eq!(dir.read("new/dynamic_memory.h"), edited);
     let run = dir
         .run(&["header", "--pool-size", "128K", "--heaps", "8", "--debug"])
         .exits(0);
@@ -264,4 +303,18 @@ fn version_and_help() {
     );
     let run = dir.run(&["rewrite", "--help"]).exits(0);
     assert!(run.out.contains("Exit codes:") && run.out.contains("max-size"));
+}
+
+#[test]
+fn a_call_that_moves_to_a_variable_is_counted() {
+    let source = "struct s { int x; };\n\nint f(void)\n{\n\tint got = \
+                  ((struct s *)malloc(8))->x;\n\treturn got;\n}\n";
+    let dir = Dir::with(&[("a.c", source)]);
+    let run = dir.rewrite(&["--backend", "map", "a.c"]).exits(0);
+    assert!(
+        dir.read("a.c").contains("= static_malloc(8);"),
+        "{}",
+        dir.read("a.c")
+    );
+    run.says(&["rewrote 1 call in 1 file"]);
 }

@@ -35,6 +35,8 @@
 //! rewrite left something to a person: the files with their notices, as `bpf-malloc rewrite` reports
 //! them.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::files::{FileReport, Problem, ProgramReport, Verdict};
@@ -59,27 +61,31 @@ pub fn json(files: &[FileReport], faults: &[Fault], log: bool) -> Vec<u8> {
 }
 
 fn file_json(file: &FileReport, log: bool) -> Value {
-    let path = file.path.display().to_string();
     let mut value = match &file.programs {
         Ok(programs) => {
             let programs = programs.iter().map(|program| program_json(program, log));
-            json!({ "path": path, "programs": programs.collect::<Vec<_>>() })
+            json!({ "programs": programs.collect::<Vec<_>>() })
         }
         Err(Problem::Refused(refusals)) => json!({
-            "path": path,
             "verdict": "refused",
             "refusals": refusals.iter().map(refusal_json).collect::<Vec<_>>(),
         }),
         Err(Problem::Unable(fault)) => json!({
-            "path": path,
             "verdict": null,
             "error": fault_json(fault),
         }),
     };
+    put_path(&mut value, &file.path);
     if !file.noticed.is_empty() {
         value["rewrite"] = parts(file, Reporter::Json);
     }
     value
+}
+
+fn put_path(value: &mut Value, path: &Path) {
+    if let Some(object) = value.as_object_mut() {
+        report::put_path(object, path);
+    }
 }
 
 /// What the rewrite left to a person, as it reports that itself: a JSON array.
@@ -98,14 +104,18 @@ fn fault_json(fault: &Fault) -> Value {
 }
 
 fn refusal_json(refusal: &Explained) -> Value {
-    json!({
+    let mut value = json!({
         "kind": refusal.kind.name(),
         "message": refusal.message,
         "meaning": refusal.kind.meaning(),
         "help": refusal.kind.help(),
-        "path": refusal.place.as_ref().map(|place| place.path.display().to_string()),
+        "path": null,
         "line": refusal.place.as_ref().map(|place| place.line),
-    })
+    });
+    if let Some(place) = &refusal.place {
+        put_path(&mut value, &place.path);
+    }
+    value
 }
 
 fn program_json(program: &ProgramReport, log: bool) -> Value {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::files::{FileReport, Problem, ProgramReport, Verdict};
 use super::refusal::Explained;
 use crate::report::{Mode, Reporter, Style};
+use crate::run::printable;
 
 const HEAD: [&str; 8] = [
     "FILE", "PROGRAM", "SECTION", "VERDICT", "VERIFIED", "STACK", "LOAD", "RETURN",
@@ -41,7 +42,7 @@ fn obstacles(files: &[FileReport]) -> String {
             Err(Problem::Refused(refusals)) => format!("{} obstacles", refusals.len()),
             Err(Problem::Unable(_)) => "not checked".to_owned(),
         };
-        text += &format!("{}: {what}\n", file.path.display());
+        text += &format!("{}: {what}\n", printable(&file.path));
     }
     text
 }
@@ -50,7 +51,7 @@ fn obstacles(files: &[FileReport]) -> String {
 fn verdicts(files: &[FileReport]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     for file in files {
-        let path = file.path.display().to_string();
+        let path = printable(&file.path);
         match &file.programs {
             Ok(programs) => rows.extend(programs.iter().map(|program| row(&path, program))),
             Err(problem) => {
@@ -137,7 +138,7 @@ pub fn refusals(files: &[FileReport]) -> Vec<Refused<'_>> {
                 }
             }
             Err(Problem::Refused(refusals)) => {
-                let path = file.path.display().to_string();
+                let path = printable(&file.path);
                 let each = refusals.iter();
                 found.extend(each.map(|refusal| refused(path.clone(), refusal, None)));
             }
