@@ -134,6 +134,8 @@ fn choices(args: &Rewrite) -> Choices {
         target_kernel: args.target_kernel,
         explain: args.explain,
         ext: args.ext.clone(),
+        exclude: args.exclude.clone(),
+        all: args.all,
         config: match &args.config {
             _ if args.no_config => ConfigFile::None,
             Some(file) => ConfigFile::File(file.clone()),
@@ -191,6 +193,10 @@ fn starts(
     }
     for path in args.paths.iter().filter(|path| *path != stdin) {
         match Start::path(path, &mut finder) {
+            Ok(start)
+                if args.force_exclude
+                    && !start.is_dir
+                    && start.settings.excludes_named(&start.real) => {}
             Ok(start) => starts.push(start),
             // Wrong settings are wrong for everything.
             Err(fault) if fault.code == "settings" => return Err(fault),
@@ -234,6 +240,7 @@ impl Job<'_> {
         }
         let mut tally = Tally {
             seen: scan.seen,
+            skipped: scan.skipped,
             ..Tally::default()
         };
         let mut changes = Vec::new();

@@ -169,6 +169,12 @@ fn sentence(tally: &Tally, mode: Mode) -> String {
         1 => text += ", 1 place needs you",
         many => text += &format!(", {many} places need you"),
     }
+    if tally.skipped > 0 {
+        text += &format!(
+            "\nskipped {} with calls of the allocator, as no code for BPF; --all rewrites them too",
+            count(tally.skipped, "file")
+        );
+    }
     text
 }
 

@@ -91,6 +91,7 @@ pub fn end(tally: &Tally, mode: Mode, faults: &[Fault], out: &mut dyn Write) -> 
             Mode::Check => "check",
         },
         "files_seen": tally.seen,
+        "files_skipped": tally.skipped,
         "files_changed": tally.changed,
         "calls": tally.calls,
         "null_checks": tally.null_checks,

@@ -41,6 +41,8 @@ pub struct File<'a> {
 pub struct Tally {
     /// Files looked at.
     pub seen: usize,
+    /// Files of directories that call the allocator but are no code for BPF.
+    pub skipped: usize,
     /// Files that change.
     pub changed: usize,
     /// Calls renamed.
@@ -57,6 +59,7 @@ impl Tally {
         let count = |kind| plan.edits().iter().filter(|e| e.kind == kind).count();
         Self {
             seen: 0,
+            skipped: 0,
             changed: plan.changes().into(),
             calls: count(EditKind::Call) + moved(plan, source),
             null_checks: count(EditKind::NullCheck),
@@ -78,6 +81,7 @@ impl Tally {
     /// Adds the numbers of another file.
     pub fn add(&mut self, other: &Self) {
         self.seen += other.seen;
+        self.skipped += other.skipped;
         self.changed += other.changed;
         self.calls += other.calls;
         self.null_checks += other.null_checks;

@@ -36,6 +36,8 @@ pub struct HeaderInfo {
     pub allocates: bool,
     /// It includes the allocator's header.
     pub provides: bool,
+    /// It says by itself that it is code for BPF.
+    pub bpf: bool,
 }
 
 impl HeaderInfo {
@@ -51,6 +53,7 @@ impl HeaderInfo {
             defines: Vec::new(),
             allocates: false,
             provides: false,
+            bpf: super::reach::is_marked(&header.path, bytes),
         };
         let named = super::filter::mentions_family(bytes);
         if memchr::memmem::find(bytes, b"include").is_none() && !named {

@@ -14,6 +14,7 @@ pub mod outline;
 pub mod plan;
 mod preprocess;
 pub mod project;
+pub mod reach;
 pub mod sites;
 pub mod stream;
 mod syntax;
@@ -30,6 +31,7 @@ pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
+pub use reach::{Reach, is_marked, reach};
 
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,7 +102,19 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    nulls::facts(&unit, &found.sites)
+    let mut facts = nulls::facts(&unit, &found.sites);
+    facts.allocates = !found.sites.is_empty() || uses_replacement(&unit.lexed);
+    facts
+}
+
+/// Whether a file calls the allocator, or was rewritten already.
+pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
+    let Some(lexed) = read(source, project) else {
+        return false;
+    };
+    let headers = headers::reachable(path, &lexed, project);
+    let unit = unit::Unit::new(path, lexed, &headers, project);
+    uses_replacement(&unit.lexed) || !sites::find(&unit).sites.is_empty()
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
@@ -232,6 +246,17 @@ fn read<'s>(source: &'s [u8], project: &dyn Project) -> Option<lexer::Lexed<'s>>
     };
     let matters = uses_family(&lexed) || mentioned(&lexed.tokens) || mentioned(&lexed.inner);
     matters.then_some(lexed)
+}
+
+/// Whether a file was rewritten already: it calls a replacement, or says where its heap lies.
+fn uses_replacement(lexed: &lexer::Lexed) -> bool {
+    let is_one = |token: &lexer::Token| {
+        token.kind == lexer::Kind::Ident && {
+            let word = lexed.text(token);
+            family::Alloc::replaced_by(&word).is_some() || *word == *arena::DEFINE.as_bytes()
+        }
+    };
+    lexed.tokens.iter().any(is_one) || lexed.inner.iter().any(is_one)
 }
 
 /// Whether a name of the allocator stands outside of comments and literals, other than as a member.

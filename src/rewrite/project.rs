@@ -36,6 +36,8 @@ pub struct Facts {
     pub left_out: BTreeSet<Vec<u8>>,
     /// What the files have to agree on where the heap lies in an arena.
     pub links: Links,
+    /// The file, or one of those merged, has a call of the allocator or of its replacement.
+    pub allocates: bool,
     /// The run has too many files for them to agree on anything: only files that have programs are
     /// looked at for linked data. Reading every unit of a source tree takes minutes.
     pub many: bool,
@@ -66,16 +68,20 @@ impl Facts {
         !self.left_out.is_disjoint(&others.wanted)
     }
 
-    /// Adds the facts of another file and leaves only [`Facts::left_out`] there.
+    /// Adds the facts of another file and leaves only [`Facts::left_out`] and
+    /// [`Facts::allocates`] there.
     pub fn merge_from(&mut self, other: &mut Facts) {
         let left_out = std::mem::take(&mut other.left_out);
+        let allocates = other.allocates;
         self.merge(std::mem::take(other));
         other.left_out = left_out;
+        other.allocates = allocates;
     }
 
     /// Adds the facts of another file. Where two files disagree on a function, what is true in
     /// either counts.
     pub fn merge(&mut self, other: Facts) {
+        self.allocates |= other.allocates;
         self.names.extend(other.names);
         self.wanted.extend(other.wanted);
         self.links.merge(other.links);
@@ -128,6 +134,11 @@ pub trait Project: Sync {
     /// Headers that the compiler's command line includes before a file (`-include`), in order.
     fn forced_includes(&self, _path: &Path) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether the compilation database says that a file is compiled for BPF.
+    fn compiled_for_bpf(&self, _path: &Path) -> bool {
+        false
     }
 
     /// What is known of functions in other files of the same run.

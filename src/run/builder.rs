@@ -113,6 +113,19 @@ impl Builder {
         self
     }
 
+    /// Patterns of what to leave out in directories, as in `.gitignore`. Such files are not copied
+    /// either.
+    pub fn exclude(mut self, pattern: impl Into<String>) -> Self {
+        self.choices.exclude.push(pattern.into());
+        self
+    }
+
+    /// Rewrites in directories also what is no code for BPF.
+    pub fn all(mut self, all: bool) -> Self {
+        self.choices.all = all;
+        self
+    }
+
     /// The settings file, instead of the nearest `bpf-malloc.toml`.
     pub fn config(mut self, file: impl Into<PathBuf>) -> Self {
         self.choices.config = ConfigFile::File(file.into());

@@ -25,6 +25,8 @@ pub struct Flags {
     pub macros: Vec<CommandLineMacro>,
     /// `-include` and `-imacros`, in order.
     pub forced: Vec<String>,
+    /// It compiles for BPF.
+    pub bpf: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +123,8 @@ pub fn parse(words: &[String], directory: &Path) -> Flags {
                 true => here.to_string_lossy().into_owned(),
                 false => file,
             });
+        } else if let Some(target) = value("--target").or_else(|| value("-target")) {
+            flags.bpf = target.starts_with("bpf");
         } else if let Some(dir) = value("-I") {
             flags.dirs.push(directory.join(dir));
         } else if let Some(text) = value("-D") {

@@ -1,6 +1,8 @@
 //! The first look at all inputs: which of them matter, and what the others need to know of them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use super::walk::{self, Found, Start};
 use super::workspace::View;
 use super::{Fault, Inputs, pool};
 use crate::heap::HEADER_NAME;
-use crate::rewrite::{self, Facts, Links, Mentions};
+use crate::rewrite::{self, Facts, Links, Mentions, Reach};
 
 /// Files handed to a thread at once.
 const BATCH: usize = 64;
@@ -29,10 +31,26 @@ pub struct Candidate {
     pub shown: PathBuf,
     /// It may hold something to rewrite. Others are only copied.
     pub matters: bool,
+    /// It would matter, but it was found in a directory and is no code for BPF.
+    skipped: bool,
+    /// Whether it is code for BPF by itself, as far as somebody asked.
+    marked: bool,
+    /// The headers that it reaches, as far as somebody asked.
+    reach: Option<Reach>,
+    /// It gets blocks from other files.
+    linked: bool,
     /// Its own facts, without those of its functions, which are merged with those of the others.
     own: Facts,
     /// What it has to do with other files where the heap lies in an arena.
     links: Links,
+}
+
+impl Candidate {
+    /// Headers have no unit of their own: what they are depends on who includes them.
+    fn is_header(&self) -> bool {
+        let ending = self.found.real.extension().and_then(OsStr::to_str);
+        matches!(ending, Some("h" | "hh" | "hpp" | "hxx" | "inc"))
+    }
 }
 
 /// What was found out about all inputs.
@@ -45,6 +63,8 @@ pub struct Scan<'a> {
     pub faults: Vec<Fault>,
     /// How many files were looked at.
     pub seen: usize,
+    /// How many files of directories call the allocator but are no code for BPF.
+    pub skipped: usize,
 }
 
 /// What is known so far.
@@ -73,6 +93,12 @@ impl<'a> Look<'a> {
         self.inputs.starts.iter().any(Start::looks_for_checks)
     }
 
+    /// Whether a file counts only as code for BPF: it was found in a directory, not named.
+    fn only_bpf(&self, found: &Found) -> bool {
+        let start = &self.inputs.starts[found.start];
+        start.is_dir && !start.settings.all
+    }
+
     fn view(&self, facts: Facts) -> View<'a> {
         View {
             workspace: &self.inputs.workspace,
@@ -96,18 +122,26 @@ const LINKS: usize = 4;
 /// Looks at all inputs.
 pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     let mut scan = first_look(look);
-    if scan.seen > LINKED_FILES {
+    let many = scan.seen > LINKED_FILES;
+    let bpf = leave_out(look, &mut scan, many);
+    if many {
         scan.facts = Facts {
             many: true,
             ..Facts::default()
         };
     } else {
+        for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
+            scan.facts.merge_from(&mut candidate.own);
+        }
         if look.facts() {
-            follow_links(look, &mut scan);
+            follow_links(look, &mut scan, &bpf);
             settle(look, &mut scan);
         }
-        agree(look, &mut scan);
+        if scan.facts.allocates {
+            agree(look, &mut scan);
+        }
     }
+    let skipped = scan.candidates.iter().filter(|c| c.skipped).count();
     scan.candidates.retain(|c| c.matters || look.all);
     let mut view = look.view(scan.facts);
     let mattering = scan.candidates.iter().filter(|c| c.matters);
@@ -117,24 +151,93 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
         view,
         faults: scan.faults,
         seen: scan.seen,
+        skipped,
     }
 }
 
+/// The headers that code for BPF reaches, as far as there was a reason to ask.
+type BpfHeaders = HashSet<PathBuf>;
+
+/// Leaves out what directories hold besides code for BPF.
+fn leave_out(look: &Look, scan: &mut Known, many: bool) -> BpfHeaders {
+    let view = look.view(Facts::default());
+    let guarded = |c: &Candidate| look.only_bpf(&c.found);
+    // A header is code for BPF if code for BPF includes it.
+    let open = |c: &Candidate| guarded(c) && c.matters && c.is_header() && !c.marked;
+    let mut headers = BpfHeaders::new();
+    if scan.candidates.iter().any(open) {
+        // In a whole source tree only files that say so by themselves are followed.
+        let asks = |c: &Candidate| c.reach.is_none() && !c.is_header() && (c.marked || !many);
+        let asked: Vec<usize> = (0..scan.candidates.len())
+            .filter(|&index| asks(&scan.candidates[index]))
+            .collect();
+        let mut found = Vec::with_capacity(asked.len());
+        let candidates = &scan.candidates;
+        pool::ordered(
+            &asked,
+            look.inputs.jobs,
+            |&index| (index, reach(look, &candidates[index].found, &view)),
+            |answer| {
+                found.push(answer);
+                ControlFlow::Continue(())
+            },
+        );
+        for (index, reach) in found {
+            scan.candidates[index].reach = Some(reach);
+        }
+        let units = scan.candidates.iter().filter(|c| !c.is_header());
+        for reach in units.filter_map(|c| c.reach.as_ref()).filter(|r| r.bpf) {
+            headers.extend(reach.headers.iter().cloned());
+        }
+    }
+    for candidate in scan.candidates.iter_mut() {
+        if !candidate.matters || !look.only_bpf(&candidate.found) {
+            continue;
+        }
+        let bpf = match candidate.is_header() {
+            true => candidate.marked || headers.contains(&candidate.found.real),
+            false => candidate.reach.as_ref().is_some_and(|reach| reach.bpf),
+        };
+        if !bpf {
+            candidate.matters = false;
+            candidate.skipped = candidate.own.allocates;
+        }
+    }
+    headers
+}
+
+/// What a file reaches. What cannot be read was reported at the first look.
+fn reach(look: &Look, found: &Found, view: &View) -> Reach {
+    let mut buffer = Vec::new();
+    read(&look.inputs.starts[found.start], found, &mut buffer)
+        .map(|bytes| rewrite::reach(&found.real, bytes, view))
+        .unwrap_or_default()
+}
+
 /// Finds the files that get blocks only through functions and macros of the others.
-fn follow_links(look: &Look, scan: &mut Known) {
+fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     let mut buffer = Vec::new();
     for _ in 0..LINKS {
         let mentions = Mentions::new(&scan.facts);
         let view = look.view(mem::take(&mut scan.facts));
         let mut more = Facts::default();
-        for candidate in scan.candidates.iter_mut().filter(|c| !c.matters) {
+        for candidate in scan
+            .candidates
+            .iter_mut()
+            .filter(|c| !c.matters && !c.skipped)
+        {
             let found = &candidate.found;
             // What cannot be read was reported at the first look.
             if let Ok(bytes) = read(&look.inputs.starts[found.start], found, &mut buffer)
                 && !is_header(&found.real)
                 && mentions.found_in(bytes)
+                && (!look.only_bpf(found)
+                    || candidate.marked
+                    || bpf.contains(&found.real)
+                    || rewrite::reach(&found.real, bytes, &view).bpf)
             {
                 candidate.matters = true;
+                candidate.linked = true;
                 candidate.own = rewrite::facts(&found.real, bytes, &view);
                 more.merge_from(&mut candidate.own);
             }
@@ -177,13 +280,11 @@ fn settle(look: &Look, scan: &mut Known) {
 /// Finds out what the files have to agree on where the heap lies in an arena.
 fn agree(look: &Look, scan: &mut Known) {
     let mut view = look.view(mem::take(&mut scan.facts));
-    // Files without calls may follow pointers that others allocate.
-    let header = |c: &Candidate| c.found.real.extension().is_some_and(|e| e == "h");
-    let mut candidates = scan.candidates.iter();
-    let all = candidates.any(|c| c.links.shares() || (c.matters && header(c)));
-    if all {
-        ask(look, scan, &view, |candidate| !candidate.matters);
-    }
+    // Files without calls may follow pointers that others allocate, where headers tell them of
+    // these pointers or hand them out.
+    let carriers = carriers(scan);
+    let told = told(look, scan, &carriers);
+    ask(look, scan, &view, |index, _| told.contains(&index));
     for _ in 0..LINKS {
         let each = scan.candidates.iter_mut();
         let each = each.map(|c| (c.found.real.clone(), mem::take(&mut c.links)));
@@ -192,7 +293,9 @@ fn agree(look: &Look, scan: &mut Known) {
             break;
         }
         view.facts.links = links;
-        ask(look, scan, &view, |candidate| candidate.matters || all);
+        ask(look, scan, &view, |index, candidate| {
+            candidate.own.allocates || told.contains(&index)
+        });
     }
     for candidate in &mut scan.candidates {
         let path = &candidate.found.real;
@@ -201,12 +304,60 @@ fn agree(look: &Look, scan: &mut Known) {
     scan.facts = view.facts;
 }
 
+/// The headers that declare pointers into the heap, or allocate.
+fn carriers(scan: &Known) -> HashSet<PathBuf> {
+    let mut carriers = HashSet::new();
+    for candidate in &scan.candidates {
+        carriers.extend(candidate.links.carriers().map(Path::to_owned));
+        if candidate.own.allocates && candidate.is_header() {
+            carriers.insert(candidate.found.real.clone());
+        }
+    }
+    carriers
+}
+
+/// The files, by index, that do not allocate themselves and reach one of the `carriers`, or get
+/// blocks from other files.
+fn told(look: &Look, scan: &Known, carriers: &HashSet<PathBuf>) -> HashSet<usize> {
+    let view = look.view(Facts::default());
+    let open: Vec<usize> = (0..scan.candidates.len())
+        .filter(|&index| {
+            let candidate = &scan.candidates[index];
+            !candidate.skipped && !candidate.own.allocates && !is_header(&candidate.found.real)
+        })
+        .collect();
+    let mut told = HashSet::new();
+    pool::ordered(
+        &open,
+        look.inputs.jobs,
+        |&index| {
+            let candidate = &scan.candidates[index];
+            let known = candidate.reach.as_ref().map(Cow::Borrowed);
+            let reach = match carriers.is_empty() {
+                true => Cow::Owned(Reach::default()),
+                false => known.unwrap_or_else(|| Cow::Owned(reach(look, &candidate.found, &view))),
+            };
+            let shares =
+                carriers.contains(&candidate.found.real) || !reach.headers.is_disjoint(carriers);
+            let ours = !look.only_bpf(&candidate.found) || candidate.is_header() || reach.bpf;
+            (index, candidate.linked || (shares && ours))
+        },
+        |(index, is_told)| {
+            if is_told {
+                told.insert(index);
+            }
+            ControlFlow::Continue(())
+        },
+    );
+    told
+}
+
 /// Asks the files again what they have to do with others, which `view` knows of by now.
-fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(&Candidate) -> bool) {
+fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candidate) -> bool) {
     let asked: Vec<usize> = (0..scan.candidates.len())
         .filter(|&c| {
             let candidate = &scan.candidates[c];
-            whom(candidate) && !is_header(&candidate.found.real)
+            whom(c, candidate) && !is_header(&candidate.found.real)
         })
         .collect();
     let mut answers = Vec::with_capacity(asked.len());
@@ -284,7 +435,6 @@ fn first_look(look: &Look) -> Known {
 fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &AtomicUsize) -> Known {
     let view = look.view(Facts::default());
     let mut scan = Known::default();
-    let facts = look.facts();
     let mut buffer = Vec::new();
     loop {
         let batch = receiver
@@ -296,34 +446,47 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
         seen.fetch_add(batch.len(), Ordering::Relaxed);
         for found in batch {
             let start = &look.inputs.starts[found.start];
-            let mut own = Facts::default();
-            let mut links = Links::default();
-            let matters = match read(start, &found, &mut buffer) {
-                Ok(bytes) => {
-                    let matters = !is_header(&found.real) && rewrite::may_matter(bytes);
-                    let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
-                    if matters && linked && look.is_several() {
-                        let backend = start.settings.options.backend;
-                        links = rewrite::links(&found.real, bytes, &view, backend);
-                    }
-                    if matters && facts && linked {
-                        own = rewrite::facts(&found.real, bytes, &view);
-                        scan.facts.merge_from(&mut own);
-                    }
-                    matters
-                }
+            let bytes = match read(start, &found, &mut buffer) {
+                Ok(bytes) => bytes,
                 Err(fault) => {
                     scan.faults.push(fault);
                     continue;
                 }
             };
-            scan.candidates.push(Candidate {
+            let mut candidate = Candidate {
                 shown: found.shown(start),
+                matters: !is_header(&found.real) && rewrite::may_matter(bytes),
                 found,
-                matters,
-                own,
-                links,
-            });
+                skipped: false,
+                linked: false,
+                marked: false,
+                reach: None,
+                own: Facts::default(),
+                links: Links::default(),
+            };
+            let path = &candidate.found.real;
+            let only_bpf = look.only_bpf(&candidate.found);
+            if only_bpf {
+                candidate.marked = rewrite::is_marked(path, bytes);
+                if candidate.matters && !candidate.is_header() {
+                    candidate.reach = Some(rewrite::reach(path, bytes, &view));
+                }
+            }
+            if candidate.matters {
+                let in_question = only_bpf && candidate.is_header() && !candidate.marked;
+                let ours = candidate.reach.as_ref().is_none_or(|reach| reach.bpf);
+                let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
+                if linked && ours {
+                    candidate.own = rewrite::facts(path, bytes, &view);
+                } else if in_question || !ours {
+                    candidate.own.allocates = rewrite::calls(path, bytes, &view);
+                }
+                if linked && ours && candidate.own.allocates && look.is_several() {
+                    let backend = start.settings.options.backend;
+                    candidate.links = rewrite::links(path, bytes, &view, backend);
+                }
+            }
+            scan.candidates.push(candidate);
         }
     }
 }

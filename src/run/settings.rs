@@ -35,6 +35,10 @@ pub struct Choices {
     pub explain: bool,
     /// File endings looked at in directories.
     pub ext: Option<Vec<String>>,
+    /// Patterns of what is left out in directories, as in .gitignore, from the current directory.
+    pub exclude: Vec<String>,
+    /// Rewrite in directories also what is no code for BPF.
+    pub all: bool,
     /// Which settings file counts.
     pub config: ConfigFile,
     /// Directories with headers of the project.
@@ -72,6 +76,8 @@ struct Config {
     ext: Option<Vec<String>>,
     #[serde(default)]
     exclude: Vec<String>,
+    #[serde(default)]
+    all: bool,
     #[serde(default)]
     include_dirs: Vec<PathBuf>,
     compile_commands: Option<PathBuf>,
@@ -133,8 +139,11 @@ pub struct Settings {
     pub options: Options,
     /// File endings looked at in directories, with the dot.
     pub endings: Vec<String>,
-    /// What is left out in directories.
-    pub exclude: Gitignore,
+    /// What is left out in directories: by the settings and by the caller, each with the directory
+    /// that its patterns start at.
+    pub exclude: [Gitignore; 2],
+    /// In directories also what is no code for BPF counts.
+    pub all: bool,
     /// Directories with headers of the project, absolute.
     pub include_dirs: Vec<PathBuf>,
     /// The compilation database, if one was named.
@@ -148,6 +157,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether the settings or the caller leave out a file or directory (absolute).
+    pub fn excludes(&self, path: &Path, is_dir: bool) -> bool {
+        let out = |list: &Gitignore| list.matched(path, is_dir).is_ignore();
+        self.exclude.iter().any(out)
+    }
+
+    /// The same for a file that was not met on a walk: a directory above may be left out.
+    pub fn excludes_named(&self, path: &Path) -> bool {
+        let above = path.ancestors().skip(1);
+        self.excludes(path, false) || above.into_iter().any(|dir| self.excludes(dir, true))
+    }
+
     /// Whether a file of a directory is looked at.
     pub fn takes(&self, name: &std::ffi::OsStr) -> bool {
         use std::os::unix::ffi::OsStrExt;
@@ -312,12 +333,16 @@ fn merge(
         let name = file.unwrap_or(Path::new(CONFIG_NAME));
         Fault::of(name, "settings", what, "correct the line in the settings")
     };
-    let mut exclude = GitignoreBuilder::new(base);
-    for pattern in &config.exclude {
-        exclude
-            .add_line(None, pattern)
-            .map_err(|error| wrong(format!("exclude: {error}")))?;
-    }
+    let own = patterns(base, &config.exclude).map_err(wrong)?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let here = fs::canonicalize(&here).unwrap_or(here);
+    let given = patterns(&here, &choices.exclude).map_err(|what| {
+        Fault::new(
+            "usage",
+            what,
+            "give a pattern as in .gitignore, such as vendor/ or *_gen.c",
+        )
+    })?;
     let max_size = match config.max_size {
         None => DEFAULT_MAX_SIZE,
         Some(Size::Bytes(bytes)) => bytes,
@@ -354,9 +379,8 @@ fn merge(
             .filter(|e| !e.is_empty())
             .map(|e| format!(".{e}"))
             .collect(),
-        exclude: exclude
-            .build()
-            .map_err(|error| wrong(format!("exclude: {error}")))?,
+        exclude: [own, given],
+        all: choices.all || config.all,
         include_dirs,
         compile_commands: choices
             .compile_commands
@@ -375,6 +399,16 @@ fn merge(
             min_kernel: None,
         }),
     })
+}
+
+/// Patterns that start at a directory.
+fn patterns(base: &Path, list: &[String]) -> Result<Gitignore, String> {
+    let mut builder = GitignoreBuilder::new(base);
+    for pattern in list {
+        let added = builder.add_line(None, pattern);
+        added.map_err(|error| format!("exclude: {error}"))?;
+    }
+    builder.build().map_err(|error| format!("exclude: {error}"))
 }
 
 /// The first kernel with arenas.

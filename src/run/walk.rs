@@ -138,9 +138,7 @@ pub fn walk(
         }
         ignores.leave(entry.depth());
         let path = entry.path();
-        if output == Some(path)
-            || ignores.ignored(path, is_dir)
-            || settings.exclude.matched(path, is_dir).is_ignore()
+        if output == Some(path) || ignores.ignored(path, is_dir) || settings.excludes(path, is_dir)
         {
             return false;
         }

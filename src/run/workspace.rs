@@ -368,6 +368,10 @@ impl Project for View<'_> {
         flags.map_or_else(Vec::new, |flags| flags.forced.clone())
     }
 
+    fn compiled_for_bpf(&self, path: &Path) -> bool {
+        self.workspace.flags(path).is_some_and(|flags| flags.bpf)
+    }
+
     fn facts(&self) -> &Facts {
         &self.facts
     }

@@ -48,8 +48,8 @@ get_ast_grep() {
 
 # Each takes its own way through the tree and prints what it finds.
 run_ripgrep() { rg -lw 'malloc|free' -g '*.[ch]' "$tree"; }
-run_ours() { "$tool" rewrite --check -q "$tree"; }
-run_ours_diff() { "$tool" rewrite --diff -q "$tree"; }
+run_ours() { "$tool" rewrite --all --check -q "$tree"; }
+run_ours_diff() { "$tool" rewrite --all --diff -q "$tree"; }
 run_ast_grep() { "$cache/venv/bin/ast-grep" scan --rule "$cache/rules.yml" --json=stream "$@"; }
 run_ast_grep_filtered() {
 	rg -l0 '\b(malloc|free)[ \t]*\(' -g '*.[ch]' "$tree" | xargs -0 "$cache/venv/bin/ast-grep" \
@@ -98,7 +98,7 @@ row() { # title, seconds, MB, note
 	awk -v t="$1" -v s="$2" -v m="$3" -v f="$floor" \
 		'BEGIN { printf "| %s | %.2f | %.1f | %s |\n", t, s, s / f, m }'
 }
-calls=$("$tool" rewrite --check --message-format json "$tree" 2>/dev/null | grep -o '"kind":"call"' | wc -l || true)
+calls=$("$tool" rewrite --all --check --message-format json "$tree" 2>/dev/null | grep -o '"kind":"call"' | wc -l || true)
 matches=$(wc -l <"$cache/out-ast_grep_filtered")
 mkdir -p "$(dirname "$report")"
 {
@@ -117,8 +117,8 @@ mkdir -p "$(dirname "$report")"
 		|---|---|---|---|
 	MD
 	row "ripgrep, lists the files with either word" "$floor" "$(peak ripgrep)"
-	row "\`bpf-malloc rewrite --check -q\`" "$(median ours 1)" "$(peak ours)"
-	row "\`bpf-malloc rewrite --diff -q\`, with all NULL checks" "$(median ours_diff 1)" "$(peak ours_diff)"
+	row "\`bpf-malloc rewrite --all --check -q\`" "$(median ours 1)" "$(peak ours)"
+	row "\`bpf-malloc rewrite --all --diff -q\`, with all NULL checks" "$(median ours_diff 1)" "$(peak ours_diff)"
 	row "ast-grep, two rules, only files with \`malloc(\` or \`free(\`" "$(median ast_grep_filtered 1)" "$(peak ast_grep_filtered)"
 	row "ast-grep, two rules" "$(median ast_grep_all 1)" "$(peak ast_grep_all)"
 	row "sed, file by file (from a sample of $sample files)" "$sed_all" "$(peak sed_sample)"
@@ -131,8 +131,8 @@ mkdir -p "$(dirname "$report")"
 		Commands:
 
 		    rg -lw 'malloc|free' -g '*.[ch]' $package
-		    bpf-malloc rewrite --check -q $package
-		    bpf-malloc rewrite --diff -q $package
+		    bpf-malloc rewrite --all --check -q $package
+		    bpf-malloc rewrite --all --diff -q $package
 		    rg -l0 '\\b(malloc|free)[ \\t]*\\(' -g '*.[ch]' $package | xargs -0 ast-grep scan --rule rules.yml --json=stream
 		    ast-grep scan --rule rules.yml --json=stream --globs '*.[ch]' $package
 		    for each file: sed -E 's/\\bmalloc[ \\t]*\\(/static_malloc(/g' | sed -E 's/\\bfree[ \\t]*\\(/static_free(/g'

@@ -12,14 +12,15 @@ use std::io::Write;
 pub const BIN: &str = env!("CARGO_BIN_EXE_bpf-malloc");
 
 /// A file with one call to rewrite.
-pub const SOURCE: &str = "#include <linux/bpf.h>\n\nvoid drop(void *p)\n{\n\tfree(p);\n}\n";
+pub const SOURCE: &str = "#include <bpf/bpf_helpers.h>\n\nvoid drop(void *p)\n{\n\tfree(p);\n}\n";
 /// What becomes of it.
-pub const RESULT: &str = "#include <linux/bpf.h>\n#include \"dynamic_memory.h\"\n\n\
+pub const RESULT: &str = "#include <bpf/bpf_helpers.h>\n#include \"dynamic_memory.h\"\n\n\
                           void drop(void *p)\n{\n\tstatic_free(p);\n}\n";
 /// A file with nothing to rewrite.
 pub const PLAIN: &str = "int plain(void)\n{\n\treturn 0; /* free as in beer */\n}\n";
 /// A file with a place that needs a person.
-pub const HARD: &str = "void each(void (*f)(void *));\n\nvoid all(void)\n{\n\teach(free);\n}\n";
+pub const HARD: &str = "void each(void (*f)(void *));\n\nvoid all(void)\n{\n\teach(free);\n}\n\n\
+                        char LICENSE[] SEC(\"license\") = \"GPL\";\n";
 
 /// A temporary directory.
 pub struct Dir(tempfile::TempDir);

@@ -148,7 +148,11 @@ int sum(void)
 	return all;
 }
 ";
-    let dir = Dir::with(&[("p/list.h", header), ("p/fill.c", fill), ("p/sum.c", sum)]);
+    let dir = Dir::with(&[
+        ("p/list.h", header),
+        ("p/fill.bpf.c", fill),
+        ("p/sum.bpf.c", sum),
+    ]);
     dir.rewrite(&["-o", "out", "p"]).exits(0);
     let header = dir.read("out/list.h");
     for line in [
@@ -160,16 +164,19 @@ int sum(void)
         assert!(header.contains(line), "{line} is not in\n{header}");
     }
     assert!(
-        dir.read("out/fill.c")
+        dir.read("out/fill.bpf.c")
             .contains("struct node __arena * __arena head;")
     );
     // It allocates nothing, and follows what the other file allocates.
-    assert!(dir.read("out/sum.c").contains("struct node __arena *n;"));
+    assert!(
+        dir.read("out/sum.bpf.c")
+            .contains("struct node __arena *n;")
+    );
     dir.rewrite(&["--check", "out"]).exits(0);
     // Alone, the file knows what the header has to say, but does not change it.
     let looks = fill.replace("head = n;\n", "head = n;\n\thead->next->value = 1;\n");
-    dir.write("p/fill.c", &looks);
-    dir.rewrite(&["--diff", "p/fill.c"])
+    dir.write("p/fill.bpf.c", &looks);
+    dir.rewrite(&["--diff", "p/fill.bpf.c"])
         .exits(0)
         .says(&["list.h declares pointers into the arena, but is not rewritten"]);
 }

@@ -30,7 +30,7 @@ fn project() -> Dir {
 #[test]
 fn a_file_that_names_no_allocator_gets_its_checks() {
     let dir = project();
-    dir.rewrite(&["."]).exits(0);
+    dir.rewrite(&["--all", "."]).exits(0);
     // The header brings dynamic_memory.h, so no other file includes it.
     let checked = CHECKED.replace("#include \"dynamic_memory.h\"\n", "");
     assert_eq!(dir.read("use.c"), checked);
@@ -41,7 +41,7 @@ fn a_file_that_names_no_allocator_gets_its_checks() {
         dir.read("util.h"),
         header.replace("malloc(sizeof", "static_malloc(sizeof")
     );
-    let run = dir.rewrite(&["--check", "."]).exits(0);
+    let run = dir.rewrite(&["--all", "--check", "."]).exits(0);
     assert_eq!(run.out, "");
 }
 

@@ -11,5 +11,6 @@ mod project;
 mod reports;
 #[path = "../common/sarif.rs"]
 mod sarif;
+mod scope;
 mod settings;
 mod usage;

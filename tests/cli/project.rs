@@ -131,17 +131,17 @@ fn compilation_database() {
 
 #[test]
 fn plans_do_not_depend_on_what_was_written_before() {
-    // b.c sees a.h as it was, although a.h is rewritten in the same run.
+    // b.bpf.c sees a.h as it was, although a.h is rewritten in the same run.
     let dir = Dir::with(&[
         ("a.h", "static inline void drop(void *p) { free(p); }\n"),
         (
-            "b.c",
+            "b.bpf.c",
             "#include \"a.h\"\nvoid f(void *p) { drop(p); free(p); }\n",
         ),
     ]);
     let run = dir.rewrite(&["--diff", "."]).exits(0);
     dir.rewrite(&["-j", "1", "."]).exits(0);
-    let b = dir.read("b.c");
+    let b = dir.read("b.bpf.c");
     for line in b.lines() {
         assert!(
             run.out.contains(line),

@@ -96,7 +96,7 @@ fn json_of_other_encodings() {
     let name = std::ffi::OsStr::from_bytes(b"l\xe9.c");
     let source = [b"/* \xe9\xe9 */ ", &SOURCE.as_bytes()[23..]].concat();
     dir.write(name, &source);
-    let report = report(&dir, "json", &["--diff", "."], 0);
+    let report = report(&dir, "json", &["--all", "--diff", "."], 0);
     let file = &report["files"][0];
     assert_eq!(file["path"], "l\u{fffd}.c");
     assert_eq!(file["path_bytes"], serde_json::json!([108, 0xe9, 46, 99]));

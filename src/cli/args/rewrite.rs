@@ -30,6 +30,7 @@ Settings can also stand in a file bpf-malloc.toml beside the sources or in a dir
   backend = \"auto\"               # auto, map or arena
   ext = [\"c\", \"h\"]               # file endings in directories
   exclude = [\"vendor/\"]          # patterns as in .gitignore
+  all = false                    # in directories also what is no code for BPF
   include-dirs = [\"include\"]     # where headers of the project lie
   compile-commands = \"build/compile_commands.json\"
   emit-header = false            # write dynamic_memory.h beside the output
@@ -79,6 +80,17 @@ pub struct Rewrite {
     /// File endings looked at in directories, separated by commas [default: c,h].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub ext: Option<Vec<String>>,
+    /// In directories rewrite also what is no code for BPF. By default that are the sources whose
+    /// name ends in .bpf.c, that are compiled for BPF (as compile_commands.json has it), or that have
+    /// or reach SEC(, bpf_helpers.h or vmlinux.h; and the headers that these include.
+    #[arg(long)]
+    pub all: bool,
+    /// What to leave out in directories, a pattern as in .gitignore. Repeatable.
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Leave out also files that are named on the command line, as pre-commit does.
+    #[arg(long)]
+    pub force_exclude: bool,
     /// How to report.
     #[arg(long, value_name = "F", default_value = "human")]
     pub message_format: Format,

@@ -37,8 +37,11 @@ pub struct Links {
     followed: BTreeMap<PathBuf, BTreeSet<Spot>>,
     /// By name of a function with external linkage: which of its pointers point into the arena.
     functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
-    /// Per file, the names with external linkage that it defines or uses.
+    /// Per file, the names with external linkage that it declares.
     names: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
+    /// Per file, those of them that it defines. What no file defines (functions of the kernel, the C
+    /// library's) says nothing about which files belong together.
+    defined: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
 }
 
 /// An edit's kind and reason, ordered.
@@ -85,6 +88,9 @@ impl Links {
         for (path, names) in other.names {
             self.names.entry(path).or_default().extend(names);
         }
+        for (path, names) in other.defined {
+            self.defined.entry(path).or_default().extend(names);
+        }
     }
 
     /// Settles which files are built into the same program, as far as their names tell: if the
@@ -103,16 +109,31 @@ impl Links {
             }
         }
         self.spots.extend(both);
+        // What one of them defines the other uses. Names that nobody defines are the kernel's; names
+        // that both define are of different programs.
+        let defines = |path: &PathBuf, name: &Vec<u8>| {
+            self.defined.get(path).is_some_and(|own| own.contains(name))
+        };
         loop {
-            let mut shared: BTreeSet<&Vec<u8>> = BTreeSet::new();
+            let mut given: BTreeSet<&Vec<u8>> = BTreeSet::new();
+            let mut wanted: BTreeSet<&Vec<u8>> = BTreeSet::new();
             for path in &self.chosen {
-                shared.extend(self.names.get(path).into_iter().flatten());
+                for name in self.names.get(path).into_iter().flatten() {
+                    match defines(path, name) {
+                        true => given.insert(name),
+                        false => wanted.insert(name),
+                    };
+                }
             }
             let more: Vec<PathBuf> = self
                 .names
                 .iter()
                 .filter(|(path, names)| {
-                    !self.chosen.contains(*path) && names.iter().any(|n| shared.contains(n))
+                    let meets = |name: &Vec<u8>| match defines(path, name) {
+                        true => wanted.contains(name),
+                        false => given.contains(name),
+                    };
+                    !self.chosen.contains(*path) && names.iter().any(meets)
                 })
                 .map(|(path, _)| path.clone())
                 .collect();
@@ -128,9 +149,10 @@ impl Links {
         self.chosen.contains(path) || self.edits.contains_key(path)
     }
 
-    /// Whether pointers into the heap are declared in headers, where other files may follow them.
-    pub fn shares(&self) -> bool {
-        !self.stored.is_empty()
+    /// The headers that declare pointers into the heap, which other files may follow.
+    pub fn carriers(&self) -> impl Iterator<Item = &Path> {
+        let spots = self.stored.values().flatten();
+        spots.map(|spot| spot.path.as_path())
     }
 
     /// The headers that have to be edited.
@@ -171,7 +193,9 @@ impl Links {
                 links.headers.insert(file.path.clone());
             }
         }
-        links.names.insert(path.to_owned(), names(reading));
+        let (names, defined) = names(reading);
+        links.names.insert(path.to_owned(), names);
+        links.defined.insert(path.to_owned(), defined);
         let spot = |loc: Loc, behind: bool| Spot {
             path: unit.file(loc.file).path.clone(),
             offset: loc.start,
@@ -270,15 +294,28 @@ fn external<'a>(reading: &'a Reading) -> impl Iterator<Item = (Vec<u8>, FuncId)>
     })
 }
 
-/// The names with external linkage that a file defines or uses.
-fn names(reading: &Reading) -> BTreeSet<Vec<u8>> {
-    let functions = external(reading).map(|(name, _)| name);
+/// The names with external linkage that a file declares, and those of them that it defines.
+fn names(reading: &Reading) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
+    let functions = external(reading).map(|(name, func)| {
+        let function = &reading.functions[func.0 as usize];
+        (name, function.definition.is_some())
+    });
     let objects = reading.objects.iter().filter(|o| {
         reading.is_ours(reading.unit.tokens[o.tok].loc.file)
             && o.kind != ObjectKind::Local
             && !o.is_static
             && !reading.vars.is_plain(o.place)
     });
-    let objects = objects.map(|o| reading.unit.symbols.text(o.name).to_vec());
-    functions.chain(objects).collect()
+    let objects = objects.map(|o| {
+        let name = reading.unit.symbols.text(o.name).to_vec();
+        (name, o.kind == ObjectKind::Static)
+    });
+    let (mut declared, mut defined) = (BTreeSet::new(), BTreeSet::new());
+    for (name, is_defined) in functions.chain(objects) {
+        if is_defined {
+            defined.insert(name.clone());
+        }
+        declared.insert(name);
+    }
+    (declared, defined)
 }

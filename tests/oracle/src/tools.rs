@@ -38,7 +38,7 @@ const NAMES: [&str; 10] = [
 /// What `bpf-malloc rewrite` would rewrite below a directory.
 pub fn ours(tool: &Path, directory: &Path, arguments: &[String]) -> Result<Ours, Box<dyn Error>> {
     let output = Command::new(tool)
-        .args(["rewrite", "--check", "--message-format", "json"])
+        .args(["rewrite", "--all", "--check", "--message-format", "json"])
         // A missing check may move a call to a line of its own, where its place is not the one
         // that the compiler knows.
         .args(["--on-null", "off", "--backend", "map"])
