@@ -142,6 +142,30 @@ impl Bench {
         (text, said)
     }
 
+    /// Clang's tree of a file, if it finds no error there.
+    pub fn dumped(&self, path: &Path) -> Option<String> {
+        let mut command = Command::new(CLANG);
+        command.args(["-target", "bpf", "-mcpu=v3", "-fsyntax-only", "-w"]);
+        command.args(["-nostdinc", "-x", "c", "-D__TARGET_ARCH_x86"]);
+        for old in [
+            "implicit-function-declaration",
+            "implicit-int",
+            "int-conversion",
+        ] {
+            command.arg(format!("-Wno-error={old}"));
+        }
+        command.args(["-D__arena=", "-Dcan_loop=1", "-Xclang", "-ast-dump"]);
+        command
+            .arg("-isystem")
+            .arg(root().join("src/c/cpp/headers"));
+        for dir in self.dirs() {
+            command.arg("-isystem").arg(dir);
+        }
+        let output = command.arg(path).output().expect("clang runs");
+        let dump = || String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then(dump)
+    }
+
     /// The first difference between the two sides.
     fn difference(&self, path: &Path, macros: &[&str]) -> Option<String> {
         let bytes = fs::read(path).expect("a source");

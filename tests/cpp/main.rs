@@ -7,6 +7,7 @@ mod cases;
 mod clang;
 mod generate;
 mod reading;
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

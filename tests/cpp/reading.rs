@@ -1,8 +1,6 @@
 //! The tree and the types of whole programs: nothing is misunderstood in what a compiler accepts.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use bpf_malloc::c::cpp::{FileId, FileKind, Unit};
 use bpf_malloc::c::syntax::tree::{ExprId, ItemKind, Toks};
@@ -56,34 +54,6 @@ impl Count {
     }
 }
 
-/// Whether clang finds no error in a file.
-fn compiles(bench: &Bench, path: &Path) -> bool {
-    let mut command = Command::new("clang-19");
-    command.args([
-        "-target",
-        "bpf",
-        "-mcpu=v3",
-        "-fsyntax-only",
-        "-w",
-        "-nostdinc",
-    ]);
-    command.args([
-        "-x",
-        "c",
-        "-Wno-everything",
-        "-D__arena=",
-        "-D__TARGET_ARCH_x86",
-    ]);
-    command
-        .arg("-isystem")
-        .arg(root().join("src/c/cpp/headers"));
-    for dir in bench.dirs() {
-        command.arg("-isystem").arg(dir);
-    }
-    let output = command.arg(path).output().expect("clang runs");
-    output.status.success()
-}
-
 #[test]
 fn programs_that_compile_are_understood() {
     let Some(bench) = Bench::new() else { return };
@@ -99,7 +69,9 @@ fn programs_that_compile_are_understood() {
         let mut count = Count::default();
         count.add(&model);
         all.functions += count.functions;
-        if (!count.broken.is_empty() || !count.unresolved.is_empty()) && compiles(&bench, path) {
+        if (!count.broken.is_empty() || !count.unresolved.is_empty())
+            && bench.dumped(path).is_some()
+        {
             all.broken.extend(count.broken.iter().cloned());
             wrong.extend(count.broken);
             wrong.extend(count.unresolved);

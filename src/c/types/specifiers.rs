@@ -29,6 +29,7 @@ impl Builder<'_, '_> {
         let ty = match base {
             Base::Implicit => TypeId::INT,
             Base::Void => TypeId::VOID,
+            Base::Number(_) if self.says_va_list(decl) => self.m.types.pointer(TypeId::VOID),
             Base::Number(number) => self.m.types.number(number),
             Base::Typedef(name, _) => self.typedef(name),
             Base::Record(record) => self.record(decl, record),
@@ -42,6 +43,14 @@ impl Builder<'_, '_> {
         };
         self.m.nodes.decl(decl).base = Some(ty);
         ty
+    }
+
+    /// `__builtin_va_list` is a pointer for BPF.
+    fn says_va_list(&self, decl: DeclId) -> bool {
+        let toks = self.m.tree[decl].specifiers.toks;
+        let tokens = self.m.unit.tokens.get(toks.start..toks.end);
+        let mut words = tokens.unwrap_or_default().iter();
+        words.any(|t| self.m.unit.text(t) == b"__builtin_va_list")
     }
 
     fn typedef(&mut self, name: Symbol) -> TypeId {
