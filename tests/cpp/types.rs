@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bpf_malloc::c::cpp::FileId;
 use bpf_malloc::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, Number, Unary};
-use bpf_malloc::c::types::{EntityKind, Model, Parent, Type, TypeId};
+use bpf_malloc::c::types::{EntityKind, Model, Parent, RecordId, Type, TypeId};
 
 use super::clang::Bench;
 use super::{root, sources};
@@ -344,4 +344,48 @@ fn compare(bench: &Bench, path: &Path, compared: &mut usize, different: &mut Vec
             different.push(format!("{} {name}\n{}", path.display(), lines.join("\n")));
         }
     }
+}
+
+/// Every structure and union of the kernel: sizes, and where members lie.
+#[test]
+fn records_lie_as_clang_lays_them_out() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(types) = super::kernel_types() else {
+        return;
+    };
+    let header = bench.add("vmlinux.h", &types);
+    let unit = bench.ours(&header, &types, &[]);
+    let m = Model::new(&unit, &|_| true);
+    let text = |s| String::from_utf8_lossy(unit.symbols.text(s)).into_owned();
+    let mut source = "#define BPF_NO_PRESERVE_ACCESS_INDEX 1\n#include \"vmlinux.h\"\n".to_owned();
+    let mut count = 0;
+    for (at, record) in m.records.iter().enumerate() {
+        let (Some(tag), Some(fields)) = (record.tag, &record.fields) else {
+            continue;
+        };
+        let keyword = if record.is_union { "union" } else { "struct" };
+        let name = format!("{keyword} {}", text(tag));
+        let layout = m.layout(RecordId(at as u32));
+        let layout = layout.unwrap_or_else(|| panic!("no layout of {name}"));
+        source += &format!(
+            "_Static_assert(sizeof({name}) == {} && _Alignof({name}) == {}, \"\");\n",
+            layout.size, layout.align
+        );
+        for (field, offset) in fields.iter().zip(&layout.offsets) {
+            if let (Some(member), None) = (field.name, field.bits) {
+                source += &format!(
+                    "_Static_assert(__builtin_offsetof({name}, {}) * 8 == {offset}, \"\");\n",
+                    text(member)
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 30_000, "only {count} members");
+    let path = bench.add("layouts.c", source.as_bytes());
+    assert!(
+        bench.dumped(&path).is_some(),
+        "clang does not agree: {}",
+        path.display()
+    );
 }

@@ -144,6 +144,12 @@ impl Builder<'_, '_> {
                     variable: false,
                 });
             }
+            // C23, where they are no macros.
+            match text {
+                b"nullptr" => return self.m.types.pointer(TypeId::VOID),
+                b"true" | b"false" => return self.m.types.number(Number::BOOL),
+                _ => {}
+            }
             self.m.unresolved.push(expr);
             return TypeId::UNKNOWN;
         };

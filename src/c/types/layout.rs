@@ -74,6 +74,7 @@ impl Model<'_> {
                 Some(0) => {
                     end = end.next_multiple_of(8 * natural);
                     offsets.push(end);
+                    size = size.max(end);
                     continue;
                 }
                 Some(bits) => {

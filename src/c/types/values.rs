@@ -23,7 +23,11 @@ impl Model<'_> {
                 return self.value(inner) == Some(0);
             }
         }
-        self.value(bare) == Some(0)
+        let nullptr = self
+            .tree
+            .name(bare)
+            .is_some_and(|_| self.entity(bare).is_none());
+        nullptr && self.constant(bare) == Some(0) || self.value(bare) == Some(0)
     }
 
     /// Whether an expression is a constant 0, of whatever integer or pointer type.
@@ -43,8 +47,14 @@ impl Model<'_> {
             Some(self.unit.text(token))
         };
         match &self.tree[expr].kind {
-            ExprKind::Name(_) => {
-                let entity = self.nodes.exprs[expr.0 as usize].entity?;
+            ExprKind::Name(name) => {
+                let Some(entity) = self.nodes.exprs[expr.0 as usize].entity else {
+                    return match self.unit.symbols.text(*name) {
+                        b"nullptr" | b"false" => Some(0),
+                        b"true" => Some(1),
+                        _ => None,
+                    };
+                };
                 match self.entities[entity.0 as usize].kind {
                     EntityKind::Enumerator(value) => Some(value),
                     _ => None,

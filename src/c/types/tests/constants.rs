@@ -52,7 +52,7 @@ fn integer_constant_expressions() {
 #[test]
 fn null_pointer_constants() {
     let unit = unit(
-        "void f(void) { 0; 0L; (void *)0; ((void *)0); (char *)0; 1; (void *)1; (void *)(1 - 1); }",
+        "void f(void) { 0; 0L; (void *)0; ((void *)0); (char *)0; 1; (void *)1; (void *)(1 - 1); nullptr; true; }",
     );
     let m = model(&unit);
     for (text, expected, zero) in [
@@ -64,6 +64,8 @@ fn null_pointer_constants() {
         ("1", false, false),
         ("( void * ) 1", false, false),
         ("( void * ) ( 1 - 1 )", true, true),
+        ("nullptr", true, true),
+        ("true", false, false),
     ] {
         let expr = m.expr(text);
         assert_eq!(m.is_null_pointer_constant(expr), expected, "{text}");
