@@ -2,6 +2,8 @@
 //!
 //! `PROPTEST_CASES` sets how many inputs each property gets; `make fuzz` runs many.
 
+#[path = "../../src/c/cpp/tests/cpu.rs"]
+mod cpu;
 mod generate;
 mod hostile;
 mod invariants;

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::*;
 
 mod conditions;
+mod cpu;
 mod hostile;
 mod includes;
 mod macros;
