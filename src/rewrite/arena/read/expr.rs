@@ -39,6 +39,35 @@ impl Reading<'_> {
         value
     }
 
+    /// A chain of binary operators, from the left. It may be as long as the file, so it is walked
+    /// without recursion.
+    fn chain(&mut self, expr: ExprId) -> Value {
+        let model = self.model;
+        let mut spine = Vec::new();
+        let mut first = expr;
+        while let ExprKind::Binary {
+            op,
+            op_tok,
+            left,
+            right,
+        } = &model.tree[first].kind
+        {
+            spine.push((first, *op, *op_tok, *right));
+            first = *left;
+        }
+        let mut value = self.taken(first);
+        while let Some((node, op, op_tok, right)) = spine.pop() {
+            let right = self.taken(right);
+            value = self.operate(op, value, right, op_tok);
+            if node != expr {
+                let toks = self.toks_of(node);
+                (value.start, value.end) = (toks.start, toks.end);
+                value = self.rvalue(value);
+            }
+        }
+        value
+    }
+
     fn value_of(&mut self, expr: ExprId, toks: Toks) -> Value {
         let model = self.model;
         match &model.tree[expr].kind {
@@ -72,16 +101,7 @@ impl Reading<'_> {
             } => self.member(*object, *arrow, *name, toks),
             ExprKind::Unary(op, operand) => self.unary(*op, *operand, toks),
             ExprKind::Postfix { operand, .. } => self.taken(*operand),
-            ExprKind::Binary {
-                op,
-                op_tok,
-                left,
-                right,
-            } => {
-                let left = self.taken(*left);
-                let right = self.taken(*right);
-                self.operate(*op, left, right, *op_tok)
-            }
+            ExprKind::Binary { .. } => self.chain(expr),
             ExprKind::Assign {
                 op, left, right, ..
             } => self.assignment(op.is_none(), *left, *right),
