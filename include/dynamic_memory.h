@@ -43,6 +43,11 @@
  *                               and freed memory with 0xdd
  *   native_executable           build for user space, from the same source, safe with threads
  *
+ * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
+ *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, a power of two; as many as the
+ *                                               machine has CPUs is best
+ *   skeleton->rodata->dynamic_memory_pool_size  bytes of each pool
+ *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
  * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.
@@ -151,10 +156,28 @@
  * then 0. The verifier counts on that instead of looking for the loop's end. Linux 6.9.
  */
 #ifndef can_loop
+#if DYNMEM_KERNEL
+/*
+ * Loops of this program that ended early, each time one did. In a section of its own, a map of its own
+ * when loaded, where `bpf-malloc stats` finds it. Counted without a call: a loop may run with a lock
+ * held, and then Linux takes none.
+ */
+static unsigned long long dynmem_loops_cut_short
+	__attribute__((section(".data.dynloops"), unused));
+#define DYNMEM_CUT_SHORT()                                              \
+	__asm__ volatile("lock *(u64 *)(%0 + 0) += %1"                  \
+			 :                                              \
+			 : "r"(&dynmem_loops_cut_short), "r"(1ULL)      \
+			 : "memory")
+#endif
 #if !DYNMEM_KERNEL
 #define can_loop 1
 #elif DYNMEM_LINKED
-#define can_loop (dynmem_rounds++ < DYNAMIC_MEMORY_LOOP_LIMIT)
+#define can_loop                                           \
+	(dynmem_rounds++ < DYNAMIC_MEMORY_LOOP_LIMIT || __extension__({ \
+		 DYNMEM_CUT_SHORT();                                     \
+		 0;                                                      \
+	 }))
 #else
 #ifdef __BPF_FEATURE_MAY_GOTO
 #define DYNMEM_MAY_GOTO "may_goto %l[over_]"
@@ -173,6 +196,7 @@
 		__asm__ goto(DYNMEM_MAY_GOTO : : : : over_); \
 		goto on_;                                     \
 	over_:                                                \
+		DYNMEM_CUT_SHORT();                           \
 		can_ = 0;                                     \
 	on_:;                                                 \
 		can_;                                         \
@@ -286,6 +310,15 @@ int static_reset(void);
 
 /* BEGIN src/heap/c/20_options.h */
 /* ---- what can be changed ----------------------------------------------------------------- */
+
+#if DYNMEM_KERNEL && defined(__bpf__)
+#ifndef __clang__
+#error "dynamic_memory.h needs clang (Debian: apt install clang-19): its inline assembly is in the dialect of clang's BPF back end, which gcc's does not take"
+#endif
+#ifndef __OPTIMIZE__
+#error "dynamic_memory.h: pass -O2. Without it clang makes code that no verifier accepts"
+#endif
+#endif
 
 #ifndef POOL_SIZE
 #define POOL_SIZE 65536
@@ -623,7 +656,7 @@ struct dynmem_heap {
 	dynmem_u64 failed_busy;
 	/* Bytes of a granule. */
 	dynmem_u32 granule;
-	/* Granules in the pool. */
+	/* Granules in the pool: as many as a loader asked for, up to room. */
 	dynmem_u32 granules;
 	/* Bits of a link and of a bin's first block: 16 or 32. */
 	dynmem_u32 entry_bits;
@@ -633,8 +666,10 @@ struct dynmem_heap {
 	dynmem_u32 large_parked;
 	/* The list that the last such block was parked in. */
 	dynmem_u32 large_last;
-	/* Atomic: loops that ended early at can_loop, in programs on CPUs that use this heap. */
-	dynmem_u64 cut_short;
+	/* Granules that the tables have room for: those of the largest pool. */
+	dynmem_u32 room;
+	/* Not used. */
+	dynmem_u32 reserved;
 	/* The tables. */
 	DYNMEM_TABLES
 };
@@ -730,10 +765,14 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, large_last) == 420,
 	       "__builtin_offsetof(dynmem_heap, large_last) == 420");
 _Static_assert(sizeof(((struct dynmem_heap *)0)->large_last) == 4,
 	       "sizeof(((dynmem_heap *)0)->large_last) == 4");
-_Static_assert(__builtin_offsetof(struct dynmem_heap, cut_short) == 424,
-	       "__builtin_offsetof(dynmem_heap, cut_short) == 424");
-_Static_assert(sizeof(((struct dynmem_heap *)0)->cut_short) == 8,
-	       "sizeof(((dynmem_heap *)0)->cut_short) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, room) == 424,
+	       "__builtin_offsetof(dynmem_heap, room) == 424");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->room) == 4,
+	       "sizeof(((dynmem_heap *)0)->room) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_heap, reserved) == 428,
+	       "__builtin_offsetof(dynmem_heap, reserved) == 428");
+_Static_assert(sizeof(((struct dynmem_heap *)0)->reserved) == 4,
+	       "sizeof(((dynmem_heap *)0)->reserved) == 4");
 _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 432,
 	       "__builtin_offsetof(dynmem_heap, pending_words) == 432");
 
@@ -753,6 +792,31 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 432,
 
 /* ---- maps and helpers, or their counterparts in user space ------------------------------- */
 
+/*
+ * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
+ * loaders than libbpf refuse weak maps, so only then. In user space a linker does the same.
+ */
+#if defined(DYNAMIC_MEMORY_SHARED) || defined(native_executable)
+#define DYNMEM_ONE_OF_MANY weak,
+#else
+#define DYNMEM_ONE_OF_MANY
+#endif
+
+/*
+ * What a loader may set before it loads, as in skeleton->rodata->dynamic_memory_heaps = 8: how many
+ * heaps serve, a power of two, and the bytes of each one's pool. What was compiled is the most, and what
+ * any other value means. The verifier knows the values as constants.
+ */
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_heaps =
+	DYNAMIC_MEMORY_HEAPS;
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_pool_size = POOL_SIZE;
+
+/* The number of one of the heaps that serve. */
+DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)
+{
+	return (dynmem_u32)number & (dynamic_memory_heaps - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+}
+
 #ifdef native_executable
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
@@ -766,7 +830,7 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 
 	if (!number)
 		number = __atomic_add_fetch(&dynmem_threads, 1, __ATOMIC_RELAXED);
-	return (number - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+	return dynmem_heap_of(number - 1);
 }
 
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
@@ -819,16 +883,6 @@ static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 static long (*const dynmem_bpf_spin_lock)(struct bpf_spin_lock *lock) = (void *)93;
 static long (*const dynmem_bpf_spin_unlock)(struct bpf_spin_lock *lock) = (void *)94;
-#endif
-
-/*
- * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
- * loaders than libbpf refuse weak maps, so only then.
- */
-#ifdef DYNAMIC_MEMORY_SHARED
-#define DYNMEM_ONE_OF_MANY weak,
-#else
-#define DYNMEM_ONE_OF_MANY
 #endif
 
 /*
@@ -893,7 +947,7 @@ __attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char
 
 DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 {
-	return dynmem_bpf_get_smp_processor_id() & (DYNAMIC_MEMORY_HEAPS - 1);
+	return dynmem_heap_of(dynmem_bpf_get_smp_processor_id());
 }
 
 /*
@@ -931,10 +985,8 @@ DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
 	DYNMEM_HIDE(number);
-	if (number >= DYNAMIC_MEMORY_HEAPS)
-		return NULL;
-	DYNMEM_HIDE(number);
-	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &dynmem_keys[number]);
+	return dynmem_bpf_map_lookup_elem(&dynmem_pools,
+					  &dynmem_keys[number & (DYNAMIC_MEMORY_HEAPS - 1)]);
 }
 #else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
@@ -1449,7 +1501,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_find_held(dynmem_u64 number, dynmem_u64 granules
 		 ? 0ULL + DYNMEM_SMALL_BYTES / DYNAMIC_MEMORY_GRANULE       \
 		 : 0ULL + DYNMEM_SMALL_LISTS)
 /* Granules that larger blocks may have together while they are parked, if it is more than one. */
-#define DYNMEM_LARGE (DYNMEM_GRANULES / DYNMEM_LARGE_PART)
+#define DYNMEM_LARGE(heap) ((heap)->granules / DYNMEM_LARGE_PART)
 
 /* The list for blocks of so many granules. Large sizes that are powers of two get different ones. */
 DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)
@@ -1668,16 +1720,20 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u8 DYNMEM_SPACE *pool = dynmem_pool(number);
+	dynmem_u64 granules = dynamic_memory_pool_size / DYNAMIC_MEMORY_GRANULE;
 
+	if (granules - 1 >= DYNMEM_GRANULES)
+		granules = DYNMEM_GRANULES;
 	if (!heap || !pool || !DYNMEM_TRY_LOCK(heap))
 		return -EINVAL;
 	if (!heap->version) {
 		DYNMEM_STORE(&heap->pool_address, dynmem_number(pool));
 		heap->granule = DYNAMIC_MEMORY_GRANULE;
-		heap->granules = DYNMEM_GRANULES;
+		heap->granules = (dynmem_u32)granules;
+		heap->room = DYNMEM_GRANULES;
 		heap->entry_bits = DYNMEM_ENTRY_BITS;
 		heap->flags = DYNMEM_FLAGS;
-		dynmem_bin_insert(heap, 1, DYNMEM_GRANULES);
+		dynmem_bin_insert(heap, 1, granules);
 		DYNMEM_STORE(&heap->version, DYNMEM_VERSION);
 	}
 	DYNMEM_UNLOCK(heap);
@@ -1930,7 +1986,7 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 	dynmem_u32 i;
 
 	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		heap = dynmem_heap(i);
+		heap = dynmem_heap(dynmem_heap_of(i));
 		if (heap && DYNMEM_LOAD(&heap->lock))
 			busy = 1;
 	}
@@ -1982,7 +2038,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
 	dynmem_u32 i;
 
 	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
-		number = (own + i) & (DYNAMIC_MEMORY_HEAPS - 1);
+		number = dynmem_heap_of(own + i);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.
@@ -2119,7 +2175,7 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 			DYNMEM_MERGE(heap, number, index, granules);
 			goto out;
 		}
-		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE) {
+		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE(heap)) {
 			from = heap->large_last & (DYNMEM_LISTS - 1);
 			full = DYNMEM_LIST_ONE;
 		}
@@ -2359,7 +2415,8 @@ DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 place, dynmem_u64 room)
 
 	DYNMEM_HIDE(place);
 	DYNMEM_HIDE(offset);
-	pool = dynmem_pool(place >> 32); /* none of the number that DYNMEM_NONE has there */
+	/* Of the number the lower bits count; it is the offset that tells DYNMEM_NONE. */
+	pool = dynmem_pool(place >> 32);
 	if (pool && offset <= DYNMEM_STRIDE - room) {
 		DYNMEM_HIDE(offset);
 		pointer = pool + offset;

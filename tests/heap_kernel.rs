@@ -103,6 +103,88 @@ fn the_header_takes_any_company() {
     }
 }
 
+/// Loads a program with these settings, and gives what it returns and the granules of each heap.
+fn with_settings(settings: &[(&str, u32)]) -> (u32, Vec<u32>) {
+    use bpf_malloc::heap::walk;
+    use libbpf_rs::{MapCore, MapFlags, ObjectBuilder, ProgramInput};
+    use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
+    let clang = bpf_malloc::judge::compile::Clang::find().expect("a clang");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("settings.bpf.c");
+    // Takes all memory there is, in blocks of 1 KiB.
+    let text = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n#include \"dynamic_memory.h\"\n\
+        char LICENSE[] SEC(\"license\") = \"GPL\";\n\
+        SEC(\"xdp\") int take(struct xdp_md *ctx) { int n = 0; (void)ctx;\n\
+        for (int i = 0; i < 300; i++) { char *p = static_malloc(1024); if (!p) break; p[0] = 1; n++; }\n\
+        return n; }\n";
+    std::fs::write(&path, text).expect("the target directory takes files");
+    let bytes = clang
+        .compile(&path, &[], &[(HEADER_NAME, bpf_malloc::heap::HEADER)], &[])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let places: Vec<usize> = {
+        let file = object::File::parse(&bytes[..]).expect("an object");
+        let address = |name: &str| {
+            let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));
+            let symbol = symbol.unwrap_or_else(|| panic!("{name} is a variable"));
+            let section = file
+                .section_by_index(symbol.section_index().expect("it is defined"))
+                .expect("there is the section");
+            assert_eq!(section.name(), Ok(".rodata"), "{name}");
+            usize::try_from(symbol.address()).expect("an offset")
+        };
+        settings.iter().map(|(name, _)| address(name)).collect()
+    };
+    let mut opened = ObjectBuilder::default()
+        .name("settings")
+        .and_then(|builder| builder.open_memory(&bytes))
+        .expect("it can be opened");
+    for mut map in opened.maps_mut() {
+        if map.name().to_string_lossy().ends_with(".rodata") {
+            let value = map.initial_value_mut().expect("it has values");
+            for (at, (_, number)) in places.iter().zip(settings) {
+                value[*at..*at + 4].copy_from_slice(&number.to_ne_bytes());
+            }
+        }
+    }
+    let loaded = opened
+        .load()
+        .unwrap_or_else(|error| panic!("{settings:?}: {error}"));
+    let program = loaded.progs_mut().next().expect("there is one");
+    let packet = [0; 64];
+    let input = ProgramInput {
+        data_in: Some(&packet),
+        ..ProgramInput::default()
+    };
+    let taken = program.test_run(input).expect("it runs").return_value;
+    let heaps = loaded
+        .maps()
+        .find(|map| map.name() == "dynmem_heaps")
+        .expect("the heaps");
+    let granules = (0..4_u32)
+        .map(|number| {
+            let value = heaps.lookup(&number.to_ne_bytes(), MapFlags::ANY);
+            let bytes = value.expect("it can be read").expect("there is one");
+            walk::check(&bytes).expect("the heap is sound").granules
+        })
+        .collect();
+    (taken, granules)
+}
+
+#[test]
+fn a_loader_sets_heaps_and_pools() {
+    if !can_load("a_loader_sets_heaps_and_pools") {
+        return;
+    }
+    let (heaps, pool) = ("dynamic_memory_heaps", "dynamic_memory_pool_size");
+    assert_eq!(with_settings(&[]), (256, vec![2048; 4]));
+    assert_eq!(with_settings(&[(heaps, 1), (pool, 8192)]).0, 8);
+    let (taken, granules) = with_settings(&[(heaps, 2), (pool, 16384)]);
+    assert_eq!((taken, granules), (32, vec![512, 512, 0, 0]));
+    // More than was compiled, and nothing.
+    assert_eq!(with_settings(&[(heaps, 64), (pool, 1 << 30)]).0, 256);
+    assert_eq!(with_settings(&[(heaps, 0), (pool, 0)]).0, 256);
+}
+
 #[test]
 fn programs_on_all_cpus_and_in_interrupts_share_the_heaps() {
     if can_load("programs_on_all_cpus_and_in_interrupts_share_the_heaps") {

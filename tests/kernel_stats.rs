@@ -48,11 +48,16 @@ fn build(name: &str, arguments: &[&str]) -> Loaded {
         .iter()
         .map(OsString::from)
         .collect();
+    compile(name, LEAKS, &arguments)
+}
+
+/// Compiles a program that includes the header, and loads it.
+fn compile(name: &str, text: &str, arguments: &[OsString]) -> Loaded {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.bpf.c"));
-    fs::write(&path, LEAKS).unwrap();
+    fs::write(&path, text).unwrap();
     let bytes = Clang::find()
         .unwrap()
-        .compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments)
+        .compile(&path, &[], &[(HEADER_NAME, HEADER)], arguments)
         .unwrap_or_else(|error| panic!("{error}"));
     ObjectFile::from_bytes(name, bytes)
         .load()
@@ -184,6 +189,47 @@ fn heaps_are_found_by_process_and_by_pin_and_drawn() {
         drawing.matches("<rect ").count() > 500,
         "a cell per part of the pool"
     );
+}
+
+#[test]
+fn loops_that_ended_early_are_counted() {
+    const TEST: &str = "loops_that_ended_early_are_counted";
+    /// A list that leads back to its first node.
+    const RING: &str = r#"#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define DYNAMIC_MEMORY_ARENA
+#include "dynamic_memory.h"
+struct node { struct node __arena *next; };
+SEC("xdp") int walk(struct xdp_md *ctx)
+{
+    struct node __arena *first = static_malloc(sizeof(*first)), *node = first;
+    if (!first)
+        return XDP_ABORTED;
+    first->next = ctx->rx_queue_index == 77 ? NULL : first;
+    while (node && can_loop)
+        node = node->next;
+    static_free(first);
+    return node ? XDP_DROP : XDP_PASS;
+}
+char LICENSE[] SEC("license") = "GPL";
+"#;
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    if version(&release) < (6, 9) {
+        return kernel::skip(TEST, "arenas need Linux 6.9");
+    }
+    if !can_load(TEST) {
+        return;
+    }
+    let loaded = compile("ring", RING, &[]);
+    let id = map_id(&loaded).to_string();
+    assert_eq!(json(&["--map-id", &id, "--json"])[0]["loops_cut_short"], 0);
+    for _ in 0..2 {
+        let output = loaded.run("walk", &RunInput::default()).unwrap();
+        assert_eq!(output.return_value, 1, "it left the loop with a node");
+    }
+    assert_eq!(json(&["--map-id", &id, "--json"])[0]["loops_cut_short"], 2);
+    let text = String::from_utf8(stats(&["--map-id", &id]).stdout).unwrap();
+    assert!(text.contains("2 loops ended early, at can_loop"), "{text}");
 }
 
 #[test]

@@ -25,10 +25,12 @@ const LINES: usize = 10;
 /// Programs named per heap.
 const USERS: usize = 4;
 
-/// A heap as read: the map it is in, who uses that, its number there, what it holds.
+/// A heap as read: the map it is in, who uses that and how many of their loops ended early, its number
+/// there, what it holds.
 struct Heap {
     map: u32,
     programs: Rc<[String]>,
+    cut_short: u64,
     number: usize,
     found: Result<Snapshot, Damage>,
 }
@@ -90,11 +92,13 @@ fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
     let mut found = Vec::new();
     for map in heaps::find(&selection).map_err(fault)? {
         let snapshots = map.read().map_err(fault)?;
+        let cut_short = map.loops_cut_short();
         let programs: Rc<[String]> = map.programs.into();
         for (number, snapshot) in snapshots.into_iter().enumerate() {
             found.push(Heap {
                 map: map.id,
                 programs: Rc::clone(&programs),
+                cut_short,
                 number,
                 found: snapshot,
             });
@@ -106,6 +110,16 @@ fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
 fn table(heaps: &[Heap]) -> String {
     let mut text = String::new();
     for heap in heaps {
+        if heap.number == 0 && heap.cut_short > 0 {
+            let _ = writeln!(
+                text,
+                "map {}{}: {} loop{} ended early, at can_loop: their results may be incomplete",
+                heap.map,
+                users(heap),
+                heap.cut_short,
+                if heap.cut_short == 1 { "" } else { "s" },
+            );
+        }
         let name = format!("map {} heap {}{}", heap.map, heap.number, users(heap));
         match &heap.found {
             Ok(snapshot) if snapshot.granules == 0 => {
@@ -173,7 +187,6 @@ fn one(text: &mut String, name: &str, snapshot: &Snapshot) {
             counters.double_frees,
             counters.invalid_frees,
         ),
-        format!("  loops cut short: {}", counters.cut_short),
     ];
     for row in rows {
         text.push_str(&row);
@@ -218,6 +231,7 @@ fn json(heaps: &[Heap]) -> Value {
                 "map_id": heap.map,
                 "programs": &*heap.programs,
                 "heap": heap.number,
+                "loops_cut_short": heap.cut_short,
                 "error": damage.to_string(),
             }),
             Ok(snapshot) => {
@@ -249,7 +263,7 @@ fn json(heaps: &[Heap]) -> Value {
                     "failed_busy": counters.failed_busy,
                     "double_frees": counters.double_frees,
                     "invalid_frees": counters.invalid_frees,
-                    "loops_cut_short": counters.cut_short,
+                    "loops_cut_short": heap.cut_short,
                     "lines": lines,
                 })
             }

@@ -111,7 +111,7 @@ pub struct Heap {
     pub failed_busy: u64,
     /// Bytes of a granule.
     pub granule: u32,
-    /// Granules in the pool.
+    /// Granules in the pool: as many as a loader asked for, up to `room`.
     pub granules: u32,
     /// Bits of a link and of a bin's first block: 16 or 32.
     pub entry_bits: u32,
@@ -121,8 +121,10 @@ pub struct Heap {
     pub large_parked: u32,
     /// The list that the last such block was parked in.
     pub large_last: u32,
-    /// Atomic: loops that ended early at `can_loop`, in programs on CPUs that use this heap.
-    pub cut_short: u64,
+    /// Granules that the tables have room for: those of the largest pool.
+    pub room: u32,
+    /// Not used.
+    pub reserved: u32,
     /// The tables.
     pub tables: Tables,
 }

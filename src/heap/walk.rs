@@ -61,8 +61,6 @@ pub struct Counters {
     pub failed_memory: u64,
     /// Allocations refused: a heap was held.
     pub failed_busy: u64,
-    /// Loops that ended early, at `can_loop`.
-    pub cut_short: u64,
 }
 
 /// A heap as found.
@@ -152,7 +150,7 @@ impl<'a> Image<'a> {
             bytes.len()
         );
         let mut image = Self::without_tables(bytes);
-        let granules = field!(image, granules) as usize;
+        let granules = field!(image, room) as usize;
         let entry = field!(image, entry_bits) as usize / 8;
         let granule = field!(image, granule);
         ensure!(entry == 2 || entry == 4, "entries of {} bits", entry * 8);
@@ -163,6 +161,11 @@ impl<'a> Image<'a> {
         ensure!(
             (2..=1 << 23).contains(&granules),
             "a pool of {granules} granules"
+        );
+        let pool = field!(image, granules) as usize;
+        ensure!(
+            (1..=granules).contains(&pool),
+            "{pool} granules in a pool of {granules} at most"
         );
         let entries = granules.next_power_of_two().max(64);
         let margin = DYNMEM_MARGIN as usize;
@@ -284,7 +287,6 @@ impl<'a> Image<'a> {
             failed_size: field!(self, failed_size as u64),
             failed_memory: field!(self, failed_memory as u64),
             failed_busy: field!(self, failed_busy as u64),
-            cut_short: field!(self, cut_short as u64),
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::heap::walk::{self, Damage, Snapshot};
 /// Name of the map whose values are the heaps of an object, number by number.
 pub const MAP_NAME: &str = "dynmem_heaps";
 
+/// Name of the map that counts the loops of an object that ended early, at `can_loop`.
+const LOOPS_MAP_NAME: &str = ".data.dynloops";
+
 /// How often a heap is read again that a program was changing meanwhile.
 const TRIES: usize = 10;
 
@@ -77,6 +80,8 @@ pub struct HeapMap {
     pub id: u32,
     /// Names of the loaded programs that use it, as the kernel keeps them: at most 15 bytes each.
     pub programs: Vec<String>,
+    /// Ids of the other maps of these programs.
+    beside: Vec<u32>,
     handle: MapHandle,
 }
 
@@ -122,6 +127,7 @@ pub fn find(selection: &Selection) -> Result<Vec<HeapMap>, Error> {
         let name = program.name.to_string_lossy();
         for map in maps.iter_mut().filter(|m| program.map_ids.contains(&m.id)) {
             map.programs.push(name.clone().into_owned());
+            map.beside.extend(&program.map_ids);
         }
     }
     Ok(maps)
@@ -181,8 +187,28 @@ impl HeapMap {
         Self {
             id,
             programs: Vec::new(),
+            beside: Vec::new(),
             handle,
         }
+    }
+
+    /// How many loops of the programs that use these heaps ended early, at `can_loop`: 0 too where
+    /// their loader did not keep the name of the map that counts them.
+    pub fn loops_cut_short(&self) -> u64 {
+        let mut ids = self.beside.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        // One map for each object, and in it one number for each source linked into it.
+        ids.into_iter()
+            .filter_map(|id| MapHandle::from_map_id(id).ok())
+            .filter(|map| map.name() == LOOPS_MAP_NAME)
+            .filter_map(|map| map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok()?)
+            .flat_map(|value| {
+                let words = value.chunks_exact(8);
+                let words = words.map(|word| word.try_into().expect("eight bytes"));
+                words.map(u64::from_ne_bytes).collect::<Vec<_>>()
+            })
+            .sum()
     }
 
     /// Reads the heaps, by number.

@@ -43,6 +43,11 @@
  *                               and freed memory with 0xdd
  *   native_executable           build for user space, from the same source, safe with threads
  *
+ * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
+ *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, a power of two; as many as the
+ *                                               machine has CPUs is best
+ *   skeleton->rodata->dynamic_memory_pool_size  bytes of each pool
+ *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
  * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.

@@ -50,10 +50,28 @@
  * then 0. The verifier counts on that instead of looking for the loop's end. Linux 6.9.
  */
 #ifndef can_loop
+#if DYNMEM_KERNEL
+/*
+ * Loops of this program that ended early, each time one did. In a section of its own, a map of its own
+ * when loaded, where `bpf-malloc stats` finds it. Counted without a call: a loop may run with a lock
+ * held, and then Linux takes none.
+ */
+static unsigned long long dynmem_loops_cut_short
+	__attribute__((section(".data.dynloops"), unused));
+#define DYNMEM_CUT_SHORT()                                              \
+	__asm__ volatile("lock *(u64 *)(%0 + 0) += %1"                  \
+			 :                                              \
+			 : "r"(&dynmem_loops_cut_short), "r"(1ULL)      \
+			 : "memory")
+#endif
 #if !DYNMEM_KERNEL
 #define can_loop 1
 #elif DYNMEM_LINKED
-#define can_loop (dynmem_rounds++ < DYNAMIC_MEMORY_LOOP_LIMIT)
+#define can_loop                                           \
+	(dynmem_rounds++ < DYNAMIC_MEMORY_LOOP_LIMIT || __extension__({ \
+		 DYNMEM_CUT_SHORT();                                     \
+		 0;                                                      \
+	 }))
 #else
 #ifdef __BPF_FEATURE_MAY_GOTO
 #define DYNMEM_MAY_GOTO "may_goto %l[over_]"
@@ -72,6 +90,7 @@
 		__asm__ goto(DYNMEM_MAY_GOTO : : : : over_); \
 		goto on_;                                     \
 	over_:                                                \
+		DYNMEM_CUT_SHORT();                           \
 		can_ = 0;                                     \
 	on_:;                                                 \
 		can_;                                         \

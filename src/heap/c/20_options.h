@@ -1,5 +1,14 @@
 /* ---- what can be changed ----------------------------------------------------------------- */
 
+#if DYNMEM_KERNEL && defined(__bpf__)
+#ifndef __clang__
+#error "dynamic_memory.h needs clang (Debian: apt install clang-19): its inline assembly is in the dialect of clang's BPF back end, which gcc's does not take"
+#endif
+#ifndef __OPTIMIZE__
+#error "dynamic_memory.h: pass -O2. Without it clang makes code that no verifier accepts"
+#endif
+#endif
+
 #ifndef POOL_SIZE
 #define POOL_SIZE 65536
 #endif

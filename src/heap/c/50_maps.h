@@ -13,6 +13,31 @@
 
 /* ---- maps and helpers, or their counterparts in user space ------------------------------- */
 
+/*
+ * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
+ * loaders than libbpf refuse weak maps, so only then. In user space a linker does the same.
+ */
+#if defined(DYNAMIC_MEMORY_SHARED) || defined(native_executable)
+#define DYNMEM_ONE_OF_MANY weak,
+#else
+#define DYNMEM_ONE_OF_MANY
+#endif
+
+/*
+ * What a loader may set before it loads, as in skeleton->rodata->dynamic_memory_heaps = 8: how many
+ * heaps serve, a power of two, and the bytes of each one's pool. What was compiled is the most, and what
+ * any other value means. The verifier knows the values as constants.
+ */
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_heaps =
+	DYNAMIC_MEMORY_HEAPS;
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_pool_size = POOL_SIZE;
+
+/* The number of one of the heaps that serve. */
+DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)
+{
+	return (dynmem_u32)number & (dynamic_memory_heaps - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+}
+
 #ifdef native_executable
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
@@ -26,7 +51,7 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 
 	if (!number)
 		number = __atomic_add_fetch(&dynmem_threads, 1, __ATOMIC_RELAXED);
-	return (number - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+	return dynmem_heap_of(number - 1);
 }
 
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
@@ -79,16 +104,6 @@ static long (*const dynmem_bpf_loop)(dynmem_u32 rounds, void *step, void *state,
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 static long (*const dynmem_bpf_spin_lock)(struct bpf_spin_lock *lock) = (void *)93;
 static long (*const dynmem_bpf_spin_unlock)(struct bpf_spin_lock *lock) = (void *)94;
-#endif
-
-/*
- * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
- * loaders than libbpf refuse weak maps, so only then.
- */
-#ifdef DYNAMIC_MEMORY_SHARED
-#define DYNMEM_ONE_OF_MANY weak,
-#else
-#define DYNMEM_ONE_OF_MANY
 #endif
 
 /*
@@ -153,7 +168,7 @@ __attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char
 
 DYNMEM_INLINE dynmem_u32 dynmem_own(void)
 {
-	return dynmem_bpf_get_smp_processor_id() & (DYNAMIC_MEMORY_HEAPS - 1);
+	return dynmem_heap_of(dynmem_bpf_get_smp_processor_id());
 }
 
 /*
@@ -191,10 +206,8 @@ DYNMEM_OVERLOADED DYNMEM_INLINE dynmem_u64 dynmem_number(const void DYNMEM_SPACE
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)
 {
 	DYNMEM_HIDE(number);
-	if (number >= DYNAMIC_MEMORY_HEAPS)
-		return NULL;
-	DYNMEM_HIDE(number);
-	return dynmem_bpf_map_lookup_elem(&dynmem_pools, &dynmem_keys[number]);
+	return dynmem_bpf_map_lookup_elem(&dynmem_pools,
+					  &dynmem_keys[number & (DYNAMIC_MEMORY_HEAPS - 1)]);
 }
 #else
 DYNMEM_INLINE dynmem_u8 *dynmem_pool(dynmem_u64 number)

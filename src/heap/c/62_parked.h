@@ -8,7 +8,7 @@
 		 ? 0ULL + DYNMEM_SMALL_BYTES / DYNAMIC_MEMORY_GRANULE       \
 		 : 0ULL + DYNMEM_SMALL_LISTS)
 /* Granules that larger blocks may have together while they are parked, if it is more than one. */
-#define DYNMEM_LARGE (DYNMEM_GRANULES / DYNMEM_LARGE_PART)
+#define DYNMEM_LARGE(heap) ((heap)->granules / DYNMEM_LARGE_PART)
 
 /* The list for blocks of so many granules. Large sizes that are powers of two get different ones. */
 DYNMEM_INLINE dynmem_u64 dynmem_list(dynmem_u64 granules)

@@ -5,16 +5,20 @@ DYNMEM_GLOBAL int dynmem_prepare(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	dynmem_u8 DYNMEM_SPACE *pool = dynmem_pool(number);
+	dynmem_u64 granules = dynamic_memory_pool_size / DYNAMIC_MEMORY_GRANULE;
 
+	if (granules - 1 >= DYNMEM_GRANULES)
+		granules = DYNMEM_GRANULES;
 	if (!heap || !pool || !DYNMEM_TRY_LOCK(heap))
 		return -EINVAL;
 	if (!heap->version) {
 		DYNMEM_STORE(&heap->pool_address, dynmem_number(pool));
 		heap->granule = DYNAMIC_MEMORY_GRANULE;
-		heap->granules = DYNMEM_GRANULES;
+		heap->granules = (dynmem_u32)granules;
+		heap->room = DYNMEM_GRANULES;
 		heap->entry_bits = DYNMEM_ENTRY_BITS;
 		heap->flags = DYNMEM_FLAGS;
-		dynmem_bin_insert(heap, 1, DYNMEM_GRANULES);
+		dynmem_bin_insert(heap, 1, granules);
 		DYNMEM_STORE(&heap->version, DYNMEM_VERSION);
 	}
 	DYNMEM_UNLOCK(heap);
@@ -267,7 +271,7 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 	dynmem_u32 i;
 
 	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		heap = dynmem_heap(i);
+		heap = dynmem_heap(dynmem_heap_of(i));
 		if (heap && DYNMEM_LOAD(&heap->lock))
 			busy = 1;
 	}
@@ -319,7 +323,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
 	dynmem_u32 i;
 
 	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
-		number = (own + i) & (DYNAMIC_MEMORY_HEAPS - 1);
+		number = dynmem_heap_of(own + i);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.

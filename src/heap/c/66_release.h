@@ -114,7 +114,7 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 			DYNMEM_MERGE(heap, number, index, granules);
 			goto out;
 		}
-		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE) {
+		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE(heap)) {
 			from = heap->large_last & (DYNMEM_LISTS - 1);
 			full = DYNMEM_LIST_ONE;
 		}

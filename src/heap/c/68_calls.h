@@ -119,7 +119,8 @@ DYNMEM_INLINE void *dynmem_pointer(dynmem_u64 place, dynmem_u64 room)
 
 	DYNMEM_HIDE(place);
 	DYNMEM_HIDE(offset);
-	pool = dynmem_pool(place >> 32); /* none of the number that DYNMEM_NONE has there */
+	/* Of the number the lower bits count; it is the offset that tells DYNMEM_NONE. */
+	pool = dynmem_pool(place >> 32);
 	if (pool && offset <= DYNMEM_STRIDE - room) {
 		DYNMEM_HIDE(offset);
 		pointer = pool + offset;

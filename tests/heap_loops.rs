@@ -1,0 +1,119 @@
+//! Two hundred random programs with allocations in bounded loops: every build of the header has every one
+//! accepted that would be with an allocator that does nothing.
+#![cfg(feature = "kernel")]
+
+#[path = "common/kernel.rs"]
+mod kernel;
+#[path = "common/loops.rs"]
+mod loops;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::judge::compile::Clang;
+use bpf_malloc::kernel::load::ObjectFile;
+use kernel::{can_load, say};
+
+const PROGRAMS: u64 = 200;
+/// Programs in a file: compiling the header is most of the time.
+const IN_FILE: u64 = 20;
+
+/// The verified instructions of each program, or why it is refused.
+fn verify(build: &str, header: &str, arguments: &[&str]) -> Vec<Result<u64, String>> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let clang = Clang::find().expect("a clang");
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let mut found = Vec::new();
+    for first in (0..PROGRAMS).step_by(IN_FILE as usize) {
+        let numbers = first..first + IN_FILE;
+        let text: String = numbers.clone().map(loops::program).collect();
+        let path = directory.join(format!("loops-{}-{first}.bpf.c", build.replace(' ', "-")));
+        std::fs::write(&path, format!("{}{text}", loops::PRELUDE)).expect("it can be written");
+        let bytes = clang
+            .compile(&path, &[], &[(HEADER_NAME, header)], &arguments)
+            .unwrap_or_else(|error| panic!("{build}: {error}"));
+        let object = ObjectFile::from_bytes(format!("loops-{first}"), bytes);
+        for number in numbers {
+            let judgement = object
+                .judge(&format!("p{number}"))
+                .expect("the program is there");
+            found.push(if judgement.accepted() {
+                Ok(judgement
+                    .stats
+                    .verified_instructions
+                    .expect("the kernel says"))
+            } else {
+                let log: Vec<&str> = judgement.log.lines().rev().take(4).collect();
+                Err(format!("{log:?}"))
+            });
+        }
+    }
+    found
+}
+
+/// `build` accepts what is accepted with the allocator that does nothing; says what it took.
+fn accepts_all(build: &str, arguments: &[&str]) {
+    if !can_load(build) {
+        return;
+    }
+    static NATURAL: OnceLock<Vec<Result<u64, String>>> = OnceLock::new();
+    let natural = NATURAL.get_or_init(|| verify("nothing", loops::NOTHING, &[]));
+    let found = verify(build, HEADER, arguments);
+    let mut refused = String::new();
+    let mut counts = Vec::new();
+    for (number, (natural, found)) in natural.iter().zip(&found).enumerate() {
+        match (natural, found) {
+            (Ok(_), Ok(count)) => counts.push(*count),
+            (Ok(least), Err(reason)) => {
+                refused += &format!("p{number} ({least} with nothing): {reason}\n");
+            }
+            (Err(_), _) => {}
+        }
+    }
+    assert!(!counts.is_empty(), "{:?} {:?}", natural[0], found[0]);
+    counts.sort_unstable();
+    let possible = natural.iter().filter(|result| result.is_ok()).count();
+    say(&format!(
+        "{build}: {} of {possible} accepted, median {}, most {} verified instructions\n",
+        counts.len(),
+        counts[counts.len() / 2],
+        counts[counts.len() - 1]
+    ));
+    assert!(
+        possible >= 190,
+        "{possible} programs can be accepted at all"
+    );
+    assert!(refused.is_empty(), "{build}:\n{refused}");
+}
+
+#[test]
+fn the_default_build_is_accepted_in_every_loop() {
+    accepts_all("default", &[]);
+}
+
+#[test]
+fn the_build_for_linked_data_is_accepted_in_every_loop() {
+    accepts_all("linked", &["-DDYNAMIC_MEMORY_LINKED"]);
+}
+
+#[test]
+fn the_arena_is_accepted_in_every_loop() {
+    accepts_all("arena", &["-DDYNAMIC_MEMORY_ARENA"]);
+}
+
+#[test]
+fn the_build_with_spin_lock_is_accepted_in_every_loop() {
+    accepts_all("spin lock", &["-DDYNAMIC_MEMORY_SPIN_LOCK"]);
+}
+
+#[test]
+fn the_debug_build_is_accepted_in_every_loop() {
+    accepts_all("debug", &["-DDYNAMIC_MEMORY_DEBUG"]);
+}
+
+#[test]
+fn the_build_with_a_map_of_pools_is_accepted_in_every_loop() {
+    accepts_all("pool map", &["-DDYNAMIC_MEMORY_POOL_MAP"]);
+}
