@@ -233,6 +233,10 @@ impl Scan<'_> {
         let mut at = self.at;
         let mut ended = false;
         while let Some(token) = self.toks.get(at) {
+            if token.is(op("{")) && self.defines_tag(at) {
+                at = super::after_group(self.toks, at);
+                continue;
+            }
             if token.is(op("{")) {
                 return ended.then_some(at);
             }
@@ -259,7 +263,18 @@ impl Scan<'_> {
         None
     }
 
-    /// `struct tag {…}`, `enum tag {…}`: the tag, tags and constants inside.
+    /// Whether the brace at `at` begins the members of a record or the constants of an enumeration.
+    fn defines_tag(&self, at: Tok) -> bool {
+        let is_keyword = |at: Tok| matches!(self.word_at(at), Some(Word::Record | Word::Enum));
+        let before = at.checked_sub(1);
+        let tagged = before.filter(|&b| self.name_at(b).is_some());
+        before.is_some_and(is_keyword)
+            || tagged
+                .and_then(|tag| tag.checked_sub(1))
+                .is_some_and(is_keyword)
+    }
+
+    /// `struct tag {…}`, `enum tag {…}`: the tag if it is defined here, tags and constants inside.
     fn tagged(&mut self, names: &mut Names) {
         let is_enum = self.word_at(self.at) == Some(Word::Enum);
         self.at += 1;
@@ -272,10 +287,8 @@ impl Scan<'_> {
                 self.skip_group();
             }
         }
-        if let Some(tag) = self.name_at(self.at) {
-            names.push((tag, false));
-            self.at += 1;
-        }
+        let tag = self.name_at(self.at);
+        self.at += usize::from(tag.is_some());
         if is_enum && self.is(":") {
             while self.at < self.toks.len() && !self.is("{") && !self.is(";") {
                 self.at += 1;
@@ -284,6 +297,7 @@ impl Scan<'_> {
         if !self.is("{") {
             return;
         }
+        names.extend(tag.map(|tag| (tag, false)));
         let end = super::after_group(self.toks, self.at);
         self.at += 1;
         let mut constant = is_enum;

@@ -463,6 +463,14 @@ fn old_c() {
         "i32 f(a, b){return a;}",
     );
     reads("*name() { return 0; }", "implicit name(?)*{return 0;}");
+    reads(
+        "typedef int T; T f(a) T a; { return a; }",
+        "typedef i32 T;T f(a){return a;}",
+    );
+    reads(
+        "int f(a, b) int a; struct s { int i; } *b; { return a; }",
+        "i32 f(a, b){return a;}",
+    );
 }
 
 #[test]
@@ -497,7 +505,7 @@ fn what_nobody_declares() {
     );
     reads(
         "static __noinline int f(struct x __user *p) { return 0; }",
-        "static i32 f(struct x p*){return 0;}",
+        "static i32@[__noinline] f(struct x@[__user] p*){return 0;}",
     );
 }
 

@@ -882,9 +882,10 @@ impl<'u> Writer<'u> {
             next += 1;
         }
         if next == at + 1 {
-            // `(T)x`
+            // `(T)x`, but not `f(a) T a; {…}`
             return self.before == Before::Open
                 && self.is(next, ")")
+                && !self.in_declarator()
                 && self.tok(next + 1).is_some_and(|t| {
                     matches!(t.kind, Kind::Number | Kind::Str | Kind::Char)
                         || t.kind == Kind::Ident

@@ -78,8 +78,7 @@ fn all_declarations_of_a_function_are_one_entity() {
 
 #[test]
 fn old_style_parameters() {
-    let unit =
-        unit("struct s { int i; }; f(a, b, c) char *b; struct s *c; { return a + *b + c->i; }");
+    let unit = unit("f(a, b, c) char *b; struct s { int i; } *c; { return a + *b + c->i; }");
     let m = model(&unit);
     assert_eq!(m.of("f"), "i32(i32,i8*,s*,?)");
     assert_eq!(m.of("a"), "i32");
