@@ -17,7 +17,7 @@ use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
 use expect::version;
 use kernel::can_load;
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 use serde_json::Value;
 
 /// Keeps every block of the 40 bytes it allocates in line 7; frees the other.
@@ -189,6 +189,37 @@ fn heaps_are_found_by_process_and_by_pin_and_drawn() {
         drawing.matches("<rect ").count() > 500,
         "a cell per part of the pool"
     );
+}
+
+/// The name is nobody's.
+#[test]
+fn other_maps_of_the_name_hide_no_heaps() {
+    if !can_load("other_maps_of_the_name_hide_no_heaps") {
+        return;
+    }
+    let loaded = load("beside");
+    loaded.run("leak", &RunInput::default()).unwrap();
+    let options = libbpf_rs::libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_rs::libbpf_sys::bpf_map_create_opts>() as _,
+        ..Default::default()
+    };
+    let make = |map_type, key, value| {
+        let name = Some("dynmem_heaps");
+        MapHandle::create(map_type, name, key, value, 1_000, &options).unwrap()
+    };
+    let others = [
+        make(MapType::Hash, 4, 1 << 16),
+        make(MapType::Hash, 16, 8),
+        make(MapType::Array, 4, 8),
+    ];
+    let all = heaps(&stats(&["--json"]));
+    let ours = map_id(&loaded);
+    assert!(all.iter().any(|heap| heap["map_id"] == ours), "{all:?}");
+    for other in &others {
+        let id = other.info().unwrap().info.id;
+        assert!(all.iter().all(|heap| heap["map_id"] != id), "{all:?}");
+        assert_eq!(stats(&["--map-id", &id.to_string()]).status.code(), Some(2));
+    }
 }
 
 #[test]

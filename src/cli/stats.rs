@@ -49,7 +49,7 @@ fn show(arguments: &Stats, console: &mut Console) -> Result<bool, Fault> {
     privilege::check()
         .map_err(|unable| Fault::new("privilege", "heaps cannot be read", unable.to_string()))?;
     loop {
-        let heaps = read(arguments)?;
+        let heaps = read(arguments, console)?;
         let text = match arguments.json {
             true => format!("{:#}\n", json(&heaps)),
             false => table(&heaps),
@@ -70,7 +70,7 @@ fn show(arguments: &Stats, console: &mut Console) -> Result<bool, Fault> {
     }
 }
 
-fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
+fn read(arguments: &Stats, console: &mut Console) -> Result<Vec<Heap>, Fault> {
     let selection = match (arguments.pid, arguments.map_id, &arguments.pin) {
         (Some(pid), ..) => Selection::Process(pid),
         (_, Some(id), _) => Selection::Map(id),
@@ -91,7 +91,15 @@ fn read(arguments: &Stats) -> Result<Vec<Heap>, Fault> {
     };
     let mut found = Vec::new();
     for map in heaps::find(&selection).map_err(fault)? {
-        let snapshots = map.read().map_err(fault)?;
+        let snapshots = match map.read() {
+            Ok(snapshots) => snapshots,
+            // Of many maps one may be gone by now, or be closed to user space.
+            Err(error) if matches!(selection, Selection::All | Selection::Process(_)) => {
+                console.fault(&fault(error).into_note());
+                continue;
+            }
+            Err(error) => return Err(fault(error)),
+        };
         let cut_short = map.loops_cut_short();
         let programs: Rc<[String]> = map.programs.into();
         for (number, snapshot) in snapshots.into_iter().enumerate() {

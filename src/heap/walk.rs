@@ -131,7 +131,7 @@ struct Image<'a> {
 }
 
 /// Bytes the first `fields` of a heap take, before the tables.
-const FIXED: usize = size_of::<Heap>();
+pub(crate) const FIXED: usize = size_of::<Heap>();
 
 macro_rules! field {
     ($image:expr, $name:ident) => {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use libbpf_rs::query::{MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 
 use crate::heap::walk::{self, Damage, Snapshot};
 
@@ -64,7 +64,11 @@ impl fmt::Display for Error {
             Error::Absent { what, reason } if reason.is_empty() => write!(f, "no heap in {what}"),
             Error::Absent { what, reason } => write!(f, "{what} cannot be opened: {reason}"),
             Error::NotAHeap { what, name } => {
-                write!(f, "{what} is named {name}, and heaps are in {MAP_NAME}")
+                write!(
+                    f,
+                    "{what} is none of heaps: those are arrays named {MAP_NAME}, and it is named \
+                     {name}"
+                )
             }
             Error::Read { map, reason } => write!(f, "map {map} cannot be read: {reason}"),
         }
@@ -96,6 +100,7 @@ pub fn find(selection: &Selection) -> Result<Vec<HeapMap>, Error> {
         Selection::All => MapInfoIter::default()
             .filter(|info| info.name == MAP_NAME)
             .filter_map(|info| by_id(info.id).ok())
+            .filter(HeapMap::has_heaps)
             .collect(),
         Selection::Process(pid) => of_process(*pid)?,
         Selection::Map(id) => {
@@ -143,7 +148,7 @@ fn by_id(id: u32) -> libbpf_rs::Result<HeapMap> {
 }
 
 fn checked(map: HeapMap, what: String) -> Result<HeapMap, Error> {
-    match map.handle.name() == MAP_NAME {
+    match map.has_heaps() {
         true => Ok(map),
         false => Err(Error::NotAHeap {
             what,
@@ -179,7 +184,7 @@ fn of_process(pid: u32) -> Result<Vec<HeapMap>, Error> {
         maps.extend(program.map_ids);
     }
     let opened = maps.into_iter().filter_map(|id| by_id(id).ok());
-    Ok(opened.filter(|map| map.handle.name() == MAP_NAME).collect())
+    Ok(opened.filter(HeapMap::has_heaps).collect())
 }
 
 impl HeapMap {
@@ -209,6 +214,14 @@ impl HeapMap {
                 words.map(u64::from_ne_bytes).collect::<Vec<_>>()
             })
             .sum()
+    }
+
+    /// Whether it is an array of values that heaps can be. The name is free for anybody to use.
+    fn has_heaps(&self) -> bool {
+        self.handle.name() == MAP_NAME
+            && self.handle.map_type() == MapType::Array
+            && self.handle.key_size() == 4
+            && self.handle.value_size() as usize >= walk::FIXED
     }
 
     /// Reads the heaps, by number.

@@ -3,6 +3,17 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
+# Tests that pin maps want the BPF file system, which systemd mounts and containers often lack. Our
+# mount is seen by nobody else and goes with us.
+bpf_files=/sys/fs/bpf
+if [ "$(id -u)" -eq 0 ] && [ -d "$bpf_files" ] &&
+	[ "$(stat --file-system --format %T "$bpf_files")" != bpf_fs ] &&
+	[ -z "${BPF_MALLOC_MOUNTED-}" ]; then
+	export BPF_MALLOC_MOUNTED=1
+	exec unshare --mount --propagation private /bin/sh -c \
+		"mount -t bpf bpf $bpf_files; exec tests/setup/test.sh"
+fi
+
 # One compiler for the whole run, whatever appears in PATH meanwhile.
 BPF_MALLOC_CLANG=$(tests/setup/clang.sh) || exit 1
 export BPF_MALLOC_CLANG
