@@ -23,9 +23,12 @@ Examples:
 Exit codes:
   0  done, or nothing to do
   1  --check found files that would change, or a place needs a person (with --diff alone: 0)
-  2  error: wrong usage, or something could not be read or written (the rest was still done)
+  2  error: wrong usage, or something could not be read or written, stdout included (the rest was
+     still done)
 
-Settings can also stand in a file bpf-malloc.toml beside the sources or in a directory above:
+Settings can also stand in a file bpf-malloc.toml beside the sources or in a directory above, up to
+the top of the repository or file system. Those of other users are passed by, with a note; -v says
+which are followed.
   on-null = \"auto\"               # auto, off, error or return=EXPR
   backend = \"auto\"               # auto, map or arena
   ext = [\"c\", \"h\"]               # file endings in directories
@@ -53,11 +56,12 @@ pub struct Rewrite {
     #[arg(long)]
     pub check: bool,
     /// Write to PATH instead: a file for one input, a directory that mirrors the inputs for
-    /// several; - is stdout. Files without changes are copied too.
+    /// several; - is stdout. With --emit-header a new name without an ending is a directory, too.
+    /// Files without changes are copied as well.
     #[arg(short, long, value_name = "PATH", conflicts_with_all = ["diff", "check"])]
     pub output: Option<PathBuf>,
     /// Also write dynamic_memory.h into every directory where a file that includes it was
-    /// written.
+    /// written, unless one is there that was changed by hand.
     #[arg(long, conflicts_with_all = ["diff", "check"])]
     pub emit_header: bool,
     /// What to do about missing NULL checks: auto (insert one that leaves as the function
