@@ -79,12 +79,16 @@ impl Bench {
         path
     }
 
-    pub fn dirs(&self) -> [PathBuf; 3] {
-        [
-            self.dir.path().to_path_buf(),
-            PathBuf::from("/usr/include"),
-            Path::new("/usr/include").join(format!("{}-linux-gnu", std::env::consts::ARCH)),
-        ]
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        let mut dirs = vec![self.dir.path().to_path_buf()];
+        // For files that a person names.
+        if let Some(more) = std::env::var_os("BPF_MALLOC_READ_INCLUDE") {
+            dirs.extend(std::env::split_paths(&more));
+        }
+        let system = Path::new("/usr/include");
+        dirs.push(system.to_path_buf());
+        dirs.push(system.join(format!("{}-linux-gnu", std::env::consts::ARCH)));
+        dirs
     }
 
     pub fn ours(&self, path: &Path, bytes: &[u8], macros: &[&str]) -> Unit {
