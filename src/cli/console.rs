@@ -2,8 +2,10 @@
 
 use std::env;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
 
 use super::args::Color;
+use super::progress::Line;
 use crate::report::Reporter;
 use crate::run::Fault;
 
@@ -12,6 +14,8 @@ use crate::run::Fault;
 pub struct Console {
     out: BufWriter<io::Stdout>,
     closed: bool,
+    /// What is on the terminal while a run lasts, and goes before anything is written.
+    line: Arc<Line>,
     /// Colours on stdout.
     pub out_color: bool,
     /// Colours on stderr.
@@ -34,9 +38,17 @@ impl Console {
         Self {
             out: BufWriter::with_capacity(1 << 16, io::stdout()),
             closed: false,
+            line: Arc::new(Line::new(false)),
             out_color: wanted(io::stdout().is_terminal()),
             err_color: wanted(io::stderr().is_terminal()),
         }
+    }
+
+    /// A line that tells how far a run has got, if there is a terminal to show it on.
+    pub fn line(&mut self) -> Arc<Line> {
+        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        self.line = Arc::new(Line::new(io::stderr().is_terminal() && !dumb));
+        Arc::clone(&self.line)
     }
 
     /// Nobody reads stdout any more.
@@ -52,12 +64,14 @@ impl Console {
 
     /// Writes to stdout.
     pub fn out(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.line.clear();
         let result = self.out.write_all(bytes);
         self.settle(result)
     }
 
     /// Writes out what is still held back.
     pub fn flush(&mut self) -> Result<(), Fault> {
+        self.line.clear();
         let result = self.out.flush();
         self.settle(result)
     }
@@ -82,6 +96,7 @@ impl Console {
 
     /// Writes to stderr. If that fails there is nobody to tell.
     pub fn err(&mut self, bytes: &[u8]) {
+        self.line.clear();
         let _ = io::stderr().write_all(bytes);
     }
 

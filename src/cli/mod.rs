@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod exit;
 mod header;
+mod progress;
 mod rewrite;
 mod signals;
 #[cfg(feature = "kernel")]

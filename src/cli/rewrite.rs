@@ -16,6 +16,7 @@ use super::{exit, signals};
 use crate::report::{self, Mode, Reporter, Style, Tally};
 use crate::rewrite::{self, Backend, OnNull, Options, Plan};
 use crate::run::output::{Change, Target, Writer};
+use crate::run::progress::Step;
 use crate::run::replace::{self, Fence};
 use crate::run::scan::Candidate;
 use crate::run::settings::{Choices, ConfigFile, Finder};
@@ -29,7 +30,13 @@ pub fn run(args: &Rewrite, console: &mut Console) -> ExitCode {
         quiet: args.quiet,
         ..Faults::default()
     };
-    let done = prepare(args, console, &mut faults).and_then(|job| job.run(console, &mut faults));
+    let done = prepare(args, console, &mut faults).and_then(|job| {
+        if args.quiet {
+            return job.run(console, &mut faults);
+        }
+        let line = console.line();
+        line.during(&job.inputs.progress, || job.run(console, &mut faults))
+    });
     let tally = done.unwrap_or_else(|fault| {
         faults.add(fault, console);
         Tally::default()
@@ -286,10 +293,15 @@ impl Job<'_> {
         let indices: Vec<usize> = (0..candidates.len()).collect();
         let mut trouble = None;
         let mut first = true;
+        self.inputs.progress.begin(Step::Planning, indices.len());
         pool::ordered(
             &indices,
             self.inputs.jobs,
-            |&index| self.plan_one(index, &candidates[index], view),
+            |&index| {
+                let outcome = self.plan_one(index, &candidates[index], view);
+                self.inputs.progress.advance(1);
+                outcome
+            },
             |outcome| {
                 let shown = &candidates[outcome.index].shown;
                 let told = self.tell(shown, &outcome, &mut first, console);

@@ -38,9 +38,6 @@ pub struct Facts {
     pub links: Links,
     /// The file, or one of those merged, has a call of the allocator or of its replacement.
     pub allocates: bool,
-    /// The run has too many files for them to agree on anything: only files that have programs are
-    /// looked at for linked data. Reading every unit of a source tree takes minutes.
-    pub many: bool,
 }
 
 /// What a function does with allocated blocks.

@@ -16,6 +16,7 @@ mod fault;
 pub(crate) mod load;
 pub(crate) mod output;
 pub(crate) mod pool;
+pub(crate) mod progress;
 pub(crate) mod replace;
 pub(crate) mod scan;
 pub(crate) mod settings;
@@ -33,6 +34,7 @@ pub use builder::{Builder, Error, Generated};
 pub(crate) use fault::{Fault, printable};
 
 use crate::rewrite::{self, CommandLineMacro, Plan};
+use progress::Progress;
 use scan::{Candidate, Look, Scan};
 use walk::Start;
 use workspace::{View, Workspace};
@@ -45,6 +47,8 @@ pub(crate) struct Inputs {
     pub workspace: Workspace,
     /// How many threads work.
     pub jobs: usize,
+    /// How far the run has got.
+    pub progress: Progress,
 }
 
 impl Inputs {
@@ -58,6 +62,7 @@ impl Inputs {
         Ok(Self {
             workspace: Workspace::new(&starts, macros)?,
             starts,
+            progress: Progress::default(),
             jobs: match jobs {
                 Some(jobs) => jobs.get(),
                 None => thread::available_parallelism().map_or(1, NonZeroUsize::get),

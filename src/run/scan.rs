@@ -6,21 +6,22 @@ use std::ffi::OsStr;
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use super::load::{self, Demand};
+use super::progress::Step;
 use super::walk::{self, Found, Start};
 use super::workspace::View;
 use super::{Fault, Inputs, pool};
 use crate::heap::HEADER_NAME;
-use crate::rewrite::{self, Facts, Links, Mentions, Reach};
+use crate::rewrite::{self, Facts, Links, Mentions, Project, Reach};
 
-/// Files handed to a thread at once.
-const BATCH: usize = 64;
+/// Files handed to a thread at once: few, for a single one can keep a thread busy for as long as
+/// hundreds of others do.
+const BATCH: usize = 8;
 /// Batches that may wait.
-const WAITING: usize = 64;
+const WAITING: usize = 512;
 
 /// An input that there is something to do with.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub struct Candidate {
     skipped: bool,
     /// Whether it is code for BPF by itself, as far as somebody asked.
     marked: bool,
+    /// The last parts of the names it includes, as hashes, if it counts only as code for BPF.
+    includes: Box<[u32]>,
+    /// It counts in any case, or may reach a header that is code for BPF.
+    near: bool,
     /// The headers that it reaches, as far as somebody asked.
     reach: Option<Reach>,
     /// It gets blocks from other files.
@@ -113,33 +118,24 @@ impl<'a> Look<'a> {
     }
 }
 
-/// In larger runs each file is planned by itself. In a whole source tree nearly any name of a
-/// function comes up somewhere, and files have little to do with each other.
-const LINKED_FILES: usize = 1024;
 /// How far blocks are followed from file to file.
 const LINKS: usize = 4;
 
 /// Looks at all inputs.
 pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     let mut scan = first_look(look);
-    let many = scan.seen > LINKED_FILES;
-    let bpf = leave_out(look, &mut scan, many);
-    if many {
-        scan.facts = Facts {
-            many: true,
-            ..Facts::default()
-        };
-    } else {
-        for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
-            scan.facts.merge_from(&mut candidate.own);
-        }
-        if look.facts() {
-            follow_links(look, &mut scan, &bpf);
-            settle(look, &mut scan);
-        }
-        if scan.facts.allocates {
-            agree(look, &mut scan);
-        }
+    find_neighbours(look, &mut scan);
+    let bpf = bpf_headers(look, &mut scan);
+    leave_out(look, &mut scan, &bpf);
+    for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
+        scan.facts.merge_from(&mut candidate.own);
+    }
+    if look.facts() {
+        follow_links(look, &mut scan, &bpf);
+        settle(look, &mut scan);
+    }
+    if scan.facts.allocates {
+        agree(look, &mut scan, &bpf);
     }
     let skipped = scan.candidates.iter().filter(|c| c.skipped).count();
     scan.candidates.retain(|c| c.matters || look.all);
@@ -155,41 +151,104 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     }
 }
 
-/// The headers that code for BPF reaches, as far as there was a reason to ask.
+/// The headers that code for BPF reaches.
 type BpfHeaders = HashSet<PathBuf>;
 
-/// Leaves out what directories hold besides code for BPF.
-fn leave_out(look: &Look, scan: &mut Known, many: bool) -> BpfHeaders {
-    let view = look.view(Facts::default());
-    let guarded = |c: &Candidate| look.only_bpf(&c.found);
-    // A header is code for BPF if code for BPF includes it.
-    let open = |c: &Candidate| guarded(c) && c.matters && c.is_header() && !c.marked;
-    let mut headers = BpfHeaders::new();
-    if scan.candidates.iter().any(open) {
-        // In a whole source tree only files that say so by themselves are followed.
-        let asks = |c: &Candidate| c.reach.is_none() && !c.is_header() && (c.marked || !many);
-        let asked: Vec<usize> = (0..scan.candidates.len())
-            .filter(|&index| asks(&scan.candidates[index]))
-            .collect();
-        let mut found = Vec::with_capacity(asked.len());
-        let candidates = &scan.candidates;
-        pool::ordered(
-            &asked,
-            look.inputs.jobs,
-            |&index| (index, reach(look, &candidates[index].found, &view)),
-            |answer| {
-                found.push(answer);
-                ControlFlow::Continue(())
-            },
-        );
-        for (index, reach) in found {
-            scan.candidates[index].reach = Some(reach);
-        }
-        let units = scan.candidates.iter().filter(|c| !c.is_header());
-        for reach in units.filter_map(|c| c.reach.as_ref()).filter(|r| r.bpf) {
-            headers.extend(reach.headers.iter().cloned());
+/// Finds the files that may reach a header that is code for BPF, by the names that their includes
+/// end in. The others need not be followed to tell that they do not: of a source tree those are
+/// nearly all.
+fn find_neighbours(look: &Look, scan: &mut Known) {
+    let name = |c: &Candidate| c.found.real.file_name().map(|n| hash(n.as_encoded_bytes()));
+    let headers: Vec<&Candidate> = scan.candidates.iter().filter(|c| c.is_header()).collect();
+    let marked = headers.iter().filter(|c| c.marked);
+    let mut names: HashSet<u32> = marked.filter_map(|c| name(c)).collect();
+    loop {
+        let known = names.len();
+        let reaching = headers
+            .iter()
+            .filter(|c| c.includes.iter().any(|i| names.contains(i)));
+        let more: Vec<u32> = reaching.filter_map(|c| name(c)).collect();
+        names.extend(more);
+        if names.len() == known {
+            break;
         }
     }
+    let view = look.view(Facts::default());
+    for candidate in &mut scan.candidates {
+        candidate.near = candidate.marked
+            || view.compiled_for_bpf(&candidate.found.real)
+            || !look.only_bpf(&candidate.found)
+            || candidate.includes.iter().any(|i| names.contains(i));
+    }
+}
+
+/// The last parts of the names that a file includes, as hashes. Comments are not told from code.
+fn included_names(bytes: &[u8]) -> Box<[u32]> {
+    let mut names = Vec::new();
+    for at in memchr::memmem::find_iter(bytes, b"include") {
+        let before = bytes[..at].trim_ascii_end();
+        if !before.ends_with(b"#") && !before.ends_with(b"%:") {
+            continue;
+        }
+        let name = &bytes[at + b"include".len()..];
+        let name = name
+            .strip_prefix(b"_next")
+            .unwrap_or(name)
+            .trim_ascii_start();
+        // What the macro in `#include MACRO` stands for is not known.
+        let Some((b'"' | b'<', name)) = name.split_first() else {
+            continue;
+        };
+        let end = memchr::memchr3(b'"', b'>', b'\n', name).unwrap_or(name.len());
+        let last = name[..end].rsplit(|&byte| byte == b'/').next();
+        names.push(hash(last.unwrap_or_default()));
+    }
+    names.into()
+}
+
+fn hash(name: &[u8]) -> u32 {
+    use std::hash::Hasher;
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(name);
+    hasher.finish() as u32
+}
+
+/// Finds the headers that code for BPF reaches. Nobody asks for them where nothing matters.
+fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
+    let in_question = scan.candidates.iter().any(|c| look.only_bpf(&c.found));
+    let matters = |c: &Candidate| c.matters && (c.near || c.is_header());
+    if !in_question || !scan.candidates.iter().any(matters) {
+        return BpfHeaders::new();
+    }
+    let view = look.view(Facts::default());
+    let asks = |c: &Candidate| c.reach.is_none() && !c.is_header() && c.near;
+    let asked: Vec<usize> = (0..scan.candidates.len())
+        .filter(|&index| asks(&scan.candidates[index]))
+        .collect();
+    let mut found = Vec::with_capacity(asked.len());
+    let candidates = &scan.candidates;
+    pool::ordered(
+        &asked,
+        look.inputs.jobs,
+        |&index| (index, reach(look, &candidates[index].found, &view)),
+        |answer| {
+            found.push(answer);
+            ControlFlow::Continue(())
+        },
+    );
+    for (index, reach) in found {
+        scan.candidates[index].reach = Some(reach);
+    }
+    let units = scan.candidates.iter().filter(|c| !c.is_header());
+    let reaches = units.filter_map(|c| c.reach.as_ref()).filter(|r| r.bpf);
+    reaches
+        .flat_map(|reach| reach.headers.iter().cloned())
+        .collect()
+}
+
+/// Leaves out what directories hold besides code for BPF. A header is code for BPF if code for BPF
+/// includes it.
+fn leave_out(look: &Look, scan: &mut Known, headers: &BpfHeaders) {
     for candidate in scan.candidates.iter_mut() {
         if !candidate.matters || !look.only_bpf(&candidate.found) {
             continue;
@@ -203,7 +262,6 @@ fn leave_out(look: &Look, scan: &mut Known, many: bool) -> BpfHeaders {
             candidate.skipped = candidate.own.allocates;
         }
     }
-    headers
 }
 
 /// What a file reaches. What cannot be read was reported at the first look.
@@ -224,7 +282,7 @@ fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         for candidate in scan
             .candidates
             .iter_mut()
-            .filter(|c| !c.matters && !c.skipped)
+            .filter(|c| !c.matters && !c.skipped && (c.near || bpf.contains(&c.found.real)))
         {
             let found = &candidate.found;
             // What cannot be read was reported at the first look.
@@ -234,7 +292,7 @@ fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
                 && (!look.only_bpf(found)
                     || candidate.marked
                     || bpf.contains(&found.real)
-                    || rewrite::reach(&found.real, bytes, &view).bpf)
+                    || candidate.reach.as_ref().is_some_and(|reach| reach.bpf))
             {
                 candidate.matters = true;
                 candidate.linked = true;
@@ -278,12 +336,12 @@ fn settle(look: &Look, scan: &mut Known) {
 }
 
 /// Finds out what the files have to agree on where the heap lies in an arena.
-fn agree(look: &Look, scan: &mut Known) {
+fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     let mut view = look.view(mem::take(&mut scan.facts));
     // Files without calls may follow pointers that others allocate, where headers tell them of
     // these pointers or hand them out.
     let carriers = carriers(scan);
-    let told = told(look, scan, &carriers);
+    let told = told(look, scan, &carriers, bpf);
     ask(look, scan, &view, |index, _| told.contains(&index));
     for _ in 0..LINKS {
         let each = scan.candidates.iter_mut();
@@ -318,12 +376,19 @@ fn carriers(scan: &Known) -> HashSet<PathBuf> {
 
 /// The files, by index, that do not allocate themselves and reach one of the `carriers`, or get
 /// blocks from other files.
-fn told(look: &Look, scan: &Known, carriers: &HashSet<PathBuf>) -> HashSet<usize> {
+fn told(
+    look: &Look,
+    scan: &Known,
+    carriers: &HashSet<PathBuf>,
+    bpf: &BpfHeaders,
+) -> HashSet<usize> {
     let view = look.view(Facts::default());
     let open: Vec<usize> = (0..scan.candidates.len())
         .filter(|&index| {
             let candidate = &scan.candidates[index];
-            !candidate.skipped && !candidate.own.allocates && !is_header(&candidate.found.real)
+            let path = &candidate.found.real;
+            let ours = candidate.near || bpf.contains(path);
+            ours && !candidate.skipped && !candidate.own.allocates && !is_header(path)
         })
         .collect();
     let mut told = HashSet::new();
@@ -362,6 +427,8 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
         .collect();
     let mut answers = Vec::with_capacity(asked.len());
     let candidates = &scan.candidates;
+    let progress = &look.inputs.progress;
+    progress.begin(Step::Looking, asked.len());
     pool::ordered(
         &asked,
         look.inputs.jobs,
@@ -373,6 +440,7 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
             // What cannot be read was reported at the first look.
             let links = read(start, found, &mut buffer)
                 .map(|bytes| rewrite::links(&found.real, bytes, view, backend));
+            progress.advance(1);
             (index, links.unwrap_or_default())
         },
         |answer| {
@@ -389,10 +457,9 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
 fn first_look(look: &Look) -> Known {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Found>>(WAITING);
     let receiver = Mutex::new(receiver);
-    let seen = AtomicUsize::new(0);
     let mut scan = thread::scope(|scope| {
         let workers: Vec<_> = (0..look.inputs.jobs)
-            .map(|_| scope.spawn(|| work(look, &receiver, &seen)))
+            .map(|_| scope.spawn(|| work(look, &receiver)))
             .collect();
         let mut scan = Known::default();
         let mut batch = Vec::with_capacity(BATCH);
@@ -400,6 +467,7 @@ fn first_look(look: &Look) -> Known {
             let found = |found| {
                 batch.push(found);
                 if batch.len() == BATCH {
+                    look.inputs.progress.found(BATCH);
                     // The workers live until the sender is dropped.
                     let _ = sender.send(mem::replace(&mut batch, Vec::with_capacity(BATCH)));
                 }
@@ -408,6 +476,7 @@ fn first_look(look: &Look) -> Known {
                 scan.faults.push(f)
             });
         }
+        look.inputs.progress.found(batch.len());
         let _ = sender.send(batch);
         drop(sender);
         for worker in workers {
@@ -432,7 +501,7 @@ fn first_look(look: &Look) -> Known {
     scan
 }
 
-fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &AtomicUsize) -> Known {
+fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
     let view = look.view(Facts::default());
     let mut scan = Known::default();
     let mut buffer = Vec::new();
@@ -443,8 +512,8 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
             .recv();
         let Ok(batch) = batch else { return scan };
         scan.seen += batch.len();
-        seen.fetch_add(batch.len(), Ordering::Relaxed);
         for found in batch {
+            look.inputs.progress.advance(1);
             let start = &look.inputs.starts[found.start];
             let bytes = match read(start, &found, &mut buffer) {
                 Ok(bytes) => bytes,
@@ -460,6 +529,8 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
                 skipped: false,
                 linked: false,
                 marked: false,
+                includes: Box::default(),
+                near: false,
                 reach: None,
                 own: Facts::default(),
                 links: Links::default(),
@@ -468,6 +539,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
             let only_bpf = look.only_bpf(&candidate.found);
             if only_bpf {
                 candidate.marked = rewrite::is_marked(path, bytes);
+                candidate.includes = included_names(bytes);
                 if candidate.matters && !candidate.is_header() {
                     candidate.reach = Some(rewrite::reach(path, bytes, &view));
                 }
@@ -475,13 +547,12 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>, seen: &Atomic
             if candidate.matters {
                 let in_question = only_bpf && candidate.is_header() && !candidate.marked;
                 let ours = candidate.reach.as_ref().is_none_or(|reach| reach.bpf);
-                let linked = seen.load(Ordering::Relaxed) <= LINKED_FILES;
-                if linked && ours {
+                if ours {
                     candidate.own = rewrite::facts(path, bytes, &view);
                 } else if in_question || !ours {
                     candidate.own.allocates = rewrite::calls(path, bytes, &view);
                 }
-                if linked && ours && candidate.own.allocates && look.is_several() {
+                if ours && candidate.own.allocates && look.is_several() {
                     let backend = start.settings.options.backend;
                     candidate.links = rewrite::links(path, bytes, &view, backend);
                 }
@@ -516,4 +587,22 @@ pub fn read<'a>(
 /// The allocator itself is never rewritten.
 fn is_header(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == HEADER_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_included_headers() {
+        let names = included_names(
+            b"#include <bpf/bpf_helpers.h>\n# include \"a.h\"\n%:include_next \"x/b.h\"\n\
+              // include \"c.h\"\n#include NAME\n#include \"open\nint include;\n#include",
+        );
+        let of = |name: &str| hash(name.as_bytes());
+        assert_eq!(
+            *names,
+            [of("bpf_helpers.h"), of("a.h"), of("b.h"), of("open")]
+        );
+    }
 }

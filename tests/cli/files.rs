@@ -173,14 +173,14 @@ fn a_vanished_file_is_an_error_and_a_dangling_link_is_not() {
 #[test]
 fn devices_are_not_replaced_and_pipes_not_waited_for() {
     let dir = Dir::with(&[(
-        "d/a.c",
+        "d/a.bpf.c",
         "#include \"pipe.h\"\nvoid f(void *p) { free(p); }\n",
     )]);
     dir.rewrite(&["/dev/null"]).exits(0);
     tool(dir.path(), "mkfifo", &["d/pipe.c", "d/pipe.h"]);
     // In a directory they are passed by, as headers they are not there.
     dir.rewrite(&["d"]).exits(0);
-    assert!(dir.read("d/a.c").contains("static_free(p)"));
+    assert!(dir.read("d/a.bpf.c").contains("static_free(p)"));
     for mode in [&[][..], &["--diff"], &["--check"], &["-o", "-"]] {
         let run = dir.rewrite(&[mode, &["d/pipe.c"]].concat()).exits(2);
         run.says(&["no", "regular file", "use -"]);

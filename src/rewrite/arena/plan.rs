@@ -45,10 +45,6 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     if backend == Backend::Map {
         return Found::default();
     }
-    let programs = memchr::memmem::find(source, b"SEC(").is_some();
-    if project.facts().many && backend == Backend::Auto && !programs && !said && !stored {
-        return Found::default();
-    }
     if let Some(edits) = others.header(path) {
         return Found {
             arena: others.chooses(path),
