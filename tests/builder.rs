@@ -131,9 +131,11 @@ fn one_file_goes_into_the_directory_itself() {
     let built = contents(&out);
     let names: Vec<&str> = built.keys().map(String::as_str).collect();
     assert_eq!(names, ["b.bpf.c", "dynamic_memory.h"]);
-    assert_eq!(
-        built["dynamic_memory.h"],
-        bpf_malloc::heap::header(&overrides).unwrap()
+    let header = bpf_malloc::heap::header(&overrides).unwrap();
+    let lines: Vec<&str> = built["dynamic_memory.h"].lines().collect();
+    assert!(
+        header.lines().all(|line| lines.contains(&line)),
+        "the sizes are those asked for"
     );
 }
 

@@ -249,10 +249,7 @@ fn replaced_files_keep_their_name_and_their_neighbours() {
         object.windows(name.len()).any(|window| window == name),
         "debug information names the file that was replaced"
     );
-    let files = clang
-        .dependencies(&source, &replaced, &headers, &[])
-        .unwrap();
-    assert_eq!(files, [source, header]);
+    assert!(!clang.accepts(&source, &[]), "what is on disk");
 }
 
 /// For each call of a global function the verifier writes a line, which fills the buffer for its

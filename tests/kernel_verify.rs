@@ -231,7 +231,7 @@ fn told(report: &Value) -> Vec<(String, String, Option<u64>)> {
             told.push((path.to_owned(), kind.to_owned(), refusal["line"].as_u64()));
         };
         match keys(file).as_str() {
-            "path programs" => {
+            "path programs" | "accepted_with path programs" => {
                 for program in file["programs"].as_array().unwrap() {
                     assert_eq!(
                         keys(program),
@@ -240,6 +240,9 @@ fn told(report: &Value) -> Vec<(String, String, Option<u64>)> {
                     );
                     let refused = program["verdict"] == "refused";
                     assert_eq!(program["refusal"].is_null(), !refused);
+                    // In an arena no index has to be bounded.
+                    let unbounded = program["refusal"]["kind"] == "unbounded-offset";
+                    assert_eq!(file["accepted_with"] == "arena", unbounded);
                     if refused {
                         tell(&program["refusal"]);
                     }
@@ -251,7 +254,7 @@ fn told(report: &Value) -> Vec<(String, String, Option<u64>)> {
             }
             _ => {
                 assert_eq!(keys(file), "error path verdict");
-                assert_eq!(keys(&file["error"]), "code help message");
+                assert_eq!(keys(&file["error"]), "code help line message path");
                 let code = file["error"]["code"].as_str().unwrap();
                 told.push((path.to_owned(), code.to_owned(), None));
             }

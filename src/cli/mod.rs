@@ -1,6 +1,7 @@
 //! The command line: arguments as plain values first, effects after.
 
 mod args;
+mod cc;
 mod console;
 mod exit;
 mod header;
@@ -11,6 +12,9 @@ mod signals;
 mod stats;
 mod verify;
 
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -21,7 +25,10 @@ use console::Console;
 
 /// Runs the command and says how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match compiler() {
+        Some(words) => Cli::parse_from(words),
+        None => Cli::parse(),
+    };
     let mut console = Console::new(cli.color);
     let code = run(&cli, &mut console);
     match console.lost() {
@@ -33,6 +40,7 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, console: &mut Console) -> ExitCode {
     match &cli.command {
         Command::Rewrite(args) => rewrite::run(args, console),
+        Command::Cc(args) => cc::run(args, console),
         Command::Header(args) => header::run(args, console),
         Command::Verify(args) => verify::verify(args, console),
         Command::Check(args) => verify::check(args, console),
@@ -53,6 +61,23 @@ fn run(cli: &Cli, console: &mut Console) -> ExitCode {
             }
         },
     }
+}
+
+/// The command line that is meant where the command is called by a name that ends in a compiler's:
+/// `bpf-malloc-clang-19 ARGS` is `bpf-malloc cc clang-19 ARGS`.
+fn compiler() -> Option<Vec<OsString>> {
+    let mut words = env::args_os();
+    let own = PathBuf::from(words.next()?);
+    let compiler = own.file_name()?.to_str()?.strip_prefix("bpf-malloc-")?;
+    let first = ["bpf-malloc", "cc", "--", compiler].map(OsString::from);
+    Some(first.into_iter().chain(words).collect())
+}
+
+/// An absolute path as people know it: from the current directory where it lies below it.
+fn shown(path: &Path) -> PathBuf {
+    let here = env::current_dir().and_then(std::fs::canonicalize);
+    let below = here.ok().and_then(|here| path.strip_prefix(here).ok());
+    below.unwrap_or(path).to_owned()
 }
 
 fn print(text: &[u8], console: &mut Console) -> ExitCode {

@@ -160,7 +160,7 @@ impl Clang {
         headers: &[(&str, &str)],
         arguments: &[OsString],
     ) -> Result<Vec<u8>, Error> {
-        let scratch = Scratch::new(replaced, headers)?;
+        let scratch = Overlay::new(replaced, headers)?;
         let object = scratch.path("object.o");
         let mut command = self.command(&scratch, arguments);
         command.arg("-c").arg("-o").arg(&object).arg(source);
@@ -168,80 +168,80 @@ impl Clang {
         fs::read(&object).map_err(|error| io_error(&object, error))
     }
 
-    /// The files `source` includes, itself first and the system's headers left out, as clang names
-    /// them. What does not exist is listed as well.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Clang::compile`].
-    pub fn dependencies(
-        &self,
-        source: &Path,
-        replaced: &[(PathBuf, Vec<u8>)],
-        headers: &[(&str, &str)],
-        arguments: &[OsString],
-    ) -> Result<Vec<PathBuf>, Error> {
-        let scratch = Scratch::new(replaced, headers)?;
-        let mut command = self.command(&scratch, arguments);
-        command.args(["-MM", "-MG", "-MT", "x"]).arg(source);
-        let rule = run(&mut command, source)?;
-        let own = scratch.path("include");
-        Ok(parse_rule(&String::from_utf8_lossy(&rule))
-            .filter(|path| !path.starts_with(&own))
-            .collect())
-    }
-
-    fn command(&self, scratch: &Scratch, arguments: &[OsString]) -> Command {
+    /// Whether a source on disk is correct C, calls of functions that it does not declare aside.
+    pub fn accepts(&self, source: &Path, arguments: &[OsString]) -> bool {
         let mut command = Command::new(&self.program);
         command.args(ARGUMENTS).args(machine_arguments());
         command.args(arguments);
-        command.arg("-idirafter").arg(scratch.path("include"));
-        if scratch.overlay {
-            command
-                .arg("-ivfsoverlay")
-                .arg(scratch.path("overlay.json"));
-        }
+        command.args(["-fsyntax-only", "-w", "-Wno-implicit-function-declaration"]);
+        command.args(["-Wno-int-conversion"]).arg(source);
+        run(&mut command, source).is_ok()
+    }
+
+    fn command(&self, scratch: &Overlay, arguments: &[OsString]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(ARGUMENTS).args(machine_arguments());
+        command.args(arguments);
+        command.args(scratch.arguments());
         command
     }
 }
 
-/// Temporary files of one compilation.
-struct Scratch {
+/// The directory that headers which are on no disk seem to lie in. It does not change from one
+/// compilation to the next, so that neither does what the compiler writes.
+pub const INCLUDE: &str = "/bpf-malloc/include";
+
+/// Files that clang sees with other contents than the disk's, or that are on no disk at all. Their
+/// contents lie in temporary files until this is dropped.
+#[derive(Debug)]
+pub struct Overlay {
     directory: tempfile::TempDir,
-    overlay: bool,
 }
 
-impl Scratch {
-    fn new(replaced: &[(PathBuf, Vec<u8>)], headers: &[(&str, &str)]) -> Result<Self, Error> {
+impl Overlay {
+    /// `replaced` holds files by absolute path, which have to exist; `headers` files by name that
+    /// `#include` finds after all else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if a temporary file cannot be written.
+    pub fn new(replaced: &[(PathBuf, Vec<u8>)], headers: &[(&str, &str)]) -> Result<Self, Error> {
         let directory = tempfile::Builder::new()
             .prefix("bpf-malloc-")
             .tempdir()
             .map_err(|error| io_error(&env::temp_dir(), error))?;
-        let scratch = Self {
-            directory,
-            overlay: !replaced.is_empty(),
-        };
-        let include = scratch.path("include");
-        fs::create_dir(&include).map_err(|error| io_error(&include, error))?;
-        for (name, text) in headers {
-            write(&include.join(name), text.as_bytes())?;
-        }
+        let overlay = Self { directory };
+        let headers = headers.iter().map(|(name, text)| {
+            let path = Path::new(INCLUDE).join(name);
+            (path, text.as_bytes())
+        });
+        let replaced = replaced.iter().map(|(path, text)| (path.clone(), &**text));
         let mut roots = Vec::new();
-        for (index, (path, contents)) in replaced.iter().enumerate() {
-            let file = scratch.path(&format!("{index}.c"));
+        for (index, (path, contents)) in replaced.chain(headers).enumerate() {
+            let file = overlay.path(&format!("{index}.c"));
             write(&file, contents)?;
             roots.push(format!(
                 "{{\"type\":\"file\",\"name\":{},\"external-contents\":{}}}",
-                json_string(path),
+                json_string(&path),
                 json_string(&file)
             ));
         }
-        let overlay = format!(
+        let text = format!(
             "{{\"version\":0,\"use-external-names\":false,\"roots\":[{}]}}",
             roots.join(",")
         );
-        write(&scratch.path("overlay.json"), overlay.as_bytes())?;
-        Ok(scratch)
+        write(&overlay.path("overlay.json"), text.as_bytes())?;
+        Ok(overlay)
+    }
+
+    /// What clang has to be told.
+    pub fn arguments(&self) -> [OsString; 4] {
+        [
+            "-ivfsoverlay".into(),
+            self.path("overlay.json").into(),
+            "-idirafter".into(),
+            INCLUDE.into(),
+        ]
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -321,29 +321,6 @@ fn parse_version(text: &str) -> Option<u32> {
     rest.split(['.', ' ', '\n']).next()?.parse().ok()
 }
 
-/// The prerequisites of a make rule, as `clang -MM` writes it.
-fn parse_rule(rule: &str) -> impl Iterator<Item = PathBuf> {
-    let list = rule.split_once(':').map_or("", |(_, list)| list);
-    let mut files = vec![String::new()];
-    let mut characters = list.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (character, characters.peek()) {
-            ('\\', Some('\n')) => {}
-            ('\\', Some(&next @ (' ' | '#' | '\\'))) => {
-                characters.next();
-                files.last_mut().expect("never empty").push(next);
-            }
-            ('$', Some('$')) => {}
-            (blank, _) if blank.is_whitespace() => files.push(String::new()),
-            (other, _) => files.last_mut().expect("never empty").push(other),
-        }
-    }
-    files
-        .into_iter()
-        .filter(|file| !file.is_empty())
-        .map(PathBuf::from)
-}
-
 /// A path as a JSON string. Bytes that are not UTF-8 are lost; clang reads overlays as UTF-8 only.
 fn json_string(path: &Path) -> String {
     let mut out = String::from("\"");
@@ -384,20 +361,6 @@ mod tests {
         assert_eq!(parse_version(debian), Some(19));
         assert_eq!(parse_version("clang version 20.1.0-rc1\n"), Some(20));
         assert_eq!(parse_version("gcc (Debian 12.2.0-14) 12.2.0"), None);
-    }
-
-    #[test]
-    fn make_rules_with_continuations_and_blanks() {
-        let rule = "x: src/a.bpf.c \\\n  include/with\\ blank.h \\\n  c$$d.h\n";
-        let files: Vec<_> = parse_rule(rule).collect();
-        assert_eq!(
-            files,
-            [
-                PathBuf::from("src/a.bpf.c"),
-                PathBuf::from("include/with blank.h"),
-                PathBuf::from("c$d.h")
-            ]
-        );
     }
 
     #[test]

@@ -56,7 +56,10 @@ pub fn end(faults: &[Fault], out: &mut dyn Write) -> io::Result<()> {
 /// A fault as an error, or as a notice.
 pub fn fault_annotation(fault: &Fault) -> String {
     let message = format!("{}\n{}", fault.message, fault.help);
-    let place = fault.path.as_deref().map(|path| (path, None));
+    let place = match &fault.excerpt {
+        Some(blamed) => Some((&*blamed.path, Some(blamed.line()))),
+        None => fault.path.as_deref().map(|path| (path, None)),
+    };
     let command = if fault.is_note { "notice" } else { "error" };
     command_at(command, place, fault.code, &message)
 }

@@ -24,6 +24,7 @@ pub use diff::{quoted, write as write_diff};
 pub use github::{annotation, fault_annotation};
 pub use human::Style;
 pub use json::put_path;
+pub use lines::Lines;
 pub use sarif::{SCHEMA as SARIF_SCHEMA, notice_rules, notification, uri};
 
 /// What is reported about one file.

@@ -104,9 +104,12 @@ pub fn notification(fault: &Fault) -> Value {
         "message": { "text": format!("{}\n{}", fault.message, fault.help) },
     });
     if let Some(path) = &fault.path {
-        value["locations"] = json!([{
-            "physicalLocation": { "artifactLocation": { "uri": uri(path) } },
-        }]);
+        let mut place = json!({ "artifactLocation": { "uri": uri(path) } });
+        if let Some(blamed) = &fault.excerpt {
+            place["artifactLocation"] = json!({ "uri": uri(&blamed.path) });
+            place["region"] = json!({ "startLine": blamed.line() });
+        }
+        value["locations"] = json!([{ "physicalLocation": place }]);
     }
     value
 }

@@ -56,7 +56,8 @@ impl HeaderInfo {
             bpf: super::reach::is_marked(&header.path, bytes),
         };
         let named = super::filter::mentions_family(bytes);
-        if memchr::memmem::find(bytes, b"include").is_none() && !named {
+        let types = super::reach::is_kernel_types(&header.path, bytes);
+        if types || (memchr::memmem::find(bytes, b"include").is_none() && !named) {
             return info;
         }
         let lexed = lex(bytes);

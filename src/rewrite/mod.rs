@@ -31,7 +31,7 @@ pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
-pub use reach::{Reach, is_marked, reach};
+pub use reach::{Reach, is_marked, mentioned, reach};
 
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

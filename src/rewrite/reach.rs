@@ -26,6 +26,75 @@ pub struct Reach {
     pub headers: HashSet<PathBuf>,
 }
 
+/// From how many bytes on a header of this name is the kernel's types, as bpftool writes them, and
+/// nothing else: no includes, no macros of the program, no code. The smallest kernel has 1 MiB.
+const TYPES: usize = 256 << 10;
+
+/// Whether a header holds nothing but the types of a kernel. They have members with names of the
+/// allocator, and are too many to be looked at each time.
+pub fn is_kernel_types(path: &Path, bytes: &[u8]) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    bytes.len() > TYPES && name.is_some_and(|name| name.starts_with("vmlinux"))
+}
+
+/// Whether a file or a header of the project on its way mentions the allocator, as far as a look at
+/// bytes tells. Never wrong in saying no, faster than [`reach`].
+pub fn mentioned(path: &Path, source: &[u8], project: &dyn Project) -> bool {
+    let mut seen = HashSet::new();
+    let forced = project.forced_includes(path).into_iter();
+    let forced: Vec<_> = forced.map(|name| (name, false)).collect();
+    look(path, source, &forced, 0, project, &mut seen)
+}
+
+fn look(
+    path: &Path,
+    bytes: &[u8],
+    forced: &[(String, bool)],
+    depth: usize,
+    project: &dyn Project,
+    seen: &mut HashSet<PathBuf>,
+) -> bool {
+    if is_kernel_types(path, bytes) || depth > DEEP {
+        return depth > DEEP;
+    }
+    if super::filter::mentions_family(bytes) {
+        return true;
+    }
+    let named = forced.iter().cloned().chain(lines_that_include(bytes));
+    named.into_iter().any(|(name, angled)| {
+        let header = project.header(path, &name, angled);
+        header.is_some_and(|header| {
+            seen.insert(header.path.clone())
+                && look(&header.path, &header.bytes, &[], depth + 1, project, seen)
+        })
+    })
+}
+
+/// The headers that lines with `include` and a name include. More than there are: comments and
+/// literals are not told from code.
+fn lines_that_include(bytes: &[u8]) -> Vec<(String, bool)> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(bytes, b"include") {
+        let rest = &bytes[at + "include".len()..];
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let line = line
+            .strip_prefix(b"_next")
+            .unwrap_or(line)
+            .trim_ascii_start();
+        let (end, angled) = match line.first() {
+            Some(b'"') => (b'"', false),
+            Some(b'<') => (b'>', true),
+            _ => continue,
+        };
+        if let Some(length) = memchr::memchr(end, &line[1..])
+            && let Ok(name) = std::str::from_utf8(&line[1..=length])
+        {
+            found.push((name.to_owned(), angled));
+        }
+    }
+    found
+}
+
 /// Whether the bytes may be code for BPF without a look at what they include. Fast; comments are
 /// not told from code.
 pub fn may_be_bpf(source: &[u8]) -> bool {
@@ -89,6 +158,10 @@ fn visit(
         return;
     };
     if depth > DEEP || reach.headers.contains(&header.path) {
+        return;
+    }
+    reach.bpf |= is_header(name);
+    if is_kernel_types(&header.path, &header.bytes) {
         return;
     }
     let info = project.cache().info(&header);

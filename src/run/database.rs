@@ -1,6 +1,7 @@
 //! `compile_commands.json`: how the compiler is called for each file.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,9 +95,41 @@ impl Database {
         &self.path
     }
 
-    /// How a file is compiled.
+    /// How a file is compiled, if the database says so.
+    pub fn entry(&self, file: &Path) -> Option<&Arc<Flags>> {
+        self.files.get(file)
+    }
+
+    /// How a file is compiled, or where its headers may be.
     pub fn flags(&self, file: &Path) -> &Arc<Flags> {
         self.files.get(file).unwrap_or(&self.rest)
+    }
+}
+
+/// The database that counts for a file: the nearest upwards, there or in a directory `build`.
+pub fn nearest(file: &Path) -> Option<PathBuf> {
+    let dirs = file.ancestors().skip(1);
+    let mut found = dirs.flat_map(|dir| [dir.join(NAME), dir.join("build").join(NAME)]);
+    found.find(|path| path.is_file())
+}
+
+impl Flags {
+    /// As a compiler gets them.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        for dir in &self.dirs {
+            words.extend(["-I".into(), dir.into()]);
+        }
+        for one in &self.macros {
+            words.push(match &one.value {
+                Some(value) => format!("-D{}={value}", one.name).into(),
+                None => format!("-U{}", one.name).into(),
+            });
+        }
+        for name in &self.forced {
+            words.extend(["-include".into(), name.into()]);
+        }
+        words
     }
 }
 

@@ -87,6 +87,13 @@ pub fn printable(path: &Path) -> String {
     text
 }
 
+impl Blamed {
+    /// The line of the place, from 1.
+    pub fn line(&self) -> usize {
+        1 + memchr::memchr_iter(b'\n', &self.text.as_bytes()[..self.span.start]).count()
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

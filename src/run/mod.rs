@@ -5,6 +5,8 @@
 //! * `workspace` answers what a plan may ask about other files: headers (`system`: those of the
 //!   system), and how the compiler is called (`database`).
 //! * `scan` looks at all files once and finds what they have to know of each other.
+//! * `memory` rewrites one source with its headers for a compiler, without writing anything;
+//!   `lines` keeps the original's line numbers, for compilers.
 //! * `output` and `replace` write: nothing before everything is planned, each file whole or not at
 //!   all.
 //!
@@ -13,7 +15,9 @@
 mod builder;
 pub(crate) mod database;
 mod fault;
+pub(crate) mod lines;
 pub(crate) mod load;
+pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod pool;
 pub(crate) mod progress;
@@ -68,6 +72,13 @@ impl Inputs {
                 None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             },
         })
+    }
+
+    /// These files as a compiler's command line has them, whatever databases say.
+    pub fn compiled(starts: Vec<Start>, flags: database::Flags) -> Result<Self, Fault> {
+        let mut inputs = Self::new(starts, Vec::new(), Some(NonZeroUsize::MIN))?;
+        inputs.workspace.set_flags(flags);
+        Ok(inputs)
     }
 
     /// Looks at all files. `output`, where the run writes to, is no input. With `all` the result

@@ -105,11 +105,7 @@ impl<'a> Look<'a> {
     }
 
     fn view(&self, facts: Facts) -> View<'a> {
-        View {
-            workspace: &self.inputs.workspace,
-            rewritten: HashSet::new(),
-            facts,
-        }
+        self.inputs.workspace.view(facts)
     }
 
     /// Whether there may be more than one file, so that files may have to agree.
@@ -524,7 +520,9 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
             };
             let mut candidate = Candidate {
                 shown: found.shown(start),
-                matters: !is_header(&found.real) && rewrite::may_matter(bytes),
+                matters: !is_header(&found.real)
+                    && !rewrite::reach::is_kernel_types(&found.real, bytes)
+                    && rewrite::may_matter(bytes),
                 found,
                 skipped: false,
                 linked: false,

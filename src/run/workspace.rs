@@ -128,6 +128,22 @@ impl Workspace {
         })
     }
 
+    /// The workspace, with what is known of the inputs.
+    pub fn view(&self, facts: Facts) -> View<'_> {
+        View {
+            workspace: self,
+            rewritten: HashSet::new(),
+            facts,
+        }
+    }
+
+    /// Has every file compiled in one way, after what the settings say.
+    pub fn set_flags(&mut self, mut flags: Flags) {
+        flags.dirs.append(&mut self.own.dirs);
+        self.own = flags;
+        self.database = Some(Arc::new(Database::default()));
+    }
+
     /// The directory that holds all inputs.
     pub fn common(&self) -> &Path {
         &self.common
@@ -365,11 +381,12 @@ impl Project for View<'_> {
 
     fn forced_includes(&self, path: &Path) -> Vec<String> {
         let flags = self.workspace.flags(path);
-        flags.map_or_else(Vec::new, |flags| flags.forced.clone())
+        let given = flags.iter().flat_map(|f| &f.forced);
+        given.chain(&self.workspace.own.forced).cloned().collect()
     }
 
     fn compiled_for_bpf(&self, path: &Path) -> bool {
-        self.workspace.flags(path).is_some_and(|flags| flags.bpf)
+        self.workspace.own.bpf || self.workspace.flags(path).is_some_and(|flags| flags.bpf)
     }
 
     fn facts(&self) -> &Facts {

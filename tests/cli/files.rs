@@ -281,13 +281,13 @@ fn the_owner_of_anothers_file_is_not_lost() {
         skipped("takes files of two users, which only root can make");
         return;
     }
-    let dir = Dir::with(&[("d/a.c", SOURCE)]);
+    let dir = Dir::with(&[("d/a.bpf.c", SOURCE)]);
     chmod(&dir, "d", 0o777);
-    chmod(&dir, "d/a.c", 0o666);
-    as_nobody(&dir, &["d/a.c"])
+    chmod(&dir, "d/a.bpf.c", 0o666);
+    as_nobody(&dir, &["d/a.bpf.c"])
         .exits(2)
         .says(&["owner and group could not be kept"]);
-    assert_eq!(dir.read("d/a.c"), SOURCE);
+    assert_eq!(dir.read("d/a.bpf.c"), SOURCE);
     assert_eq!(dir.list("d"), ["a.c"]);
 }
 

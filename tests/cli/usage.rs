@@ -250,7 +250,7 @@ fn manual_pages() {
     }
     dir.run(&["man", "nonsense"])
         .exits(2)
-        .says(&["the subcommands are rewrite, header"]);
+        .says(&["the subcommands are rewrite, cc, header"]);
 }
 
 #[test]

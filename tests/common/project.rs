@@ -1,4 +1,5 @@
 //! Copies of fixture projects, built with the tools a user would build them with.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
 use std::io::Write;

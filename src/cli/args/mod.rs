@@ -1,5 +1,6 @@
 //! The command line: arguments as plain values.
 
+mod cc;
 mod header;
 mod rewrite;
 mod stats;
@@ -8,6 +9,7 @@ mod verify;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use cc::Cc;
 pub use header::Header;
 pub use rewrite::Rewrite;
 pub use stats::Stats;
@@ -37,6 +39,9 @@ pub enum Command {
     /// Turn calls of malloc, free and their family into calls the verifier accepts.
     #[command(after_help = rewrite::EXAMPLES)]
     Rewrite(Box<Rewrite>),
+    /// Run a compiler on the rewritten sources, without writing them: one word in a Makefile.
+    #[command(after_help = cc::EXAMPLES)]
+    Cc(Box<Cc>),
     /// Print or write dynamic_memory.h, the allocator that rewritten programs include.
     Header(Header),
     /// Ask the running kernel's verifier for its verdict on sources and objects.

@@ -1,12 +1,13 @@
 //! Arguments of `verify` and `check`.
 
 use std::ffi::OsString;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::Format;
+use crate::heap::KernelVersion;
 use crate::rewrite::Backend;
 use crate::run::values;
 
@@ -15,7 +16,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   bpf-malloc verify prog.bpf.c             rewrite in memory, compile, ask the kernel
   bpf-malloc verify --run prog.bpf.o       run each program once on a 64-byte UDP packet
-  bpf-malloc verify prog.bpf.c -- -Iinclude -DDEBUG
+  bpf-malloc verify -Iinclude -DDEBUG prog.bpf.c -- -mcpu=v4
                                            with arguments for clang
 
 A source is compiled with: -target bpf -mcpu=v3 -O2 -g -ffreestanding, then your arguments.
@@ -36,6 +37,25 @@ pub struct Judged {
     /// Where the heap lies, as for `rewrite`: map, arena or auto [default: auto].
     #[arg(long, value_name = "B", value_parser = values::backend)]
     pub backend: Option<Backend>,
+    /// The oldest kernel that the programs have to load on, as for `rewrite`.
+    #[arg(long, value_name = "MAJOR.MINOR", value_parser = values::kernel_version)]
+    pub target_kernel: Option<KernelVersion>,
+    /// A directory with headers, for the rewrite and for clang. Repeatable.
+    #[arg(short = 'I', value_name = "DIR")]
+    pub include_dirs: Vec<PathBuf>,
+    /// A macro, for the rewrite and for clang. Repeatable.
+    #[arg(short = 'D', value_name = "NAME[=VALUE]")]
+    pub defines: Vec<String>,
+    /// A macro that is not defined, for the rewrite and for clang. Repeatable.
+    #[arg(short = 'U', value_name = "NAME")]
+    pub undefines: Vec<String>,
+    /// The compilation database to take -I, -D, -U and -include from, instead of the
+    /// compile_commands.json found upwards from each file (there or in a directory build).
+    #[arg(long, value_name = "FILE")]
+    pub compile_commands: Option<PathBuf>,
+    /// How many files are judged at once [default: one per core, with --run one].
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
     /// The clang to compile sources with [default: BPF_MALLOC_CLANG of the environment, else the
     /// newest in PATH].
     #[arg(long, value_name = "PATH")]

@@ -94,12 +94,7 @@ fn refusal(judgement: &Judgement, object: &Object) -> Result<Option<Explained>, 
     if judgement.accepted() || judgement.denied() {
         return Ok(None);
     }
-    let mut refusal = Explained::by_kernel(
-        &judgement.log,
-        &judgement.messages,
-        &judgement.lines,
-        object.sources,
-    );
+    let mut refusal = Explained::by_kernel(&judgement.log, &judgement.messages, &judgement.lines);
     // Of what it refuses before it walks, the kernel tells no instruction.
     if refusal.place.is_none() {
         refusal.place_by(&object.obstacles()?);

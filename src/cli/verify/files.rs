@@ -1,16 +1,24 @@
 //! Reads, rewrites and compiles what the command line names, and looks into the objects.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::refusal::Explained;
+use super::refusal::{Explained, Place};
 use super::sources::{Noticed, Sources};
 use crate::cli::args::Judged;
 use crate::judge::compile::{Clang, Error as CompileError};
 use crate::judge::inspect::inspect;
 use crate::judge::verdict::Stats;
-use crate::run::{Fault, load};
+use crate::rewrite::Backend;
+use crate::run::database::{self, Database, Flags};
+use crate::run::settings::Choices;
+use crate::run::{Fault, load, pool, values};
 
 /// What became of one file.
 pub struct FileReport {
@@ -20,6 +28,8 @@ pub struct FileReport {
     pub programs: Result<Vec<ProgramReport>, Problem>,
     /// What the rewrite left to a person, if the file is not accepted.
     pub noticed: Vec<Noticed>,
+    /// The other backend, if the kernel accepts the file with that.
+    pub accepted_with: Option<&'static str>,
 }
 
 impl FileReport {
@@ -111,20 +121,18 @@ pub struct Object<'a> {
     pub real: &'a Path,
     /// The object.
     pub bytes: &'a [u8],
-    /// What it was compiled from.
-    pub sources: &'a Sources,
 }
 
 impl Object<'_> {
     /// What every kernel refuses.
     pub fn obstacles(&self) -> Result<Vec<Explained>, Problem> {
         let findings = inspect(self.bytes).map_err(|error| unable(self.path, &error))?;
-        Ok(Explained::by_inspection(findings, self.sources))
+        Ok(Explained::by_inspection(findings))
     }
 }
 
 /// Who has the last word on an object: a kernel.
-pub trait Authority {
+pub trait Authority: Sync {
     /// Judges an object program by program.
     fn judge(&self, object: &Object) -> Result<Vec<ProgramReport>, Problem>;
 }
@@ -133,7 +141,22 @@ pub trait Authority {
 pub struct Judge<'a> {
     arguments: &'a Judged,
     kernel: Option<&'a dyn Authority>,
-    clang: Option<Clang>,
+    clang: OnceLock<Result<Clang, Fault>>,
+}
+
+/// How a source is compiled.
+struct Way {
+    choices: Choices,
+    flags: Flags,
+    /// For clang.
+    arguments: Vec<OsString>,
+}
+
+/// What became of a source.
+struct Tried {
+    programs: Result<Vec<ProgramReport>, Problem>,
+    noticed: Vec<Noticed>,
+    has_arena: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -142,45 +165,80 @@ impl<'a> Judge<'a> {
         Self {
             arguments,
             kernel,
-            clang: None,
+            clang: OnceLock::new(),
         }
+    }
+
+    /// Judges all files on several threads. Without `-j` there are `jobs`.
+    pub fn all(&self, jobs: usize) -> Vec<FileReport> {
+        let mut reports = Vec::with_capacity(self.arguments.files.len());
+        pool::ordered(
+            &self.arguments.files,
+            self.arguments.jobs.map_or(jobs, NonZeroUsize::get),
+            |path| self.report(path),
+            |report| {
+                reports.push(report);
+                ControlFlow::Continue(())
+            },
+        );
+        reports
     }
 
     /// Judges one file.
-    pub fn report(&mut self, path: &Path) -> FileReport {
-        let mut noticed = Vec::new();
-        let programs = self.file(path, &mut noticed);
-        let fine = |programs: &Vec<ProgramReport>| programs.iter().all(|p| p.refusal.is_none());
-        if programs.as_ref().is_ok_and(fine) {
-            noticed.clear();
-        }
-        FileReport {
+    fn report(&self, path: &Path) -> FileReport {
+        let mut report = FileReport {
             path: path.to_owned(),
-            programs,
-            noticed,
+            programs: Ok(Vec::new()),
+            noticed: Vec::new(),
+            accepted_with: None,
+        };
+        match self.source(path) {
+            Err(problem) => report.programs = Err(problem),
+            Ok((real, None)) => report.programs = self.object(path, &real),
+            Ok((real, Some(way))) => {
+                let tried = self.tried(path, &real, &way);
+                report.programs = tried.programs;
+                report.noticed = tried.noticed;
+                if report.is_refused() && self.kernel.is_some() {
+                    report.accepted_with = self.other(path, &real, way, tried.has_arena);
+                }
+            }
+        }
+        if !report.is_refused() && report.programs.is_ok() {
+            report.noticed.clear();
+        }
+        report
+    }
+
+    /// The file without symbolic links, and how it is compiled if it is a source.
+    fn source(&self, path: &Path) -> Result<(PathBuf, Option<Way>), Problem> {
+        let real = fs::canonicalize(path).map_err(|error| load::unreadable(path, &error))?;
+        let mut magic = [0; 4];
+        let read = File::open(&real).and_then(|mut file| {
+            let length = file.read(&mut magic)?;
+            Ok(&magic[..length] == b"\x7fELF")
+        });
+        match read.map_err(|error| load::unreadable(path, &error))? {
+            true => Ok((real, None)),
+            false => {
+                let way = self.way(&real)?;
+                Ok((real, Some(way)))
+            }
         }
     }
 
-    fn file(
-        &mut self,
-        path: &Path,
-        noticed: &mut Vec<Noticed>,
-    ) -> Result<Vec<ProgramReport>, Problem> {
-        let real = fs::canonicalize(path).map_err(|error| load::unreadable(path, &error))?;
-        let bytes = fs::read(&real).map_err(|error| load::unreadable(path, &error))?;
-        let (bytes, sources) = if bytes.starts_with(b"\x7fELF") {
-            (bytes, Sources::unchanged())
-        } else {
-            self.compile(path, &real, noticed)?
-        };
-        let object = Object {
+    fn object(&self, path: &Path, real: &Path) -> Result<Vec<ProgramReport>, Problem> {
+        let bytes = fs::read(real).map_err(|error| load::unreadable(path, &error))?;
+        self.judged(&Object {
             path,
-            real: &real,
+            real,
             bytes: &bytes,
-            sources: &sources,
-        };
+        })
+    }
+
+    fn judged(&self, object: &Object) -> Result<Vec<ProgramReport>, Problem> {
         if let Some(kernel) = self.kernel {
-            return kernel.judge(&object);
+            return kernel.judge(object);
         }
         let obstacles = object.obstacles()?;
         match obstacles.is_empty() {
@@ -189,49 +247,176 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn compile(
-        &mut self,
+    /// The name of the other backend, if the kernel accepts the file with that. Only where the user
+    /// has not chosen one.
+    fn other(
+        &self,
         path: &Path,
         real: &Path,
-        noticed: &mut Vec<Noticed>,
-    ) -> Result<(Vec<u8>, Sources), Problem> {
-        let clang = self.clang()?;
-        let arguments = &self.arguments.clang_arguments;
-        let mut sources = Sources::rewrite(real, &clang, self.arguments)?;
-        noticed.append(&mut sources.noticed);
-        let compiled = clang.compile(real, &sources.replaced(), &sources.headers(), arguments);
-        match compiled {
-            Ok(bytes) => Ok((bytes, sources)),
-            Err(CompileError::Clang { message, .. }) => {
-                let explained = Explained::by_clang(&message, &sources);
-                Err(match explained.is_empty() {
-                    false => Problem::Refused(explained),
-                    true => Problem::Unable(Fault::of(
-                        path,
-                        "compile",
-                        format!("does not compile\n{}", message.trim_end()),
-                        "see clang's messages; arguments for clang, as -Iinclude, go after --",
-                    )),
-                })
-            }
-            Err(error) => Err(unable(path, &error).into()),
+        mut way: Way,
+        has_arena: bool,
+    ) -> Option<&'static str> {
+        if self.arguments.backend.is_some() || self.arguments.target_kernel.is_some() {
+            return None;
         }
+        let (backend, name) = match has_arena {
+            true => (Backend::Map, "map"),
+            false => (Backend::Arena, "arena"),
+        };
+        way.choices.backend = Some(backend);
+        let programs = self.tried(path, real, &way).programs.ok()?;
+        let accepted = |program: &ProgramReport| program.verdict == Verdict::Accepted;
+        (!programs.is_empty() && programs.iter().all(accepted)).then_some(name)
     }
 
-    fn clang(&mut self) -> Result<Clang, Fault> {
-        if let Some(clang) = &self.clang {
-            return Ok(clang.clone());
-        }
-        let found = match &self.arguments.clang {
-            Some(path) => Clang::at(path),
-            None => Clang::find(),
+    fn tried(&self, path: &Path, real: &Path, way: &Way) -> Tried {
+        let mut tried = Tried {
+            programs: Ok(Vec::new()),
+            noticed: Vec::new(),
+            has_arena: false,
         };
-        let clang = found.map_err(|error| {
-            Fault::new("clang", "sources cannot be compiled", error.to_string())
-        })?;
-        self.clang = Some(clang.clone());
-        Ok(clang)
+        tried.programs = self.compile(path, real, way, &mut tried).and_then(|bytes| {
+            self.judged(&Object {
+                path,
+                real,
+                bytes: &bytes,
+            })
+        });
+        tried
     }
+
+    /// Compiles a source as it is after the rewrite.
+    fn compile(
+        &self,
+        path: &Path,
+        real: &Path,
+        way: &Way,
+        tried: &mut Tried,
+    ) -> Result<Vec<u8>, Problem> {
+        let clang = self.clang()?;
+        let mut sources = Sources::rewrite(real, &way.choices, &way.flags)?;
+        tried.noticed.append(&mut sources.noticed);
+        tried.has_arena = sources.has_arena();
+        let arguments = &way.arguments;
+        let compiled = clang.compile(real, &sources.replaced, &sources.headers(), arguments);
+        let message = match compiled {
+            Ok(bytes) => return Ok(bytes),
+            Err(CompileError::Clang { message, .. }) => message,
+            Err(error) => return Err(unable(path, &error).into()),
+        };
+        let explained = Explained::by_clang(&message);
+        if !explained.is_empty() {
+            return Err(Problem::Refused(explained));
+        }
+        let place = Place::of_error(&message);
+        let fault = if let Some(name) = missing_header(&message) {
+            Fault::of(
+                path,
+                "missing-header",
+                format!("does not compile: there is no header {name}"),
+                match name.ends_with("vmlinux.h") {
+                    true => {
+                        "make it: bpftool btf dump file /sys/kernel/btf/vmlinux format c \
+                         >vmlinux.h; and name its directory with -I"
+                    }
+                    false => "name the directory that holds it with -I, or install its package",
+                },
+            )
+        } else if !sources.replaced.is_empty() && clang.accepts(real, arguments) {
+            Fault::of(
+                path,
+                "rewritten-text",
+                format!(
+                    "does not compile after the rewrite, though it does before: a fault of \
+                     bpf-malloc\n{}",
+                    message.trim_end()
+                ),
+                format!(
+                    "please report it with the output of `bpf-malloc rewrite --diff {}`; the \
+                     comment `// bpf-malloc: keep` on a line leaves its call as it is",
+                    path.display()
+                ),
+            )
+        } else {
+            Fault::of(
+                path,
+                "compile",
+                format!("does not compile\n{}", message.trim_end()),
+                "see clang's messages; -I, -D and -U say what the build says, other arguments for \
+                 clang go after --",
+            )
+        };
+        Err(match place.and_then(|place| Some((place.span()?, place))) {
+            Some((span, place)) => fault.at(&place.path, &place.source, span),
+            None => fault,
+        }
+        .into())
+    }
+
+    /// How the compilation database, the options and the arguments for clang have a source
+    /// compiled, in this order.
+    fn way(&self, real: &Path) -> Result<Way, Fault> {
+        let judged = self.arguments;
+        let database = match &judged.compile_commands {
+            Some(path) => Some(Database::read(path)?),
+            None => match database::nearest(real) {
+                Some(path) => Some(Database::read(&path)?),
+                None => None,
+            },
+        };
+        let known = database.and_then(|database| database.entry(real).cloned());
+        let mut flags = known.map_or_else(Flags::default, |known| (*known).clone());
+        let here = std::env::current_dir().unwrap_or_default();
+        flags
+            .dirs
+            .extend(judged.include_dirs.iter().map(|dir| here.join(dir)));
+        let defined = judged.defines.iter().map(|text| values::define(text));
+        flags.macros.extend(defined);
+        let undefined = judged.undefines.iter().map(|name| values::undefine(name));
+        flags.macros.extend(undefined);
+        let mut arguments = flags.arguments();
+        let given: Vec<String> = judged
+            .clang_arguments
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let given = database::parse(&given, &here);
+        flags.dirs.extend(given.dirs);
+        flags.macros.extend(given.macros);
+        flags.forced.extend(given.forced);
+        arguments.extend(judged.clang_arguments.iter().cloned());
+        flags.bpf = true;
+        let choices = Choices {
+            backend: judged.backend,
+            target_kernel: judged.target_kernel,
+            ..Choices::default()
+        };
+        Ok(Way {
+            choices,
+            flags,
+            arguments,
+        })
+    }
+
+    fn clang(&self) -> Result<&Clang, Fault> {
+        let found = self.clang.get_or_init(|| {
+            let found = match &self.arguments.clang {
+                Some(path) => Clang::at(path),
+                None => Clang::find(),
+            };
+            found.map_err(|error| {
+                Fault::new("clang", "sources cannot be compiled", error.to_string())
+            })
+        });
+        found.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// The header that clang does not find, if that is what ended the compilation.
+fn missing_header(message: &str) -> Option<&str> {
+    let end = message.find("' file not found")?;
+    let start = message[..end].rfind('\'')?;
+    Some(&message[start + 1..end])
 }
 
 /// An object that cannot be read.

@@ -23,7 +23,9 @@
 //! A REFUSAL is `{ "kind": "stack", "message": "…", "meaning": "…", "help": "…",
 //! "path": "a.bpf.c", "line": 17 }`: the message in the words of the verifier, libbpf or clang, the
 //! line from 1 and before the rewrite, path and line `null` where they are not known. An ERROR is
-//! `{ "code": "unreadable", "message": "…", "help": "…" }`.
+//! `{ "code": "compile", "message": "…", "help": "…", "path": null, "line": null }`, with the
+//! place where one is known. `accepted_with` names the other backend, if the kernel accepts a refused
+//! file with that.
 //!
 //! The `verdict` of a program is `"accepted"`, `"refused"`, or `null` if the kernel let nobody ask;
 //! a refused one has a `refusal`, and a `log` with `--log`. `run` is there with `--run`, for what can
@@ -76,6 +78,9 @@ fn file_json(file: &FileReport, log: bool) -> Value {
         }),
     };
     put_path(&mut value, &file.path);
+    if let Some(backend) = file.accepted_with {
+        value["accepted_with"] = backend.into();
+    }
     if !file.noticed.is_empty() {
         value["rewrite"] = parts(file, Reporter::Json);
     }
@@ -100,7 +105,14 @@ fn parts(file: &FileReport, reporter: Reporter) -> Value {
 }
 
 fn fault_json(fault: &Fault) -> Value {
-    json!({ "code": fault.code, "message": fault.message, "help": fault.help })
+    let place = fault.excerpt.as_ref();
+    json!({
+        "code": fault.code,
+        "message": fault.message,
+        "help": fault.help,
+        "path": place.map(|blamed| blamed.path.display().to_string()),
+        "line": place.map(|blamed| blamed.line()),
+    })
 }
 
 fn refusal_json(refusal: &Explained) -> Value {

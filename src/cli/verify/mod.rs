@@ -13,8 +13,9 @@ mod refusal;
 mod report;
 mod sources;
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread;
 
 use super::args::{Check, Format, Judged, Verify};
 use super::console::Console;
@@ -27,32 +28,24 @@ use report::Kind;
 #[cfg(feature = "kernel")]
 pub fn verify(arguments: &Verify, console: &mut Console) -> ExitCode {
     let judged = &arguments.judged;
-    match ask::Kernel::new(arguments) {
-        Ok(kernel) => {
-            let mut judge = Judge::new(judged, Some(&kernel));
-            let report = |path: &PathBuf| judge.report(path);
-            let files = judged.files.iter().map(report).collect();
-            tell(
-                judged,
-                Kind::Verdicts,
-                files,
-                Vec::new(),
-                arguments.log,
-                console,
-            )
-        }
-        Err(fault) => {
-            let (files, faults) = (Vec::new(), vec![fault]);
-            tell(
-                judged,
-                Kind::Verdicts,
-                files,
-                faults,
-                arguments.log,
-                console,
-            )
-        }
-    }
+    let (files, faults) = match ask::Kernel::new(arguments) {
+        // Programs that are measured are left alone.
+        Ok(kernel) if arguments.run => (Judge::new(judged, Some(&kernel)).all(1), Vec::new()),
+        Ok(kernel) => (Judge::new(judged, Some(&kernel)).all(cores()), Vec::new()),
+        Err(fault) => (Vec::new(), vec![fault]),
+    };
+    tell(
+        judged,
+        Kind::Verdicts,
+        files,
+        faults,
+        arguments.log,
+        console,
+    )
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Says how to get a build that can do it.
@@ -64,9 +57,7 @@ pub fn verify(_: &Verify, console: &mut Console) -> ExitCode {
 /// Looks for what every kernel refuses, without asking one.
 pub fn check(arguments: &Check, console: &mut Console) -> ExitCode {
     let judged = &arguments.judged;
-    let mut judge = Judge::new(judged, None);
-    let report = |path: &PathBuf| judge.report(path);
-    let files = judged.files.iter().map(report).collect();
+    let files = Judge::new(judged, None).all(cores());
     tell(judged, Kind::Obstacles, files, Vec::new(), false, console)
 }
 

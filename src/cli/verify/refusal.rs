@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::sources::{Sources, shown};
+use crate::cli::shown;
 use crate::heap::HEADER_NAME;
 use crate::judge::SourceLine;
 use crate::judge::explain::{Kind, classify};
@@ -23,7 +23,7 @@ pub struct Explained {
     pub place: Option<Place>,
 }
 
-/// A line of a source, before the rewrite.
+/// A line of a source. The rewrite has kept its number.
 #[derive(Clone)]
 pub struct Place {
     /// The file, from the current directory where it lies below it.
@@ -35,13 +35,25 @@ pub struct Place {
 }
 
 impl Place {
-    fn new(path: &Path, line: usize, sources: &Sources) -> Self {
+    fn new(path: &Path, line: usize) -> Self {
         let bytes = fs::read(path).unwrap_or_default();
         Self {
             path: shown(path),
-            line: sources.original_line(path, line),
+            line,
             source: String::from_utf8_lossy(&bytes).into_owned(),
         }
+    }
+
+    /// The first place that clang calls an error.
+    pub fn of_error(message: &str) -> Option<Self> {
+        message.lines().find_map(|line| {
+            let (place, _) = line
+                .split_once(": error: ")
+                .or(line.split_once(": fatal error: "))?;
+            let mut parts = place.rsplitn(3, ':');
+            let (_, line) = (parts.next()?, parts.next()?.parse().ok()?);
+            Some(Self::new(Path::new(parts.next()?), line))
+        })
     }
 
     /// The offsets of the line in the source, without indentation and line break.
@@ -81,25 +93,25 @@ fn plain(message: &str) -> String {
 impl Explained {
     /// What the kernel and libbpf say about a program that is refused. `lines` are its source
     /// lines.
-    pub fn by_kernel(log: &str, messages: &str, lines: &[SourceLine], sources: &Sources) -> Self {
+    pub fn by_kernel(log: &str, messages: &str, lines: &[SourceLine]) -> Self {
         let refusal = Refusal::parse(log, messages);
         let is_own = |file: &str| !file.ends_with(HEADER_NAME) && !file.starts_with("/usr/");
         let line = refusal.line(lines, is_own);
         Self {
             kind: refusal.kind,
-            place: line.map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
+            place: line.map(|line| Place::new(Path::new(&line.file), line.line as usize)),
             message: refusal.message,
         }
     }
 
     /// What was found in an object without asking anybody.
-    pub fn by_inspection(findings: Vec<Finding>, sources: &Sources) -> Vec<Self> {
+    pub fn by_inspection(findings: Vec<Finding>) -> Vec<Self> {
         let explain = |finding: Finding| Self {
             kind: finding.kind,
             message: finding.message,
             place: finding
                 .line
-                .map(|line| Place::new(Path::new(&line.file), line.line as usize, sources)),
+                .map(|line| Place::new(Path::new(&line.file), line.line as usize)),
         };
         // Two calls in a line say the same.
         distinct(findings.into_iter().map(explain).collect(), |one| {
@@ -120,7 +132,7 @@ impl Explained {
 
     /// What clang says about a source that does what BPF cannot, one for each kind and line;
     /// nothing if the source is merely wrong.
-    pub fn by_clang(message: &str, sources: &Sources) -> Vec<Self> {
+    pub fn by_clang(message: &str) -> Vec<Self> {
         let mut found = Vec::new();
         for line in message.lines().filter(|line| line.contains("error: ")) {
             let (kind, _) = classify(line);
@@ -134,7 +146,7 @@ impl Explained {
             found.push(Self {
                 kind,
                 message: plain(what.trim().trim_start_matches("error: ")),
-                place: place.map(|(file, line)| Place::new(Path::new(file), line, sources)),
+                place: place.map(|(file, line)| Place::new(Path::new(file), line)),
             });
         }
         // A calculation with floating point is several calls.

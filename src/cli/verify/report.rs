@@ -90,6 +90,12 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         let notices = Reporter::Human(style).file(&noticed.file(), Mode::Check, None);
         text += &String::from_utf8_lossy(&notices);
     }
+    for file in files {
+        if let Some(backend) = file.accepted_with {
+            let path = file.path.display();
+            text += &format!("\nwith --backend {backend} the kernel accepts {path}\n");
+        }
+    }
     for program in files.iter().flat_map(|file| file.programs.iter().flatten()) {
         if let Some(Err(message)) = &program.output {
             text += &format!("\n{message}\n");
