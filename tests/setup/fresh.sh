@@ -47,6 +47,7 @@ finish() {
 	exit "$status"
 }
 trap finish EXIT
+trap 'exit 130' INT TERM
 
 say "a bare $suite"
 debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$log" 2>&1 ||
