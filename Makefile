@@ -9,7 +9,8 @@
 #   make bench          what malloc, free and linked data cost in this kernel, the memory they take
 #                       beside other allocators, and a dry run of the rewriter over a Linux source
 #                       tree beside other tools; keeps the figures
-#   make fuzz           the properties of the rewriter on many more inputs than in make test
+#   make fuzz           the properties of the rewriter, and of what reads objects, heaps and settings, on
+#                       many more inputs than in make test
 #   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
 #                       fixtures/oracle/results.md

@@ -4,6 +4,8 @@
 
 #[path = "../../src/c/cpp/tests/cpu.rs"]
 mod cpu;
+#[cfg(feature = "cli")]
+mod files;
 mod generate;
 mod hostile;
 mod invariants;
