@@ -335,6 +335,66 @@ impl Builder<'_, '_> {
         id
     }
 
+    /// The type that an enumeration itself asks for: `enum e : u8`, and the attributes `packed` and
+    /// `mode`, which bpftool writes.
+    fn asked_for(
+        &mut self,
+        decl: DeclId,
+        specifier: &EnumSpecifier,
+        range: (i128, i128),
+    ) -> Option<Number> {
+        let tokens = &self.m.unit.tokens;
+        let word = |tok: Tok| tokens.get(tok).map_or(&b""[..], |t| self.m.unit.text(t));
+        let end = specifier.body?.start;
+        let colon = (specifier.keyword..end).find(|&tok| tokens[tok].is(op(":")));
+        if let Some(colon) = colon {
+            let (mut size, mut unsigned) = (4, false);
+            for token in &tokens[colon + 1..end] {
+                match self.m.unit.text(token) {
+                    b"char" => size = 1,
+                    b"short" => size = 2,
+                    b"long" => size = 8,
+                    b"unsigned" => unsigned = true,
+                    _ => {
+                        let name = token.symbol;
+                        let known = self.scopes.name(name).or(self.m.file_entity(name));
+                        let ty = known.map(|e| self.m.entities[e.0 as usize].ty);
+                        if let Some(number) = ty.and_then(|ty| self.m.number(ty)) {
+                            return Some(number);
+                        }
+                    }
+                }
+            }
+            return Some(Number::integer(size, unsigned));
+        }
+        let signed = range.0 < 0;
+        let all = &self.m.tree[decl].specifiers.attributes;
+        for toks in all.iter().filter(|a| a.start > specifier.keyword) {
+            for tok in toks.start..toks.end {
+                let size = match word(tok) {
+                    b"packed" | b"__packed__" => {
+                        let fits = |size: &u8| {
+                            let number = Number::integer(*size, !signed);
+                            number.wrap(range.0) == range.0 && number.wrap(range.1) == range.1
+                        };
+                        [1, 2, 4].into_iter().find(fits)
+                    }
+                    b"mode" | b"__mode__" => match word(tok + 2) {
+                        b"byte" | b"__byte__" | b"QI" | b"__QI__" => Some(1),
+                        b"HI" | b"__HI__" => Some(2),
+                        b"DI" | b"__DI__" | b"word" | b"__word__" => Some(8),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                if let Some(size) = size {
+                    return Some(Number::integer(size, !signed));
+                }
+            }
+        }
+        None
+    }
+
     fn constants(&mut self, decl: DeclId, id: EnumId, specifier: &EnumSpecifier) {
         let mut next = Some(0i128);
         let (mut least, mut most) = (0i128, 0i128);
@@ -364,6 +424,9 @@ impl Builder<'_, '_> {
             (false, true) => Number::ULONG,
             (true, _) => holder(least, most),
         };
+        let number = self
+            .asked_for(decl, specifier, (least, most))
+            .unwrap_or(number);
         let wide = number.size > 4;
         self.m.enums[id.0 as usize].number = number;
         if wide {

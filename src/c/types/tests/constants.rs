@@ -90,3 +90,30 @@ fn enumerations_have_the_type_that_holds_their_constants() {
     assert_eq!(number("A"), Some((4, false)));
     assert_eq!(number("C"), Some((8, true)));
 }
+
+#[test]
+fn enumerations_that_ask_for_a_type() {
+    let unit = unit(
+        "typedef unsigned char u8; enum a { A = 1 } __attribute__((packed)) a; \
+         enum b { B = -1, C = 100 } __attribute__((mode(byte))) b; \
+         enum __attribute__((packed)) c { D = 300 } c; enum d : u8 { E } d; \
+         enum e : unsigned long { F } e; enum g { G = -200 } __attribute__((__packed__)) g; \
+         void f(void) { a; b; c; d; e; g; }",
+    );
+    let m = model(&unit);
+    for (name, expected) in [
+        ("a", (1, true)),
+        ("b", (1, false)),
+        ("c", (2, true)),
+        ("d", (1, true)),
+        ("e", (8, true)),
+        ("g", (2, false)),
+    ] {
+        let number = m.number(m.type_of(m.expr(name)));
+        assert_eq!(
+            number.map(|n| (n.size, n.unsigned)),
+            Some(expected),
+            "{name}"
+        );
+    }
+}
