@@ -39,8 +39,13 @@
  *                               set of heaps; loaders other than libbpf refuse such maps
  *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
  *                               them before Linux 6.0; beyond 384 MiB they are in any case
- *   DYNAMIC_MEMORY_DEBUG        record the source line of each block, fill new memory with 0xaa
- *                               and freed memory with 0xdd
+ *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
+ *                               (looked for when it is freed or resized), writes to a freed one
+ *                               (when it is handed out again), a second free, a free of what is no
+ *                               block. Each is kept with the lines of the calls for `bpf-malloc
+ *                               stats`, which also shows the live blocks by line. New memory is
+ *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
+ *                               more, realloc always moves it
  *   native_executable           build for user space, from the same source, safe with threads
  *
  * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
@@ -487,10 +492,13 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
-#define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
+#define DYNMEM_SITES                               \
+	dynmem_u64 error_count;                    \
+	struct dynmem_error errors[DYNMEM_ERRORS]; \
+	struct dynmem_site sites[DYNMEM_ENTRIES];
 #define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
 #else
-#define DYNMEM_LINES
+#define DYNMEM_SITES
 #define DYNMEM_DEBUG_FLAG 0
 #endif
 
@@ -503,7 +511,7 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 	dynmem_u16 tags[DYNMEM_ENTRIES + 2 * DYNMEM_MARGIN]; \
 	union dynmem_link links[DYNMEM_ENTRIES];             \
 	dynmem_entry bins[DYNMEM_BINS];                      \
-	DYNMEM_LINES
+	DYNMEM_SITES
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 #ifndef __VMLINUX_H__
@@ -595,13 +603,131 @@ typedef dynmem_u32 dynmem_lock;
  * word its list had before: the way to the next parked block.
  */
 #define DYNMEM_PARKED 3U
-/*
- * Flag of a heap: it was built with DYNAMIC_MEMORY_DEBUG and has a table of source
- * lines.
- */
+/* Flag of a heap: it was built with DYNAMIC_MEMORY_DEBUG and has the tables for that. */
 #define DYNMEM_FLAG_DEBUG 1U
 /* Flag of a heap: it was built with DYNAMIC_MEMORY_SPIN_LOCK. */
 #define DYNMEM_FLAG_SPIN_LOCK 2U
+/* Errors that a heap of a debug build keeps: the last ones, a power of two. */
+#define DYNMEM_ERRORS 16U
+/*
+ * Kind of an error: a program wrote behind a block, found when the block was freed or
+ * resized.
+ */
+#define DYNMEM_OVERFLOW 1U
+/*
+ * Kind of an error: a program wrote to a block after it was freed, found when it was
+ * used again.
+ */
+#define DYNMEM_USE_AFTER_FREE 2U
+/* Kind of an error: a block was freed that was free already. */
+#define DYNMEM_DOUBLE_FREE 3U
+/* Kind of an error: something was freed that is no block. */
+#define DYNMEM_INVALID_FREE 4U
+/* What a debug build keeps of a block, at its first granule. */
+struct dynmem_site {
+	/*
+	 * Address of the name of the file with the call that allocated it, a string of the
+	 * object.
+	 */
+	dynmem_u64 allocated_file;
+	/* The same of the call that freed it. */
+	dynmem_u64 freed_file;
+	/* Line of the call that allocated it; 0 for none. */
+	dynmem_u32 allocated_line;
+	/* Line of the call that freed it; 0 while it is in use. */
+	dynmem_u32 freed_line;
+	/* Bytes that were asked for. */
+	dynmem_u32 size;
+	/* Bytes that could be used when it was freed. */
+	dynmem_u32 usable;
+};
+_Static_assert(__builtin_offsetof(struct dynmem_site, allocated_file) == 0,
+	       "__builtin_offsetof(dynmem_site, allocated_file) == 0");
+_Static_assert(sizeof(((struct dynmem_site *)0)->allocated_file) == 8,
+	       "sizeof(((dynmem_site *)0)->allocated_file) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_site, freed_file) == 8,
+	       "__builtin_offsetof(dynmem_site, freed_file) == 8");
+_Static_assert(sizeof(((struct dynmem_site *)0)->freed_file) == 8,
+	       "sizeof(((dynmem_site *)0)->freed_file) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_site, allocated_line) == 16,
+	       "__builtin_offsetof(dynmem_site, allocated_line) == 16");
+_Static_assert(sizeof(((struct dynmem_site *)0)->allocated_line) == 4,
+	       "sizeof(((dynmem_site *)0)->allocated_line) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_site, freed_line) == 20,
+	       "__builtin_offsetof(dynmem_site, freed_line) == 20");
+_Static_assert(sizeof(((struct dynmem_site *)0)->freed_line) == 4,
+	       "sizeof(((dynmem_site *)0)->freed_line) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_site, size) == 24,
+	       "__builtin_offsetof(dynmem_site, size) == 24");
+_Static_assert(sizeof(((struct dynmem_site *)0)->size) == 4,
+	       "sizeof(((dynmem_site *)0)->size) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_site, usable) == 28,
+	       "__builtin_offsetof(dynmem_site, usable) == 28");
+_Static_assert(sizeof(((struct dynmem_site *)0)->usable) == 4,
+	       "sizeof(((dynmem_site *)0)->usable) == 4");
+/* An error that a debug build found. */
+struct dynmem_error {
+	/* Address of the block, or of what was taken for one. */
+	dynmem_u64 address;
+	/* DYNMEM_OVERFLOW and the like. */
+	dynmem_u32 kind;
+	/* Bytes that were asked for. */
+	dynmem_u32 size;
+	/* Line of the call that found it. */
+	dynmem_u32 line;
+	/* Line of the call that allocated the block; 0 if it is none. */
+	dynmem_u32 allocated_line;
+	/* Line of the call that freed the block before; 0 if none did. */
+	dynmem_u32 freed_line;
+	/* Not used. */
+	dynmem_u32 reserved;
+	/* Name of the file of line, as long as it fits, and a zero. */
+	dynmem_u8 file[32];
+	/* Name of the file of allocated_line. */
+	dynmem_u8 allocated_file[32];
+	/* Name of the file of freed_line. */
+	dynmem_u8 freed_file[32];
+};
+_Static_assert(__builtin_offsetof(struct dynmem_error, address) == 0,
+	       "__builtin_offsetof(dynmem_error, address) == 0");
+_Static_assert(sizeof(((struct dynmem_error *)0)->address) == 8,
+	       "sizeof(((dynmem_error *)0)->address) == 8");
+_Static_assert(__builtin_offsetof(struct dynmem_error, kind) == 8,
+	       "__builtin_offsetof(dynmem_error, kind) == 8");
+_Static_assert(sizeof(((struct dynmem_error *)0)->kind) == 4,
+	       "sizeof(((dynmem_error *)0)->kind) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, size) == 12,
+	       "__builtin_offsetof(dynmem_error, size) == 12");
+_Static_assert(sizeof(((struct dynmem_error *)0)->size) == 4,
+	       "sizeof(((dynmem_error *)0)->size) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, line) == 16,
+	       "__builtin_offsetof(dynmem_error, line) == 16");
+_Static_assert(sizeof(((struct dynmem_error *)0)->line) == 4,
+	       "sizeof(((dynmem_error *)0)->line) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, allocated_line) == 20,
+	       "__builtin_offsetof(dynmem_error, allocated_line) == 20");
+_Static_assert(sizeof(((struct dynmem_error *)0)->allocated_line) == 4,
+	       "sizeof(((dynmem_error *)0)->allocated_line) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, freed_line) == 24,
+	       "__builtin_offsetof(dynmem_error, freed_line) == 24");
+_Static_assert(sizeof(((struct dynmem_error *)0)->freed_line) == 4,
+	       "sizeof(((dynmem_error *)0)->freed_line) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, reserved) == 28,
+	       "__builtin_offsetof(dynmem_error, reserved) == 28");
+_Static_assert(sizeof(((struct dynmem_error *)0)->reserved) == 4,
+	       "sizeof(((dynmem_error *)0)->reserved) == 4");
+_Static_assert(__builtin_offsetof(struct dynmem_error, file) == 32,
+	       "__builtin_offsetof(dynmem_error, file) == 32");
+_Static_assert(sizeof(((struct dynmem_error *)0)->file) == 32,
+	       "sizeof(((dynmem_error *)0)->file) == 32");
+_Static_assert(__builtin_offsetof(struct dynmem_error, allocated_file) == 64,
+	       "__builtin_offsetof(dynmem_error, allocated_file) == 64");
+_Static_assert(sizeof(((struct dynmem_error *)0)->allocated_file) == 32,
+	       "sizeof(((dynmem_error *)0)->allocated_file) == 32");
+_Static_assert(__builtin_offsetof(struct dynmem_error, freed_file) == 96,
+	       "__builtin_offsetof(dynmem_error, freed_file) == 96");
+_Static_assert(sizeof(((struct dynmem_error *)0)->freed_file) == 32,
+	       "sizeof(((dynmem_error *)0)->freed_file) == 32");
 /*
  * A heap: one value of the map dynmem_heaps. Its blocks are in another map, so a
  * program that writes beyond its block reaches none of this. Granules count from 1, and
@@ -2563,14 +2689,6 @@ DYNMEM_INLINE void dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 l
 		dynmem_set(place, 0, length);
 }
 
-#ifdef DYNAMIC_MEMORY_DEBUG
-/* Fills the block in use at an address. */
-DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
-{
-	dynmem_set(address, byte, dynmem_usable(address));
-}
-#endif
-
 #else
 /*
  * Copies at most a guard's length into the block at `place`, from an address, or zeroes if that
@@ -2615,53 +2733,6 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 	return -EINVAL;
 }
 
-#endif
-
-#ifdef DYNAMIC_MEMORY_DEBUG
-#if !DYNMEM_ARENA
-/* Fills the block in use at an address, by copying what is filled behind itself. */
-DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
-{
-	dynmem_u64 place = dynmem_place(address), length = dynmem_usable(address);
-	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, piece;
-	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
-	dynmem_u32 i;
-
-	if (!to || !length)
-		return -EINVAL;
-	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
-		to[i] = (dynmem_u8)byte;
-	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
-		piece = dynmem_least(length - filled, filled);
-		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
-		dynmem_copy_piece(place + filled, address, piece);
-		filled += piece;
-	}
-	return 0;
-}
-#endif
-
-/* Records the line that a block in use comes from, and fills the block if it is to be. */
-DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
-{
-	dynmem_u64 located = dynmem_locate(address);
-	struct dynmem_heap *heap = dynmem_heap(located >> 32);
-
-	if (!heap || located == DYNMEM_NOWHERE)
-		return -EINVAL;
-	heap->lines[dynmem_index(located)] = line;
-	if (fill)
-		dynmem_fill(address, 0xaa);
-	return 0;
-}
-
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem_u32 line,
-					      dynmem_u32 fill)
-{
-	if (pointer)
-		dynmem_note(dynmem_number(pointer), line, fill);
-	return pointer;
-}
 #endif
 
 /* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NONE. */
@@ -3323,6 +3394,217 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 
 #endif /* DYNMEM_KERNEL */
 
+/* BEGIN src/heap/c/86_debug.h */
+/* ---- the debug build: errors of the program, at its own lines ---------------------------- */
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+
+/*
+ * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
+ * when it is freed. What is freed is filled, and looked at when a block of the same place and size is
+ * handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ */
+#define DYNMEM_FENCE 8
+#define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
+#define DYNMEM_NEW 0xaa
+#define DYNMEM_FREED 0xdd
+#ifdef __FILE_NAME__
+#define DYNMEM_FILE __FILE_NAME__
+#else
+#define DYNMEM_FILE __FILE__
+#endif
+#define DYNMEM_HERE dynmem_number(DYNMEM_FILE), __LINE__
+
+#if DYNMEM_ARENA
+DYNMEM_INLINE dynmem_u64 dynmem_peek(dynmem_u64 address)
+{
+	return DYNMEM_AT(dynmem_u64, address);
+}
+
+DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte, dynmem_u64 length)
+{
+	dynmem_set(address, byte, length);
+}
+
+DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
+{
+	DYNMEM_AT(dynmem_u64, address) = word;
+}
+#else
+DYNMEM_INLINE dynmem_u64 dynmem_peek(dynmem_u64 address)
+{
+	dynmem_u64 word = 0;
+
+	dynmem_read(&word, sizeof(word), address);
+	return word;
+}
+
+/* Fills the block in use at an address, by copying what is filled behind itself. */
+DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte, dynmem_u64 length)
+{
+	dynmem_u64 place = dynmem_place(address), filled = DYNAMIC_MEMORY_GRANULE, piece;
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
+	dynmem_u32 i;
+
+	if (!to || !length)
+		return -EINVAL;
+	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
+		to[i] = (dynmem_u8)byte;
+	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
+		piece = dynmem_least(length - filled, filled);
+		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
+		dynmem_copy_piece(place + filled, address, piece);
+		filled += piece;
+	}
+	return 0;
+}
+
+DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
+{
+	/* The block's place and the way within it, for an address within is no block's. */
+	dynmem_u64 start = address & ~(DYNAMIC_MEMORY_GRANULE - 1ULL);
+	dynmem_u8 *to = dynmem_pointer(dynmem_place(start) + (address - start), DYNAMIC_MEMORY_GUARD);
+
+	if (to)
+		__builtin_memcpy(to, &word, sizeof(word));
+}
+#endif
+
+/* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
+DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
+	const dynmem_u64 freed = DYNMEM_FREED * (~0ULL / 255);
+
+#ifdef native_executable
+	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
+
+	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);
+#elif defined(DYNAMIC_MEMORY_SPIN_LOCK)
+	(void)length; /* Linux 5.10 has no bpf_loop for the rest */
+	return dynmem_peek(address) != freed || dynmem_peek(address + 8) != freed;
+#else
+	const dynmem_u32 plain = DYNMEM_ARENA ? 0 : DYNMEM_PLAIN_A | DYNMEM_PLAIN_B;
+
+	return dynmem_peek(address) != freed ||
+	       dynmem_compare(address, address + 8, length - 8, plain);
+#endif
+}
+
+/* Keeps an error. `located` is the block's as dynmem_locate gives it, or DYNMEM_NOWHERE. */
+DYNMEM_GLOBAL int dynmem_report(dynmem_u64 located, dynmem_u64 address, dynmem_u32 kind,
+				dynmem_u64 file, dynmem_u32 line)
+{
+	struct dynmem_heap *heap =
+		dynmem_heap(located == DYNMEM_NOWHERE ? dynmem_own() : located >> 32);
+	struct dynmem_error *error;
+	struct dynmem_site *site;
+	dynmem_u64 number;
+
+	if (!heap)
+		return -EINVAL;
+	number = DYNMEM_LOAD(&heap->error_count);
+	DYNMEM_STORE(&heap->error_count, number + 1);
+	error = &heap->errors[number & (DYNMEM_ERRORS - 1)];
+	site = &heap->sites[dynmem_index(located)];
+	error->address = address;
+	error->kind = kind;
+	error->line = line;
+	dynmem_read_string(error->file, sizeof(error->file), file);
+	error->allocated_line = 0;
+	error->freed_line = 0;
+	if (located == DYNMEM_NOWHERE)
+		return 0;
+	error->size = site->size;
+	error->allocated_line = site->allocated_line;
+	error->freed_line = site->freed_line;
+	if (site->allocated_line)
+		dynmem_read_string(error->allocated_file, sizeof(error->file), site->allocated_file);
+	if (site->freed_line)
+		dynmem_read_string(error->freed_file, sizeof(error->file), site->freed_file);
+	return 0;
+}
+
+/* Records a new block of `size` bytes, with its fence; fills it if it is to be, after a look at it. */
+DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fill, dynmem_u64 file,
+			      dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
+	struct dynmem_site *site;
+
+	if (!heap || located == DYNMEM_NOWHERE || !usable)
+		return -EINVAL;
+	site = &heap->sites[dynmem_index(located)];
+	if (fill) {
+		if (site->freed_line && site->usable == usable && usable >= 16 &&
+		    dynmem_changed(address, usable))
+			dynmem_report(located, address, DYNMEM_USE_AFTER_FREE, file, line);
+		dynmem_fill(address, DYNMEM_NEW, usable);
+	}
+	site->allocated_file = file;
+	site->allocated_line = line;
+	site->freed_line = 0;
+	site->size = (dynmem_u32)size;
+	if (size + DYNMEM_FENCE <= usable)
+		dynmem_poke(address + size, DYNMEM_FENCE_BYTES);
+	else
+		site->size = (dynmem_u32)usable;
+	return 0;
+}
+
+/* Looks at the fence of a block, which is in use; the bytes that were asked for. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
+	struct dynmem_site *site;
+
+	if (!heap || located == DYNMEM_NOWHERE || !usable)
+		return 0;
+	site = &heap->sites[dynmem_index(located)];
+	if (!site->allocated_line || site->freed_line)
+		return usable;
+	if (site->size + DYNMEM_FENCE <= usable &&
+	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
+		dynmem_report(located, address, DYNMEM_OVERFLOW, file, line);
+		dynmem_poke(address + site->size, DYNMEM_FENCE_BYTES); /* told once */
+	}
+	return site->size;
+}
+
+/* What is done before a block is freed. */
+DYNMEM_GLOBAL int dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap;
+	struct dynmem_site *site;
+
+	if (located == DYNMEM_NOWHERE)
+		return dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+	heap = dynmem_heap(located >> 32);
+	if (!heap)
+		return -EINVAL;
+	site = &heap->sites[dynmem_index(located)];
+	if (!usable)
+		return dynmem_report(located, address,
+				     site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file,
+				     line);
+	dynmem_fenced(address, file, line);
+	site->freed_file = file;
+	site->freed_line = line;
+	site->usable = (dynmem_u32)usable;
+	dynmem_fill(address, DYNMEM_FREED, usable);
+	return 0;
+}
+
+/* Bytes to allocate for `size`; 0 stays what it is. */
+DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
+{
+	return size - 1 < POOL_SIZE ? size + DYNMEM_FENCE : size;
+}
+
+#endif
+
 /* BEGIN src/heap/c/90_functions.h */
 /* ---- the functions programs call --------------------------------------------------------- */
 
@@ -3343,9 +3625,6 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
 	if (!pointer)
 		return;
-#ifdef DYNAMIC_MEMORY_DEBUG
-	dynmem_fill(dynmem_number(pointer), 0xdd);
-#endif
 	dynmem_give(dynmem_number(pointer));
 }
 
@@ -3516,17 +3795,90 @@ DYNMEM_INLINE int static_reset(void)
 }
 
 #ifdef DYNAMIC_MEMORY_DEBUG
-/* The allocating functions note the line they were called from. */
-#define static_malloc(size) dynmem_noted(static_malloc(size), __LINE__, 1)
-#define static_calloc(count, size) dynmem_noted(static_calloc(count, size), __LINE__, 0)
-#define static_realloc(pointer, size) dynmem_noted(static_realloc(pointer, size), __LINE__, 0)
+
+/* The functions as the debug build has them, with the file and the line they are called from. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, size_t size, dynmem_u32 fill,
+					      dynmem_u64 file, dynmem_u32 line)
+{
+	if (pointer)
+		dynmem_note(dynmem_number(pointer), size, fill, file, line);
+	return pointer;
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
+{
+	return dynmem_noted(static_malloc(dynmem_with_fence(size)), size, 1, file, line);
+}
+
+DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file, dynmem_u32 line)
+{
+	if (!pointer)
+		return;
+	dynmem_returned(dynmem_number(pointer), file, line);
+	static_free(pointer);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
+						     dynmem_u32 line)
+{
+	size_t total = count > POOL_SIZE || size > POOL_SIZE ? 0 : count * size;
+
+	return dynmem_noted(static_calloc(1, dynmem_with_fence(total)), total, 0, file, line);
+}
+
+/* Always another block, so that what is used of the old one afterwards is found. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer, size_t size,
+						      dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 old = dynmem_number(pointer), place, length;
+
+	if (!pointer)
+		return dynmem_debug_malloc(size, file, line);
+	length = dynmem_fenced(old, file, line);
+	if (!length || !size) {
+		dynmem_debug_free(pointer, file, line);
+		return NULL;
+	}
+	place = dynmem_take(dynmem_with_fence(size));
+	if (place != DYNMEM_NONE) {
+		dynmem_copy(place, old, dynmem_least(length, size));
+		dynmem_debug_free(pointer, file, line);
+	}
+	return dynmem_noted(DYNMEM_POINTER(place, size), size, 0, file, line);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_reallocarray(void DYNMEM_SPACE *pointer, size_t count,
+							   size_t size, dynmem_u64 file,
+							   dynmem_u32 line)
+{
+	if (count > POOL_SIZE || size > POOL_SIZE) {
+		if (count && size)
+			return NULL;
+		count = 0;
+	}
+	return dynmem_debug_realloc(pointer, count * size, file, line);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t size, dynmem_u64 file,
+						      dynmem_u32 line)
+{
+	return dynmem_noted(static_aligned_alloc(alignment, dynmem_with_fence(size)), size, 1, file,
+			    line);
+}
+
+#define static_malloc(size) dynmem_debug_malloc(size, DYNMEM_HERE)
+#define static_free(pointer) dynmem_debug_free(pointer, DYNMEM_HERE)
+#define static_calloc(count, size) dynmem_debug_calloc(count, size, DYNMEM_HERE)
+#define static_realloc(pointer, size) dynmem_debug_realloc(pointer, size, DYNMEM_HERE)
 #define static_reallocarray(pointer, count, size) \
-	dynmem_noted(static_reallocarray(pointer, count, size), __LINE__, 0)
-#define static_aligned_alloc(alignment, size) \
-	dynmem_noted(static_aligned_alloc(alignment, size), __LINE__, 1)
-#define static_strdup(string) ((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), __LINE__, 0))
-#define static_strndup(string, limit) \
-	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
+	dynmem_debug_reallocarray(pointer, count, size, DYNMEM_HERE)
+#define static_aligned_alloc(alignment, size) dynmem_debug_aligned(alignment, size, DYNMEM_HERE)
+#define static_strdup(string)                                                                    \
+	((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), ~(size_t)0 - DYNMEM_FENCE, 0, \
+					   DYNMEM_HERE))
+#define static_strndup(string, limit)                                                     \
+	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit),                \
+					   ~(size_t)0 - DYNMEM_FENCE, 0, DYNMEM_HERE))
 #endif
 
 #endif /* __clang_analyzer__ */

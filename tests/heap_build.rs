@@ -256,8 +256,8 @@ fn a_header_with_overrides_compiles_and_obeys() {
         "#include \"dynamic_memory.h\"\n\
          _Static_assert(POOL_SIZE == 8192 && DYNAMIC_MEMORY_HEAPS == 2, \"\");\n\
          _Static_assert(DYNAMIC_MEMORY_GRANULE == 64 && DYNAMIC_MEMORY_GUARD == 8192, \"\");\n\
-         int main(void) { void *p = static_malloc(8192); return !p || static_malloc_usable_size(p)\n\
-         != 8192 || !dynmem_heap(0)->lines; }\n",
+         int main(void) { void *p = static_malloc(8184); return !p || static_malloc_usable_size(p)\n\
+         != 8192 || !dynmem_heap(0)->sites; }\n",
     )
     .expect("the directory takes files");
     let program = cc::program("obeys");

@@ -223,6 +223,58 @@ fn other_maps_of_the_name_hide_no_heaps() {
 }
 
 #[test]
+fn errors_of_a_program_are_shown_with_their_lines() {
+    const TEST: &str = "errors_of_a_program_are_shown_with_their_lines";
+    /// Writes behind a block, frees it twice, and frees what is none.
+    const WRONG: &str = r#"#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "dynamic_memory.h"
+SEC("xdp") int wrong(struct xdp_md *ctx)
+{
+    char __arena *p = static_malloc(20);
+    if (!p)
+        return XDP_ABORTED;
+    p[20] = 1;
+    static_free(p);
+    static_free(p);
+    static_free(p + 1);
+    return ctx->rx_queue_index == 77 ? XDP_DROP : XDP_PASS;
+}
+char LICENSE[] SEC("license") = "GPL";
+"#;
+    if !can_load(TEST) {
+        return;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut builds = vec!["-DDYNAMIC_MEMORY_HEAPS=1", "-DDYNAMIC_MEMORY_SPIN_LOCK"];
+    if version(&release) >= (6, 9) {
+        builds.push("-DDYNAMIC_MEMORY_ARENA");
+    }
+    for build in builds {
+        let arguments = ["-DDYNAMIC_MEMORY_DEBUG", build].map(OsString::from);
+        let loaded = compile("wrong", WRONG, &arguments);
+        loaded.run("wrong", &RunInput::default()).unwrap();
+        let heaps = json(&["--map-id", &map_id(&loaded).to_string(), "--json"]);
+        let errors: Vec<&str> = heaps
+            .iter()
+            .flat_map(|heap| heap["errors"].as_array().into_iter().flatten())
+            .map(|error| error.as_str().unwrap())
+            .collect();
+        assert_eq!(
+            errors,
+            [
+                "wrong.bpf.c:10: something was written behind a block of 20 bytes; found here; \
+                 allocated at wrong.bpf.c:6",
+                "wrong.bpf.c:11: a block is freed a second time; allocated at wrong.bpf.c:6; freed at \
+                 wrong.bpf.c:10",
+                "wrong.bpf.c:12: what is freed is no block",
+            ],
+            "{build}"
+        );
+    }
+}
+
+#[test]
 fn loops_that_ended_early_are_counted() {
     const TEST: &str = "loops_that_ended_early_are_counted";
     /// A list that leads back to its first node.

@@ -200,6 +200,9 @@ fn one(text: &mut String, name: &str, snapshot: &Snapshot) {
         text.push_str(&row);
         text.push('\n');
     }
+    for error in &snapshot.errors {
+        let _ = writeln!(text, "  error: {error}");
+    }
     for (line, count, size) in by_line(snapshot).into_iter().take(LINES) {
         let _ = writeln!(text, "  line {line}: {}, {}", blocks(count), bytes(size));
     }
@@ -273,6 +276,7 @@ fn json(heaps: &[Heap]) -> Value {
                     "invalid_frees": counters.invalid_frees,
                     "loops_cut_short": heap.cut_short,
                     "lines": lines,
+                    "errors": snapshot.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 })
             }
         })

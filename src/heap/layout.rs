@@ -54,18 +54,71 @@ pub const DYNMEM_FREE: u32 = 2;
 /// State of a granule: a freed block starts here and waits in a list. Its links keep the word its
 /// list had before: the way to the next parked block.
 pub const DYNMEM_PARKED: u32 = 3;
-/// Flag of a heap: it was built with `DYNAMIC_MEMORY_DEBUG` and has a table of source lines.
+/// Flag of a heap: it was built with `DYNAMIC_MEMORY_DEBUG` and has the tables for that.
 pub const DYNMEM_FLAG_DEBUG: u32 = 1;
 /// Flag of a heap: it was built with `DYNAMIC_MEMORY_SPIN_LOCK`.
 pub const DYNMEM_FLAG_SPIN_LOCK: u32 = 2;
+
+/// Errors that a heap of a debug build keeps: the last ones, a power of two.
+pub const DYNMEM_ERRORS: u32 = 16;
+/// Kind of an error: a program wrote behind a block, found when the block was freed or resized.
+pub const DYNMEM_OVERFLOW: u32 = 1;
+/// Kind of an error: a program wrote to a block after it was freed, found when it was used again.
+pub const DYNMEM_USE_AFTER_FREE: u32 = 2;
+/// Kind of an error: a block was freed that was free already.
+pub const DYNMEM_DOUBLE_FREE: u32 = 3;
+/// Kind of an error: something was freed that is no block.
+pub const DYNMEM_INVALID_FREE: u32 = 4;
+
+/// What a debug build keeps of a block, at its first granule.
+#[repr(C)]
+pub struct Site {
+    /// Address of the name of the file with the call that allocated it, a string of the object.
+    pub allocated_file: u64,
+    /// The same of the call that freed it.
+    pub freed_file: u64,
+    /// Line of the call that allocated it; 0 for none.
+    pub allocated_line: u32,
+    /// Line of the call that freed it; 0 while it is in use.
+    pub freed_line: u32,
+    /// Bytes that were asked for.
+    pub size: u32,
+    /// Bytes that could be used when it was freed.
+    pub usable: u32,
+}
+
+/// An error that a debug build found.
+#[repr(C)]
+pub struct Error {
+    /// Address of the block, or of what was taken for one.
+    pub address: u64,
+    /// `DYNMEM_OVERFLOW` and the like.
+    pub kind: u32,
+    /// Bytes that were asked for.
+    pub size: u32,
+    /// Line of the call that found it.
+    pub line: u32,
+    /// Line of the call that allocated the block; 0 if it is none.
+    pub allocated_line: u32,
+    /// Line of the call that freed the block before; 0 if none did.
+    pub freed_line: u32,
+    /// Not used.
+    pub reserved: u32,
+    /// Name of the file of `line`, as long as it fits, and a zero.
+    pub file: [u8; 32],
+    /// Name of the file of `allocated_line`.
+    pub allocated_file: [u8; 32],
+    /// Name of the file of `freed_line`.
+    pub freed_file: [u8; 32],
+}
 
 /// What guards a heap: zero while nobody holds it. The build with `bpf_spin_lock` has the
 /// kernel's type of the same size in its place.
 pub type Lock = u32;
 
 /// The tables behind the fixed part, sized by the pool: 64-bit words of hand-over bits, then a tag for
-/// each granule, a pair of links for each, the first free block of each bin, and in a debug build a
-/// source line for each granule.
+/// each granule, a pair of links for each, the first free block of each bin, and in a debug build the
+/// number of errors, the last [`Error`]s and a [`Site`] for each granule.
 pub type Tables = [u64; 0];
 
 /// A heap: one value of the map `dynmem_heaps`. Its blocks are in another map, so a program that

@@ -74,6 +74,79 @@ pub struct Snapshot {
     pub blocks: Vec<Block>,
     /// The heap's own figures.
     pub counters: Counters,
+    /// What a debug build has found, oldest first: the last [`DYNMEM_ERRORS`] at most.
+    pub errors: Vec<ProgramError>,
+}
+
+/// An error of a program, found by the debug build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramError {
+    /// What the program did.
+    pub kind: ErrorKind,
+    /// Address of the block, or of what was taken for one.
+    pub address: u64,
+    /// Bytes that were asked for.
+    pub size: u32,
+    /// Where it was found.
+    pub found: SourceLine,
+    /// Where the block was allocated.
+    pub allocated: Option<SourceLine>,
+    /// Where it had been freed before.
+    pub freed: Option<SourceLine>,
+}
+
+/// What a program did wrong with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// It wrote behind a block.
+    Overflow,
+    /// It wrote to a block that it had freed.
+    UseAfterFree,
+    /// It freed a block twice.
+    DoubleFree,
+    /// It freed what is no block.
+    InvalidFree,
+}
+
+/// A line of a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLine {
+    /// The file's name without its directories, up to 31 bytes.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for SourceLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { found, size, .. } = self;
+        match self.kind {
+            ErrorKind::Overflow => write!(
+                f,
+                "{found}: something was written behind a block of {size} bytes; found here"
+            )?,
+            ErrorKind::UseAfterFree => write!(
+                f,
+                "{found}: something was written to a block of {size} bytes after it was freed; found \
+                 here, where it is allocated anew"
+            )?,
+            ErrorKind::DoubleFree => write!(f, "{found}: a block is freed a second time")?,
+            ErrorKind::InvalidFree => write!(f, "{found}: what is freed is no block")?,
+        }
+        if let Some(allocated) = &self.allocated {
+            write!(f, "; allocated at {allocated}")?;
+        }
+        if let Some(freed) = &self.freed {
+            write!(f, "; freed at {freed}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The bytes are not a heap of this layout, or an invariant does not hold.
@@ -127,7 +200,8 @@ struct Image<'a> {
     links: usize,
     bins: usize,
     bin_count: usize,
-    lines: Option<usize>,
+    /// Where the debug build has its errors and sites.
+    debug: Option<(usize, usize)>,
 }
 
 /// Bytes the first `fields` of a heap take, before the tables.
@@ -188,8 +262,9 @@ impl<'a> Image<'a> {
         }
         let mut end = image.bins + image.bin_count * entry;
         if field!(image, flags) & DYNMEM_FLAG_DEBUG != 0 {
-            image.lines = Some(end);
-            end += entries * 4;
+            let sites = end + 8 + DYNMEM_ERRORS as usize * size_of::<Error>();
+            image.debug = Some((end, sites));
+            end = sites + entries * size_of::<Site>();
         }
         ensure!(
             bytes.len() >= end,
@@ -209,7 +284,7 @@ impl<'a> Image<'a> {
             links: 0,
             bins: 0,
             bin_count: 0,
-            lines: None,
+            debug: None,
         }
     }
 
@@ -271,6 +346,47 @@ impl<'a> Image<'a> {
         self.u64(FIXED + group / 64 * 8) >> (group % 64) & 1 == 1
     }
 
+    /// The errors that a debug build has kept.
+    fn errors(&self) -> Vec<ProgramError> {
+        let Some((start, _)) = self.debug else {
+            return Vec::new();
+        };
+        let count = self.u64(start);
+        let kept = u64::from(DYNMEM_ERRORS);
+        let numbers = count.saturating_sub(kept)..count;
+        numbers
+            .filter_map(|number| {
+                let error = start + 8 + (number % kept) as usize * size_of::<Error>();
+                let source = |line: usize, file: usize| {
+                    let line = self.u32(error + line);
+                    let name = self.bytes[error + file..][..32].split(|byte| *byte == 0);
+                    let name = name.into_iter().next().unwrap_or_default();
+                    (line != 0).then(|| SourceLine {
+                        file: String::from_utf8_lossy(name).into_owned(),
+                        line,
+                    })
+                };
+                Some(ProgramError {
+                    kind: match self.u32(error + offset_of!(Error, kind)) {
+                        DYNMEM_OVERFLOW => ErrorKind::Overflow,
+                        DYNMEM_USE_AFTER_FREE => ErrorKind::UseAfterFree,
+                        DYNMEM_DOUBLE_FREE => ErrorKind::DoubleFree,
+                        DYNMEM_INVALID_FREE => ErrorKind::InvalidFree,
+                        _ => return None, // being written
+                    },
+                    address: self.u64(error + offset_of!(Error, address)),
+                    size: self.u32(error + offset_of!(Error, size)),
+                    found: source(offset_of!(Error, line), offset_of!(Error, file))?,
+                    allocated: source(
+                        offset_of!(Error, allocated_line),
+                        offset_of!(Error, allocated_file),
+                    ),
+                    freed: source(offset_of!(Error, freed_line), offset_of!(Error, freed_file)),
+                })
+            })
+            .collect()
+    }
+
     fn counters(&self) -> Counters {
         let granule = u64::from(field!(self, granule));
         let used = field!(self, used as u64);
@@ -318,6 +434,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
             granules: 0,
             blocks: Vec::new(),
             counters,
+            errors: Vec::new(),
         });
     }
     ensure!(
@@ -356,9 +473,11 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
             }
         };
         let line = image
-            .lines
+            .debug
             .filter(|_| state == State::InUse)
-            .map(|lines| image.u32(lines + (at as usize - 1) * 4))
+            .map(|(_, sites)| sites + (at as usize - 1) * size_of::<Site>())
+            .filter(|site| image.u32(site + offset_of!(Site, freed_line)) == 0)
+            .map(|site| image.u32(site + offset_of!(Site, allocated_line)))
             .filter(|line| *line != 0);
         blocks.push(Block {
             start: at - 1,
@@ -373,6 +492,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
         granules,
         blocks,
         counters: image.counters(),
+        errors: image.errors(),
     })
 }
 

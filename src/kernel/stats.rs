@@ -138,6 +138,7 @@ mod tests {
             granules: start,
             blocks,
             counters: Counters::default(),
+            errors: Vec::new(),
         }
     }
 

@@ -140,23 +140,35 @@ fn serves(operations: &[Operation], pool: u64, granule: u32) -> bool {
     })
 }
 
-/// The smallest pool, a multiple of [`STEP`], that serves all operations.
+/// Pools above the smallest one that are tried too, evenly up to twice its size.
+const SCAN: u64 = 12;
+
+/// The smallest pool, a multiple of [`STEP`], that serves all operations, as larger ones do.
 fn smallest_pool(workload: &Workload, granule: u32) -> u64 {
     let mut fails = workload.peak / STEP;
-    let mut works = fails + 1;
-    while !serves(&workload.operations, works * STEP, granule) {
-        fails = works;
-        works = works + works / 4 + 1;
-    }
-    while works - fails > 1 {
-        let middle = fails.midpoint(works);
-        if serves(&workload.operations, middle * STEP, granule) {
-            works = middle;
-        } else {
-            fails = middle;
+    loop {
+        let mut works = fails + 1;
+        while !serves(&workload.operations, works * STEP, granule) {
+            fails = works;
+            works = works + works / 4 + 1;
+        }
+        while works - fails > 1 {
+            let middle = fails.midpoint(works);
+            if serves(&workload.operations, middle * STEP, granule) {
+                works = middle;
+            } else {
+                fails = middle;
+            }
+        }
+        let larger = (1..=SCAN).map(|step| works + works * step / SCAN);
+        match larger
+            .rev()
+            .find(|pool| !serves(&workload.operations, pool * STEP, granule))
+        {
+            Some(pool) => fails = pool,
+            None => return works * STEP,
         }
     }
-    works * STEP
 }
 
 /// What the replayer says.
@@ -278,7 +290,19 @@ fn fragmentation_table(others: &Path) -> String {
          | with tables and guard | dlmalloc | glibc | mimalloc, resident |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
+    // Words on the command line choose operations by name.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
     for workload in workloads::all() {
+        if !words.is_empty()
+            && !words
+                .iter()
+                .any(|word| workload.name.contains(word.as_str()))
+        {
+            continue;
+        }
         let row = measure(&workload, others);
         let [fine, coarse] = ours(&workload);
         let cells: Vec<String> = [fine.0, fine.1, coarse.0, coarse.1, row.dlmalloc, row.glibc]
@@ -311,7 +335,7 @@ fn overhead_table(others: &Path) -> String {
     ] {
         // As many as half a mebibyte holds with the coarser granule; the others round their memory
         // up to more, so they get more.
-        let blocks = (512 << 10) / size.next_multiple_of(32).max(64);
+        let blocks = (512 << 10) / size.next_multiple_of(32);
         let more = 8 * blocks;
         let row = measure(&workloads::same_size(size, more), others);
         let each =
@@ -341,15 +365,15 @@ fn main() {
         "# Memory taken\n\n\
          Written by `make bench-fragmentation`: the same operations on this allocator and on others. \
          Thousands of\nbytes, in brackets as a multiple of what was in use at most.\n\n\
-         - pool: the smallest that serves every operation, in steps of {STEP} bytes; found with the \
-         model,\n  confirmed with the native build. Tables and guard come on top, in maps of their \
+         - pool: the smallest that serves every operation, in steps of {STEP} bytes, as larger ones up to \
+         twice its\n  size do; found with the model, confirmed with the native build. Tables and guard come on top, in maps of their \
          own.\n\
          - dlmalloc: the `dlmalloc` crate, memory in pages. glibc (ptmalloc, descended from dlmalloc): \
          growth of\n  the program break, `M_TOP_PAD` 0. mimalloc: growth of resident memory, as it \
          reserves ahead.\n\n\
          {}\n## Bytes beyond the size, per block\n\n\
-         Memory taken by many blocks of one size, for each, less the size. The tables have 6 bytes per \
-         granule\n(8 in pools of more than 65535), of a power of two of granules.\n\n{}",
+         Memory taken by many blocks of one size, for each, less the size. The tables have 6.1 bytes per \
+         granule\n(10.1 in pools of more than 65535), of a power of two of granules.\n\n{}",
         fragmentation_table(&others),
         overhead_table(&others)
     );

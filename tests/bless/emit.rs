@@ -135,6 +135,7 @@ fn c_type(ty: &Type) -> CType {
             .map(ToString::to_string)
             .as_deref()
         {
+            Ok("u8") => scalar("dynmem_u8", 1),
             Ok("u16") => scalar("dynmem_u16", 2),
             Ok("u32") => scalar("dynmem_u32", 4),
             Ok("u64") => scalar("dynmem_u64", 8),

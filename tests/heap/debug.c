@@ -1,4 +1,7 @@
-/* The debug build: what is new is 0xaa, what is freed 0xdd, and each block knows its line. */
+/*
+ * The debug build: what is new is 0xaa, what is freed 0xdd, each block knows its line, and each error
+ * of the program is kept with the lines that belong to it.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,9 +17,21 @@ static int all(const unsigned char *bytes, size_t length, unsigned char value)
 
 static dynmem_u32 line_of(void *pointer)
 {
-	dynmem_u64 place = dynmem_locate(dynmem_number(pointer));
+	dynmem_u64 located = dynmem_locate(dynmem_number(pointer));
 
-	return dynmem_heap(place >> 32)->lines[dynmem_index(place)];
+	return dynmem_heap(located >> 32)->sites[dynmem_index(located)].allocated_line;
+}
+
+/* The last error, if there are so many and it is of this kind and has these lines. */
+static int last_error(dynmem_u64 count, dynmem_u32 kind, dynmem_u32 line, dynmem_u32 allocated,
+		      dynmem_u32 freed)
+{
+	struct dynmem_heap *heap = dynmem_heap(0);
+	struct dynmem_error *error = &heap->errors[(heap->error_count - 1) & (DYNMEM_ERRORS - 1)];
+
+	return heap->error_count == count && error->kind == kind && error->line == line &&
+	       error->allocated_line == allocated && error->freed_line == freed &&
+	       !strcmp((char *)error->file, "debug.c");
 }
 
 #define EXPECT(condition)                                              \
@@ -29,23 +44,47 @@ static dynmem_u32 line_of(void *pointer)
 
 int main(void)
 {
-	static const size_t sizes[] = {1, 16, 100, 512, 5000, 40000};
+	static const size_t sizes[] = {1, 16, 100, 512, 5000, 30000};
+	unsigned char *p, *q;
+	dynmem_u32 line, freed;
 
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		unsigned char *p = static_malloc(sizes[i]), *q;
-		dynmem_u32 line = __LINE__ - 1;
-		size_t usable = static_malloc_usable_size(p);
+		size_t usable;
 
-		EXPECT(p && usable >= sizes[i] && line_of(p) == line);
-		EXPECT(all(p, usable, 0xaa));
+		p = static_malloc(sizes[i]), line = __LINE__;
+		usable = static_malloc_usable_size(p);
+		EXPECT(p && usable >= sizes[i] + 8 && line_of(p) == line);
+		EXPECT(all(p, sizes[i], 0xaa));
 		static_free(p);
 		EXPECT(all(p, usable, 0xdd));
 		q = static_calloc(1, sizes[i]);
 		EXPECT(q && line_of(q) == __LINE__ - 1 && all(q, sizes[i], 0));
 		memset(q, 7, sizes[i]);
 		p = static_realloc(q, sizes[i] + 100);
-		EXPECT(p && line_of(p) == __LINE__ - 1 && all(p, sizes[i], 7));
+		EXPECT(p && p != q && line_of(p) == __LINE__ - 1 && all(p, sizes[i], 7));
 		static_free(p);
 	}
+	p = (unsigned char *)static_strdup("text");
+	EXPECT(p && !strcmp((char *)p, "text"));
+	static_free(p);
+	EXPECT(!dynmem_heap(0)->error_count);
+
+	p = static_malloc(20), line = __LINE__;
+	p[20] = 1;
+	static_free(p), freed = __LINE__;
+	EXPECT(last_error(1, DYNMEM_OVERFLOW, freed, line, 0));
+	static_free(p);
+	EXPECT(last_error(2, DYNMEM_DOUBLE_FREE, __LINE__ - 1, line, freed));
+	p[17] = 1;
+	p = static_malloc(20);
+	EXPECT(last_error(3, DYNMEM_USE_AFTER_FREE, __LINE__ - 1, line, freed));
+	static_free(p + 1);
+	EXPECT(last_error(4, DYNMEM_INVALID_FREE, __LINE__ - 1, 0, 0));
+	line = __LINE__ - 4;
+	p[22] = 1;
+	p = static_realloc(p, 40);
+	EXPECT(p && last_error(5, DYNMEM_OVERFLOW, __LINE__ - 1, line, 0));
+	static_free(p);
+	EXPECT(dynmem_heap(0)->error_count == 5);
 	return 0;
 }

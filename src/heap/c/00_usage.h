@@ -39,8 +39,13 @@
  *                               set of heaps; loaders other than libbpf refuse such maps
  *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
  *                               them before Linux 6.0; beyond 384 MiB they are in any case
- *   DYNAMIC_MEMORY_DEBUG        record the source line of each block, fill new memory with 0xaa
- *                               and freed memory with 0xdd
+ *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
+ *                               (looked for when it is freed or resized), writes to a freed one
+ *                               (when it is handed out again), a second free, a free of what is no
+ *                               block. Each is kept with the lines of the calls for `bpf-malloc
+ *                               stats`, which also shows the live blocks by line. New memory is
+ *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
+ *                               more, realloc always moves it
  *   native_executable           build for user space, from the same source, safe with threads
  *
  * A loader may set, before it loads, what is a constant for the verifier and a maximum here:

@@ -84,10 +84,13 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
-#define DYNMEM_LINES dynmem_u32 lines[DYNMEM_ENTRIES];
+#define DYNMEM_SITES                               \
+	dynmem_u64 error_count;                    \
+	struct dynmem_error errors[DYNMEM_ERRORS]; \
+	struct dynmem_site sites[DYNMEM_ENTRIES];
 #define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
 #else
-#define DYNMEM_LINES
+#define DYNMEM_SITES
 #define DYNMEM_DEBUG_FLAG 0
 #endif
 
@@ -100,7 +103,7 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 	dynmem_u16 tags[DYNMEM_ENTRIES + 2 * DYNMEM_MARGIN]; \
 	union dynmem_link links[DYNMEM_ENTRIES];             \
 	dynmem_entry bins[DYNMEM_BINS];                      \
-	DYNMEM_LINES
+	DYNMEM_SITES
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
 #ifndef __VMLINUX_H__

@@ -111,14 +111,6 @@ DYNMEM_INLINE void dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 l
 		dynmem_set(place, 0, length);
 }
 
-#ifdef DYNAMIC_MEMORY_DEBUG
-/* Fills the block in use at an address. */
-DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
-{
-	dynmem_set(address, byte, dynmem_usable(address));
-}
-#endif
-
 #else
 /*
  * Copies at most a guard's length into the block at `place`, from an address, or zeroes if that
@@ -163,53 +155,6 @@ DYNMEM_GLOBAL int dynmem_copy(dynmem_u64 place, dynmem_u64 source, dynmem_u64 le
 	return -EINVAL;
 }
 
-#endif
-
-#ifdef DYNAMIC_MEMORY_DEBUG
-#if !DYNMEM_ARENA
-/* Fills the block in use at an address, by copying what is filled behind itself. */
-DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte)
-{
-	dynmem_u64 place = dynmem_place(address), length = dynmem_usable(address);
-	dynmem_u64 filled = DYNAMIC_MEMORY_GRANULE, piece;
-	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
-	dynmem_u32 i;
-
-	if (!to || !length)
-		return -EINVAL;
-	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
-		to[i] = (dynmem_u8)byte;
-	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
-		piece = dynmem_least(length - filled, filled);
-		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
-		dynmem_copy_piece(place + filled, address, piece);
-		filled += piece;
-	}
-	return 0;
-}
-#endif
-
-/* Records the line that a block in use comes from, and fills the block if it is to be. */
-DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u32 line, dynmem_u32 fill)
-{
-	dynmem_u64 located = dynmem_locate(address);
-	struct dynmem_heap *heap = dynmem_heap(located >> 32);
-
-	if (!heap || located == DYNMEM_NOWHERE)
-		return -EINVAL;
-	heap->lines[dynmem_index(located)] = line;
-	if (fill)
-		dynmem_fill(address, 0xaa);
-	return 0;
-}
-
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, dynmem_u32 line,
-					      dynmem_u32 fill)
-{
-	if (pointer)
-		dynmem_note(dynmem_number(pointer), line, fill);
-	return pointer;
-}
 #endif
 
 /* What dynmem_regrow gives where only another block has room: no place, and not DYNMEM_NONE. */

@@ -17,9 +17,6 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
 	if (!pointer)
 		return;
-#ifdef DYNAMIC_MEMORY_DEBUG
-	dynmem_fill(dynmem_number(pointer), 0xdd);
-#endif
 	dynmem_give(dynmem_number(pointer));
 }
 
@@ -190,17 +187,90 @@ DYNMEM_INLINE int static_reset(void)
 }
 
 #ifdef DYNAMIC_MEMORY_DEBUG
-/* The allocating functions note the line they were called from. */
-#define static_malloc(size) dynmem_noted(static_malloc(size), __LINE__, 1)
-#define static_calloc(count, size) dynmem_noted(static_calloc(count, size), __LINE__, 0)
-#define static_realloc(pointer, size) dynmem_noted(static_realloc(pointer, size), __LINE__, 0)
+
+/* The functions as the debug build has them, with the file and the line they are called from. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, size_t size, dynmem_u32 fill,
+					      dynmem_u64 file, dynmem_u32 line)
+{
+	if (pointer)
+		dynmem_note(dynmem_number(pointer), size, fill, file, line);
+	return pointer;
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
+{
+	return dynmem_noted(static_malloc(dynmem_with_fence(size)), size, 1, file, line);
+}
+
+DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file, dynmem_u32 line)
+{
+	if (!pointer)
+		return;
+	dynmem_returned(dynmem_number(pointer), file, line);
+	static_free(pointer);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
+						     dynmem_u32 line)
+{
+	size_t total = count > POOL_SIZE || size > POOL_SIZE ? 0 : count * size;
+
+	return dynmem_noted(static_calloc(1, dynmem_with_fence(total)), total, 0, file, line);
+}
+
+/* Always another block, so that what is used of the old one afterwards is found. */
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer, size_t size,
+						      dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 old = dynmem_number(pointer), place, length;
+
+	if (!pointer)
+		return dynmem_debug_malloc(size, file, line);
+	length = dynmem_fenced(old, file, line);
+	if (!length || !size) {
+		dynmem_debug_free(pointer, file, line);
+		return NULL;
+	}
+	place = dynmem_take(dynmem_with_fence(size));
+	if (place != DYNMEM_NONE) {
+		dynmem_copy(place, old, dynmem_least(length, size));
+		dynmem_debug_free(pointer, file, line);
+	}
+	return dynmem_noted(DYNMEM_POINTER(place, size), size, 0, file, line);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_reallocarray(void DYNMEM_SPACE *pointer, size_t count,
+							   size_t size, dynmem_u64 file,
+							   dynmem_u32 line)
+{
+	if (count > POOL_SIZE || size > POOL_SIZE) {
+		if (count && size)
+			return NULL;
+		count = 0;
+	}
+	return dynmem_debug_realloc(pointer, count * size, file, line);
+}
+
+DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t size, dynmem_u64 file,
+						      dynmem_u32 line)
+{
+	return dynmem_noted(static_aligned_alloc(alignment, dynmem_with_fence(size)), size, 1, file,
+			    line);
+}
+
+#define static_malloc(size) dynmem_debug_malloc(size, DYNMEM_HERE)
+#define static_free(pointer) dynmem_debug_free(pointer, DYNMEM_HERE)
+#define static_calloc(count, size) dynmem_debug_calloc(count, size, DYNMEM_HERE)
+#define static_realloc(pointer, size) dynmem_debug_realloc(pointer, size, DYNMEM_HERE)
 #define static_reallocarray(pointer, count, size) \
-	dynmem_noted(static_reallocarray(pointer, count, size), __LINE__, 0)
-#define static_aligned_alloc(alignment, size) \
-	dynmem_noted(static_aligned_alloc(alignment, size), __LINE__, 1)
-#define static_strdup(string) ((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), __LINE__, 0))
-#define static_strndup(string, limit) \
-	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit), __LINE__, 0))
+	dynmem_debug_reallocarray(pointer, count, size, DYNMEM_HERE)
+#define static_aligned_alloc(alignment, size) dynmem_debug_aligned(alignment, size, DYNMEM_HERE)
+#define static_strdup(string)                                                                    \
+	((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), ~(size_t)0 - DYNMEM_FENCE, 0, \
+					   DYNMEM_HERE))
+#define static_strndup(string, limit)                                                     \
+	((char DYNMEM_SPACE *)dynmem_noted(static_strndup(string, limit),                \
+					   ~(size_t)0 - DYNMEM_FENCE, 0, DYNMEM_HERE))
 #endif
 
 #endif /* __clang_analyzer__ */

@@ -1,0 +1,209 @@
+/* ---- the debug build: errors of the program, at its own lines ---------------------------- */
+
+#ifdef DYNAMIC_MEMORY_DEBUG
+
+/*
+ * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
+ * when it is freed. What is freed is filled, and looked at when a block of the same place and size is
+ * handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ */
+#define DYNMEM_FENCE 8
+#define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
+#define DYNMEM_NEW 0xaa
+#define DYNMEM_FREED 0xdd
+#ifdef __FILE_NAME__
+#define DYNMEM_FILE __FILE_NAME__
+#else
+#define DYNMEM_FILE __FILE__
+#endif
+#define DYNMEM_HERE dynmem_number(DYNMEM_FILE), __LINE__
+
+#if DYNMEM_ARENA
+DYNMEM_INLINE dynmem_u64 dynmem_peek(dynmem_u64 address)
+{
+	return DYNMEM_AT(dynmem_u64, address);
+}
+
+DYNMEM_INLINE void dynmem_fill(dynmem_u64 address, dynmem_u64 byte, dynmem_u64 length)
+{
+	dynmem_set(address, byte, length);
+}
+
+DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
+{
+	DYNMEM_AT(dynmem_u64, address) = word;
+}
+#else
+DYNMEM_INLINE dynmem_u64 dynmem_peek(dynmem_u64 address)
+{
+	dynmem_u64 word = 0;
+
+	dynmem_read(&word, sizeof(word), address);
+	return word;
+}
+
+/* Fills the block in use at an address, by copying what is filled behind itself. */
+DYNMEM_GLOBAL int dynmem_fill(dynmem_u64 address, dynmem_u64 byte, dynmem_u64 length)
+{
+	dynmem_u64 place = dynmem_place(address), filled = DYNAMIC_MEMORY_GRANULE, piece;
+	dynmem_u8 *to = dynmem_pointer(place, DYNAMIC_MEMORY_GUARD);
+	dynmem_u32 i;
+
+	if (!to || !length)
+		return -EINVAL;
+	for (i = 0; i < DYNAMIC_MEMORY_GRANULE; i++)
+		to[i] = (dynmem_u8)byte;
+	for (i = 0; i < 24 + POOL_SIZE / DYNAMIC_MEMORY_GUARD && filled < length; i++) {
+		piece = dynmem_least(length - filled, filled);
+		piece = dynmem_least(piece, DYNAMIC_MEMORY_GUARD);
+		dynmem_copy_piece(place + filled, address, piece);
+		filled += piece;
+	}
+	return 0;
+}
+
+DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
+{
+	/* The block's place and the way within it, for an address within is no block's. */
+	dynmem_u64 start = address & ~(DYNAMIC_MEMORY_GRANULE - 1ULL);
+	dynmem_u8 *to = dynmem_pointer(dynmem_place(start) + (address - start), DYNAMIC_MEMORY_GUARD);
+
+	if (to)
+		__builtin_memcpy(to, &word, sizeof(word));
+}
+#endif
+
+/* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
+DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
+	const dynmem_u64 freed = DYNMEM_FREED * (~0ULL / 255);
+
+#ifdef native_executable
+	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
+
+	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);
+#elif defined(DYNAMIC_MEMORY_SPIN_LOCK)
+	(void)length; /* Linux 5.10 has no bpf_loop for the rest */
+	return dynmem_peek(address) != freed || dynmem_peek(address + 8) != freed;
+#else
+	const dynmem_u32 plain = DYNMEM_ARENA ? 0 : DYNMEM_PLAIN_A | DYNMEM_PLAIN_B;
+
+	return dynmem_peek(address) != freed ||
+	       dynmem_compare(address, address + 8, length - 8, plain);
+#endif
+}
+
+/* Keeps an error. `located` is the block's as dynmem_locate gives it, or DYNMEM_NOWHERE. */
+DYNMEM_GLOBAL int dynmem_report(dynmem_u64 located, dynmem_u64 address, dynmem_u32 kind,
+				dynmem_u64 file, dynmem_u32 line)
+{
+	struct dynmem_heap *heap =
+		dynmem_heap(located == DYNMEM_NOWHERE ? dynmem_own() : located >> 32);
+	struct dynmem_error *error;
+	struct dynmem_site *site;
+	dynmem_u64 number;
+
+	if (!heap)
+		return -EINVAL;
+	number = DYNMEM_LOAD(&heap->error_count);
+	DYNMEM_STORE(&heap->error_count, number + 1);
+	error = &heap->errors[number & (DYNMEM_ERRORS - 1)];
+	site = &heap->sites[dynmem_index(located)];
+	error->address = address;
+	error->kind = kind;
+	error->line = line;
+	dynmem_read_string(error->file, sizeof(error->file), file);
+	error->allocated_line = 0;
+	error->freed_line = 0;
+	if (located == DYNMEM_NOWHERE)
+		return 0;
+	error->size = site->size;
+	error->allocated_line = site->allocated_line;
+	error->freed_line = site->freed_line;
+	if (site->allocated_line)
+		dynmem_read_string(error->allocated_file, sizeof(error->file), site->allocated_file);
+	if (site->freed_line)
+		dynmem_read_string(error->freed_file, sizeof(error->file), site->freed_file);
+	return 0;
+}
+
+/* Records a new block of `size` bytes, with its fence; fills it if it is to be, after a look at it. */
+DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fill, dynmem_u64 file,
+			      dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
+	struct dynmem_site *site;
+
+	if (!heap || located == DYNMEM_NOWHERE || !usable)
+		return -EINVAL;
+	site = &heap->sites[dynmem_index(located)];
+	if (fill) {
+		if (site->freed_line && site->usable == usable && usable >= 16 &&
+		    dynmem_changed(address, usable))
+			dynmem_report(located, address, DYNMEM_USE_AFTER_FREE, file, line);
+		dynmem_fill(address, DYNMEM_NEW, usable);
+	}
+	site->allocated_file = file;
+	site->allocated_line = line;
+	site->freed_line = 0;
+	site->size = (dynmem_u32)size;
+	if (size + DYNMEM_FENCE <= usable)
+		dynmem_poke(address + size, DYNMEM_FENCE_BYTES);
+	else
+		site->size = (dynmem_u32)usable;
+	return 0;
+}
+
+/* Looks at the fence of a block, which is in use; the bytes that were asked for. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap = dynmem_heap(located >> 32);
+	struct dynmem_site *site;
+
+	if (!heap || located == DYNMEM_NOWHERE || !usable)
+		return 0;
+	site = &heap->sites[dynmem_index(located)];
+	if (!site->allocated_line || site->freed_line)
+		return usable;
+	if (site->size + DYNMEM_FENCE <= usable &&
+	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
+		dynmem_report(located, address, DYNMEM_OVERFLOW, file, line);
+		dynmem_poke(address + site->size, DYNMEM_FENCE_BYTES); /* told once */
+	}
+	return site->size;
+}
+
+/* What is done before a block is freed. */
+DYNMEM_GLOBAL int dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	struct dynmem_heap *heap;
+	struct dynmem_site *site;
+
+	if (located == DYNMEM_NOWHERE)
+		return dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+	heap = dynmem_heap(located >> 32);
+	if (!heap)
+		return -EINVAL;
+	site = &heap->sites[dynmem_index(located)];
+	if (!usable)
+		return dynmem_report(located, address,
+				     site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file,
+				     line);
+	dynmem_fenced(address, file, line);
+	site->freed_file = file;
+	site->freed_line = line;
+	site->usable = (dynmem_u32)usable;
+	dynmem_fill(address, DYNMEM_FREED, usable);
+	return 0;
+}
+
+/* Bytes to allocate for `size`; 0 stays what it is. */
+DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
+{
+	return size - 1 < POOL_SIZE ? size + DYNMEM_FENCE : size;
+}
+
+#endif
