@@ -411,7 +411,7 @@ mod tests {
     fn each_limit_is_named() {
         let old = Some(KernelVersion {
             major: 5,
-            minor: 15,
+            minor: 18,
         });
         let oldest = Some(KernelVersion {
             major: 5,
@@ -482,7 +482,7 @@ mod tests {
                     min_kernel: old,
                     ..none
                 },
-                "Linux 5.15",
+                "Linux 5.18",
                 "Linux 6.0",
             ),
             (

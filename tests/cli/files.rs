@@ -174,7 +174,7 @@ fn a_vanished_file_is_an_error_and_a_dangling_link_is_not() {
 fn devices_are_not_replaced_and_pipes_not_waited_for() {
     let dir = Dir::with(&[(
         "d/a.bpf.c",
-        "#include \"pipe.h\"\nvoid f(void *p) { free(p); }\n",
+        "#include <linux/bpf.h>\n#include \"pipe.h\"\nvoid f(void *p) { free(p); }\n",
     )]);
     dir.rewrite(&["/dev/null"]).exits(0);
     tool(dir.path(), "mkfifo", &["d/pipe.c", "d/pipe.h"]);
