@@ -10,17 +10,20 @@
 #                       beside other allocators, and a dry run of the rewriter over a Linux source
 #                       tree beside other tools; keeps the figures
 #   make fuzz           the properties of the rewriter, and of what reads objects, heaps and settings, on
-#                       many more inputs than in make test
+#                       many more inputs than in make test; and more generated programs, in user space
+#                       and in the kernel
 #   make soak           the allocator's random operations, 20 times as many as in make test
 #   make oracle         the rewriter against clang on real C projects; writes
 #                       fixtures/oracle/results.md
+#   make corpus         C programs of Debian source packages, one command each, in this kernel;
+#                       writes docs/evidence.md
 #   make bless          write the header from its parts, and the expected files anew
 #   make bless-kernels  write fixtures/kernel/matrix.md and fixtures/kernel/logs anew
 
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
+.PHONY: demo test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -37,6 +40,8 @@ FUZZ_CASES ?= 20000
 
 fuzz: install-test
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --test properties -- --nocapture
+	JUDGE_PROGRAMS=10 JUDGE_FAULTS=$(FUZZ_CASES) $(CARGO) test --release --all-features \
+		--test judge generated -- --nocapture --test-threads 1
 
 check:
 	$(CARGO) fmt --check
@@ -45,6 +50,10 @@ check:
 oracle: install-oracle
 	$(CARGO) build --quiet --release --package bpf-malloc --package bpf-malloc-oracle
 	target/release/bpf-malloc-oracle
+
+corpus: install-oracle
+	tests/setup/corpus.sh
+	$(CARGO) test --all-features --test judge corpus -- --ignored --nocapture
 
 test-kernels: install-test
 	BPF_MALLOC_KERNELS=all $(CARGO) test --all-features --test kernels -- --nocapture
