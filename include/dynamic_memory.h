@@ -2296,11 +2296,6 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	list = dynmem_list(granules);
 	from = list;
 	if (list >= DYNMEM_SMALL_LISTS) {
-		/* Empty lists lead to the first granule, which dynmem_take takes for a small block's. */
-		if (!index) {
-			DYNMEM_MERGE(heap, number, index, granules);
-			goto out;
-		}
 		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE(heap)) {
 			from = heap->large_last & (DYNMEM_LISTS - 1);
 			full = DYNMEM_LIST_ONE;
@@ -2461,11 +2456,12 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
 	index = *list & DYNMEM_INDEX_MASK;
 	tag = &heap->tags[DYNMEM_MARGIN + index];
 	/*
-	 * One test: an empty list leads to the first granule, where no block of the list's size is parked
-	 * then. As a difference of 64 bits, so that a number of granules cannot look like a state.
+	 * One test: an empty list leads to the first granule, where no small block of the list's size is
+	 * parked then. As a difference of 64 bits, so that a number of granules cannot look like a state.
 	 */
 	state = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_PARKED);
-	if (DYNMEM_RARE(state != granules DYNMEM_OR_RESETTING(heap))) {
+	if (DYNMEM_RARE((state ^ granules) |
+			((granules - 1) & ~(DYNMEM_SMALL - 1)) DYNMEM_OR_RESETTING(heap))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}

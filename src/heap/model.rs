@@ -78,10 +78,6 @@ impl Model {
         let list = self.list(granules);
         let (mut from, mut full) = (list, 1 << DYNMEM_LIST_DEPTH_LOG);
         if list >= DYNMEM_SMALL_LISTS as usize {
-            if start == 0 {
-                self.coalesce(start, granules);
-                return true;
-            }
             let budget = self.granules / DYNMEM_LARGE_PART;
             if self.large_parked > 0 && self.large_parked + granules > budget {
                 (from, full) = (self.large_last, 1);

@@ -109,11 +109,6 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	list = dynmem_list(granules);
 	from = list;
 	if (list >= DYNMEM_SMALL_LISTS) {
-		/* Empty lists lead to the first granule, which dynmem_take takes for a small block's. */
-		if (!index) {
-			DYNMEM_MERGE(heap, number, index, granules);
-			goto out;
-		}
 		if (heap->large_parked && heap->large_parked + granules > DYNMEM_LARGE(heap)) {
 			from = heap->large_last & (DYNMEM_LISTS - 1);
 			full = DYNMEM_LIST_ONE;

@@ -39,11 +39,12 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
 	index = *list & DYNMEM_INDEX_MASK;
 	tag = &heap->tags[DYNMEM_MARGIN + index];
 	/*
-	 * One test: an empty list leads to the first granule, where no block of the list's size is parked
-	 * then. As a difference of 64 bits, so that a number of granules cannot look like a state.
+	 * One test: an empty list leads to the first granule, where no small block of the list's size is
+	 * parked then. As a difference of 64 bits, so that a number of granules cannot look like a state.
 	 */
 	state = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_PARKED);
-	if (DYNMEM_RARE(state != granules DYNMEM_OR_RESETTING(heap))) {
+	if (DYNMEM_RARE((state ^ granules) |
+			((granules - 1) & ~(DYNMEM_SMALL - 1)) DYNMEM_OR_RESETTING(heap))) {
 		DYNMEM_UNLOCK(heap);
 		goto slow;
 	}
