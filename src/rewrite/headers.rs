@@ -73,9 +73,6 @@ impl HeaderInfo {
     }
 
     fn look_closer(&mut self, lexed: &Lexed) {
-        let conditionals = Conditionals::new(lexed);
-        let outline = Outline::new(lexed, &conditionals);
-        self.defines = own_definitions(lexed, &conditionals, &outline);
         for directive in &lexed.directives {
             if let (Word::Define | Word::Undef, [name, ..]) =
                 Word::of_line(lexed, lexed.inner_of(directive))
@@ -93,7 +90,15 @@ impl HeaderInfo {
                 }
             })
         };
-        self.allocates = calls(&lexed.tokens) || calls(&lexed.inner);
+        let called = calls(&lexed.tokens);
+        // What defines one of the functions looks like a call of it, for a start. Most headers have
+        // neither, and the kernel's types are millions of bytes.
+        if called {
+            let conditionals = Conditionals::new(lexed);
+            let outline = Outline::new(lexed, &conditionals);
+            self.defines = own_definitions(lexed, &conditionals, &outline);
+        }
+        self.allocates = called || calls(&lexed.inner);
     }
 
     /// Its tokens. Those of the code between the directives are left out where it allocates

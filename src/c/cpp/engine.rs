@@ -159,6 +159,7 @@ impl<'a> Preprocessor<'a> {
     /// Starts to read a file.
     pub fn enter(&mut self, file: FileId) {
         let loaded = &self.loaded[file.0 as usize];
+        self.unit.tokens.reserve(loaded.source.tokens.len());
         self.open.push(Open {
             file,
             source: Arc::clone(&loaded.source),
