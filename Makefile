@@ -4,6 +4,7 @@
 #   make test           every test; what cannot run on this machine is skipped and says why
 #   make test-fresh     the two commands above in a bare Debian root; as root
 #   make test-kernels   verdicts on every Debian kernel from 5.10 on, in virtual machines
+#   make quick          lints and the tests that need neither root nor a compiler for BPF
 #   make check          formatting and lints
 #   make example        one C source as a BPF object and as a native executable
 #   make bench          what malloc, free and linked data cost in this kernel, the memory they take
@@ -23,7 +24,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
+.PHONY: demo quick test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -42,6 +43,12 @@ fuzz: install-test
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --test properties -- --nocapture
 	JUDGE_PROGRAMS=10 JUDGE_FAULTS=$(FUZZ_CASES) $(CARGO) test --release --all-features \
 		--test judge generated -- --nocapture --test-threads 1
+
+# The loop while you work: no root, no kernel, no other compilers.
+quick:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets --all-features -- -D warnings
+	$(CARGO) test --quiet --all-features --lib --test rewrite --test nulls --test cli --test builder --test bless
 
 check:
 	$(CARGO) fmt --check

@@ -4,6 +4,7 @@ mod args;
 mod cc;
 mod console;
 mod exit;
+mod explain;
 mod header;
 mod progress;
 mod rewrite;
@@ -48,6 +49,7 @@ fn run(cli: &Cli, console: &mut Console) -> ExitCode {
         Command::Stats(args) => stats::run(args, console),
         #[cfg(not(feature = "kernel"))]
         Command::Stats(_) => verify::without_kernel(console),
+        Command::Explain(args) => explain::run(args, console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "bpf-malloc", &mut script);

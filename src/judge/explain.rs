@@ -94,6 +94,8 @@ const WORDS: &[(&str, Kind)] = &[
     ("unknown opcode 8d", IndirectCall),
     ("unknown opcode", OldKernel),
     ("BPF_STX uses reserved fields", OldKernel),
+    // Calls of functions of the kernel have an encoding of their own.
+    ("BPF_CALL uses reserved fields", OldKernel),
     ("func_info doesn't match", OldKernel),
     ("failed to create: -EINVAL", OldKernel),
     ("infinite loop detected", UnboundedLoop),
@@ -110,6 +112,8 @@ const WORDS: &[(&str, Kind)] = &[
     ("spin lock", Lock),
     ("unbounded memory access", UnboundedOffset),
     ("unbounded min value", UnboundedOffset),
+    ("unbounded variable-offset", UnboundedOffset),
+    ("math between", UnboundedOffset),
     ("min value is negative", UnboundedOffset),
     ("invalid zero-sized read", UnboundedOffset),
     ("invalid variable-offset", UnboundedOffset),

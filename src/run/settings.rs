@@ -309,7 +309,11 @@ fn read(file: &Path) -> Result<Config, Fault> {
             .span()
             .map(|span| 1 + text[..span.start].matches('\n').count())
             .unwrap_or(1);
-        let message = format!("line {line}: {}", error.message().trim_end());
+        let said = error.message().trim_end();
+        let message = match meant(said) {
+            Some(name) => format!("line {line}: {said}; did you mean `{name}`?"),
+            None => format!("line {line}: {said}"),
+        };
         let fault = Fault::of(
             file,
             "settings",
@@ -321,6 +325,13 @@ fn read(file: &Path) -> Result<Config, Fault> {
             None => fault,
         }
     })
+}
+
+/// The key that was meant, where serde says that there is no such key and which there are.
+fn meant(said: &str) -> Option<&str> {
+    let mut quoted = said.strip_prefix("unknown field `")?.split('`').step_by(2);
+    let word = quoted.next()?;
+    values::nearest(word, quoted)
 }
 
 fn merge(

@@ -120,6 +120,29 @@ pub fn undefine(name: &str) -> CommandLineMacro {
     }
 }
 
+/// The name that is most like a word that is none, if one is like it at all: at most a third of its
+/// letters are others. Quadratic in the lengths.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let found = names.map(|name| (distance(word, name), name)).min()?;
+    (found.0 * 3 <= word.chars().count().max(3)).then_some(found.1)
+}
+
+/// How many letters have to be inserted, removed or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (index, letter) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = index + 1;
+        for (at, other) in b.iter().enumerate() {
+            let changed = corner + usize::from(letter != *other);
+            corner = row[at + 1];
+            row[at + 1] = changed.min(corner + 1).min(row[at] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +153,15 @@ mod tests {
         assert_eq!(size("8M"), Ok(8 << 20));
         assert_eq!(size("2k"), Ok(2048));
         assert!(size("M").is_err() && size("").is_err() && size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn what_was_meant() {
+        let names = || ["on-null", "backend", "exclude"].into_iter();
+        assert_eq!(nearest("on-nul", names()), Some("on-null"));
+        assert_eq!(nearest("backends", names()), Some("backend"));
+        assert_eq!(nearest("nonsense", names()), None);
+        assert_eq!((distance("", "ab"), distance("kitten", "sitting")), (2, 3));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod common;
 mod diffs;
 mod example;
+mod explain;
 mod files;
 mod linked;
 mod links;

@@ -6,7 +6,7 @@ mod rewrite;
 mod stats;
 mod verify;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use cc::Cc;
@@ -21,9 +21,15 @@ Exit codes:
   1  --check found files that would change, or a place needs a person
   2  error: wrong usage, or something could not be read or written (the rest was still done)";
 
+/// The version, and what this build can do.
+const LONG_VERSION: &str = match cfg!(feature = "kernel") {
+    true => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli, kernel"),
+    false => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli"),
+};
+
 /// Write eBPF programs in plain C with malloc and free.
 #[derive(Debug, Parser)]
-#[command(name = "bpf-malloc", version, about, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "bpf-malloc", version, long_version = LONG_VERSION, about, after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
     /// When to use colours; NO_COLOR in the environment is respected.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -53,6 +59,8 @@ pub enum Command {
     /// Show what the heaps of loaded programs hold.
     #[command(after_help = stats::EXAMPLES)]
     Stats(Stats),
+    /// Tell what a rule, as reports name it, means and what to do about it.
+    Explain(Explain),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -64,6 +72,22 @@ pub enum Command {
         #[arg(value_name = "SUBCOMMAND")]
         page: Option<String>,
     },
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  bpf-malloc explain                       every rule with a sentence
+  bpf-malloc explain unbounded-offset      what it means, and what to do
+
+Exit codes:
+  0  explained
+  2  there is no such rule")]
+pub struct Explain {
+    /// The rule, such as missing-null-check.
+    #[arg(value_name = "RULE")]
+    pub rule: Option<String>,
 }
 
 /// When to use colours.

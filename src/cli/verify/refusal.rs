@@ -167,6 +167,17 @@ impl Explained {
         }
     }
 
+    /// Says that the program calls itself, if that was found: it comes before everything else.
+    pub fn is_recursion(&mut self, found: Vec<Self>) {
+        let recursion = found.into_iter().find(|one| one.kind == Kind::Recursion);
+        if let Some(recursion) = recursion {
+            let said = std::mem::replace(&mut self.message, recursion.message);
+            self.message += &format!("; the kernel says: {said}");
+            self.kind = Kind::Recursion;
+            self.place = recursion.place;
+        }
+    }
+
     /// Says which structures clang has split. The walk ended anywhere, so no line is to blame.
     pub fn name_split(&mut self, names: &BTreeSet<String>) {
         for name in names {
