@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bpf_malloc::rewrite::{Backend, OnNull, Options, Rule};
+use bpf_malloc::rewrite::{Backend, OnNull, Options, Recursion, Rule};
 use cases::{Case, clang, compare_all, rerun_all};
 
 fn fixtures() -> PathBuf {
@@ -36,6 +36,7 @@ fn options(case: &Case) -> Options {
     Options {
         on_null,
         backend: Backend::Map,
+        recursion: Recursion::Off,
         explain: false,
     }
 }

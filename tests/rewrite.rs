@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bpf_malloc::rewrite::{Backend, OnNull, Options, Rule};
+use bpf_malloc::rewrite::{Backend, OnNull, Options, Recursion, Rule};
 use cases::{Case, clang, compare_all, rerun_all};
 
 fn fixtures() -> PathBuf {
@@ -24,6 +24,7 @@ fn options(_: &Case) -> Options {
     Options {
         on_null: OnNull::Off,
         backend: Backend::Map,
+        recursion: Recursion::Off,
         explain: false,
     }
 }

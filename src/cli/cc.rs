@@ -177,6 +177,7 @@ fn rewritten(args: &Cc, compiler: &OsStr, words: &[OsString]) -> Result<Vec<Rewr
     let choices = Choices {
         backend: args.backend,
         on_null: args.on_null.clone(),
+        recursion: args.recursion,
         target_kernel: args.target_kernel,
         config: match &args.config {
             _ if args.no_config => ConfigFile::None,

@@ -14,7 +14,7 @@ use super::args::{Format, Rewrite};
 use super::console::Console;
 use super::{exit, signals};
 use crate::report::{self, Mode, Reporter, Style, Tally};
-use crate::rewrite::{self, Backend, OnNull, Options, Plan};
+use crate::rewrite::{self, Backend, OnNull, Options, Plan, Recursion};
 use crate::run::output::{Change, Target, Writer};
 use crate::run::progress::Step;
 use crate::run::replace::{self, Fence};
@@ -138,6 +138,7 @@ fn choices(args: &Rewrite) -> Choices {
     Choices {
         on_null: args.on_null.clone(),
         backend: args.backend,
+        recursion: args.recursion,
         target_kernel: args.target_kernel,
         explain: args.explain,
         ext: args.ext.clone(),
@@ -375,6 +376,7 @@ impl Job<'_> {
             let calls = Options {
                 on_null: OnNull::Off,
                 backend: Backend::Map,
+                recursion: Recursion::Off,
                 explain: false,
             };
             let plan = rewrite::plan(&candidate.found.real, source, view, &calls);

@@ -78,18 +78,36 @@ pub fn compose(source: &[u8], first: &Plan, second: &Plan) -> Plan {
     Plan::new(edits, notices(first, second)).unwrap_or_default()
 }
 
-/// The notices of the first plan, but what is still missing as the second sees it: it knows more.
-fn notices(first: &Plan, second: &Plan) -> Vec<Notice> {
-    let late = |notice: &&Notice| matches!(notice.rule, Rule::MissingNullCheck | Rule::Unparsed);
-    let early = first.notices().iter().filter(|n| !late(n)).cloned();
-    let done = between(first.edits());
-    let back = |offset: usize| {
+/// The same for a second step that looks for other things than the first: what both have to tell
+/// stays.
+pub fn stages(source: &[u8], first: &Plan, second: &Plan) -> Plan {
+    let composed = compose(source, first, second);
+    let back = back(first);
+    let moved = second.notices().iter().map(|notice| Notice {
+        span: Span::new(back(notice.span.start), back(notice.span.end)),
+        ..notice.clone()
+    });
+    let notices = first.notices().iter().cloned().chain(moved).collect();
+    Plan::new(composed.edits().to_vec(), notices).unwrap_or_default()
+}
+
+/// Where an offset of a plan's result is in its source; the end of an edit for what it made.
+fn back(plan: &Plan) -> impl Fn(usize) -> usize + '_ {
+    let done = between(plan.edits());
+    move |offset| {
         let before = done.iter().take_while(|a| a.start < offset);
         before.last().map_or(offset, |a| match offset < a.end {
             true => a.edit.span.end,
             false => offset - a.end + a.edit.span.end,
         })
-    };
+    }
+}
+
+/// The notices of the first plan, but what is still missing as the second sees it: it knows more.
+fn notices(first: &Plan, second: &Plan) -> Vec<Notice> {
+    let late = |notice: &&Notice| matches!(notice.rule, Rule::MissingNullCheck | Rule::Unparsed);
+    let early = first.notices().iter().filter(|n| !late(n)).cloned();
+    let back = back(first);
     let seen = second.notices().iter().filter(late).map(|notice| Notice {
         span: Span::new(back(notice.span.start), back(notice.span.end)),
         ..notice.clone()

@@ -2,6 +2,7 @@
 
 mod arena;
 mod ast;
+mod calls;
 mod classify;
 mod compose;
 pub mod family;
@@ -26,6 +27,7 @@ use crate::c::{Span, lexer};
 
 pub use crate::c::cpp::CommandLineMacro;
 pub use arena::{Backend, Links};
+pub use calls::loops;
 pub use filter::Mentions;
 pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
@@ -72,6 +74,16 @@ pub enum OnNull {
     Error,
 }
 
+/// What to do about functions that call each other in circles. BPF has no such calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recursion {
+    /// They become loops over frames on the heap, in programs for BPF whose heap may lie in an arena.
+    Auto,
+    /// They stay.
+    #[default]
+    Off,
+}
+
 /// How to rewrite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -79,6 +91,8 @@ pub struct Options {
     pub on_null: OnNull,
     /// Where the heap lies.
     pub backend: Backend,
+    /// What to do about functions that call each other in circles.
+    pub recursion: Recursion,
     /// Tell of each declaration why it is qualified with `__arena`.
     pub explain: bool,
 }
@@ -128,6 +142,17 @@ const ROUNDS: usize = 4;
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
+    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
+    if options.recursion == Recursion::Off || !heap {
+        return plan_text(path, source, project, options);
+    }
+    let loops = calls::loops(path, source, project);
+    let rest = plan_text(path, &loops.apply(source), project, options);
+    compose::stages(source, &loops, &rest)
+}
+
+/// Plans the rewrite of a file whose calls BPF has.
+fn plan_text(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     let (mut plan, again) = plan_once(path, source, project, options);
     // What is inserted can change what the parser makes of broken code around it, and so what is
     // seen to be missing there; even a prefix does, since the parser weighs what it skips by its

@@ -33,11 +33,13 @@ pub enum EditKind {
     Version,
     /// A stored pointer is turned back into one that can be followed.
     Pointer,
+    /// Functions that call each other in circles become a loop.
+    Recursion,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
@@ -51,6 +53,7 @@ impl EditKind {
         Self::UseArena,
         Self::Version,
         Self::Pointer,
+        Self::Recursion,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -73,6 +76,7 @@ impl EditKind {
             Self::UseArena => "A program that only follows pointers mentions the arena.",
             Self::Version => "A function gets a second version, for memory of the arena.",
             Self::Pointer => "A stored pointer is turned back into one that can be followed.",
+            Self::Recursion => "Functions that call each other in circles become a loop.",
         }
     }
 
@@ -92,6 +96,7 @@ impl EditKind {
             Self::UseArena => "use-arena",
             Self::Version => "version",
             Self::Pointer => "pointer",
+            Self::Recursion => "recursion",
         }
     }
 }
@@ -170,11 +175,13 @@ pub enum Rule {
     HeaderNotRewritten,
     /// Why a declaration says `__arena` (`--explain`).
     Explained,
+    /// Functions call each other in circles, and no loop could be made of them.
+    Recursion,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -193,6 +200,7 @@ impl Rule {
         Self::MixedMemory,
         Self::HeaderNotRewritten,
         Self::Explained,
+        Self::Recursion,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -216,6 +224,7 @@ impl Rule {
             Self::MixedMemory => "mixed-memory",
             Self::HeaderNotRewritten => "header-not-rewritten",
             Self::Explained => "explained",
+            Self::Recursion => "recursion",
         }
     }
 
@@ -240,6 +249,7 @@ impl Rule {
             Self::MixedMemory => "Memory of the arena goes where it cannot.",
             Self::HeaderNotRewritten => "A header needs edits but is not rewritten.",
             Self::Explained => "Why a declaration says __arena.",
+            Self::Recursion => "Functions that call each other in circles stay as they are.",
         }
     }
 }

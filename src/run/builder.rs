@@ -12,7 +12,7 @@ use super::settings::{Choices, ConfigFile, Finder};
 use super::walk::Start;
 use super::{Fault, Inputs, pool, printable, values};
 use crate::heap::{KernelVersion, Overrides};
-use crate::rewrite::{Backend, Notice, OnNull, Plan, Severity};
+use crate::rewrite::{Backend, Notice, OnNull, Plan, Recursion, Severity};
 
 /// Rewrites sources in a build script, with the same result as
 /// `bpf-malloc rewrite --output OUT --emit-header SOURCE...`.
@@ -98,6 +98,12 @@ impl Builder {
     /// Where the heap lies.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.choices.backend = Some(backend);
+        self
+    }
+
+    /// What to do about functions that call each other in circles.
+    pub fn recursion(mut self, recursion: Recursion) -> Self {
+        self.choices.recursion = Some(recursion);
         self
     }
 

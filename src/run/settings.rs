@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Fault, load, printable, values};
 use crate::heap::{KernelVersion, Overrides};
-use crate::rewrite::{Backend, CommandLineMacro, OnNull, Options};
+use crate::rewrite::{Backend, CommandLineMacro, OnNull, Options, Recursion};
 
 /// The largest settings file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -29,6 +29,8 @@ pub struct Choices {
     pub on_null: Option<OnNull>,
     /// Where the heap lies.
     pub backend: Option<Backend>,
+    /// What to do about functions that call each other in circles.
+    pub recursion: Option<Recursion>,
     /// The oldest kernel that the programs have to load on.
     pub target_kernel: Option<KernelVersion>,
     /// Tell of each declaration why it is qualified with `__arena`.
@@ -73,6 +75,7 @@ pub enum ConfigFile {
 struct Config {
     on_null: Option<OnNullText>,
     backend: Option<BackendText>,
+    recursion: Option<RecursionText>,
     ext: Option<Vec<String>>,
     #[serde(default)]
     exclude: Vec<String>,
@@ -121,6 +124,18 @@ impl TryFrom<String> for BackendText {
 
     fn try_from(text: String) -> Result<Self, String> {
         values::backend(&text).map(Self)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct RecursionText(Recursion);
+
+impl TryFrom<String> for RecursionText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        values::recursion(&text).map(Self)
     }
 }
 
@@ -377,11 +392,13 @@ fn merge(
         .clone()
         .or(config.on_null.map(|text| text.0));
     let backend = choices.backend.or(config.backend.map(|text| text.0));
+    let recursion = choices.recursion.or(config.recursion.map(|text| text.0));
     let backend = for_kernel(backend.unwrap_or_default(), choices.target_kernel)?;
     Ok(Settings {
         options: Options {
             on_null: on_null.unwrap_or_default(),
             backend,
+            recursion: recursion.unwrap_or_default(),
             explain: choices.explain,
         },
         endings: endings

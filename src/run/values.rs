@@ -2,7 +2,7 @@
 
 use crate::c::lexer::{self, Kind};
 use crate::heap::KernelVersion;
-use crate::rewrite::{Backend, CommandLineMacro, OnNull};
+use crate::rewrite::{Backend, CommandLineMacro, OnNull, Recursion};
 
 /// Reads a kernel version.
 pub fn kernel_version(text: &str) -> Result<KernelVersion, String> {
@@ -84,6 +84,15 @@ pub fn backend(text: &str) -> Result<Backend, String> {
         "map" => Ok(Backend::Map),
         "arena" => Ok(Backend::Arena),
         _ => Err("possible values: map, arena, auto".into()),
+    }
+}
+
+/// Reads the value of `--recursion`.
+pub fn recursion(text: &str) -> Result<Recursion, String> {
+    match text {
+        "auto" => Ok(Recursion::Auto),
+        "off" => Ok(Recursion::Off),
+        _ => Err("possible values: auto, off".into()),
     }
 }
 

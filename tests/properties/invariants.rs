@@ -3,7 +3,9 @@
 use crate::cpu;
 use std::path::Path;
 
-use bpf_malloc::rewrite::{Alone, Backend, OnNull, Options, Plan, facts, may_matter, plan};
+use bpf_malloc::rewrite::{
+    Alone, Backend, OnNull, Options, Plan, Recursion, facts, may_matter, plan,
+};
 use proptest::prelude::TestCaseError;
 use proptest::{prop_assert, prop_assert_eq};
 
@@ -30,6 +32,7 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
         let options = Options {
             on_null,
             backend,
+            recursion: Recursion::Off,
             explain: true,
         };
         check_with(path, source, &options)?;
@@ -39,6 +42,7 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
         let options = Options {
             on_null,
             backend,
+            recursion: Recursion::Off,
             explain: true,
         };
         check_with(path, source, &options)?;

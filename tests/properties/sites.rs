@@ -7,7 +7,9 @@ use bpf_malloc::c::cpp::{FileId, Loc};
 use bpf_malloc::c::syntax::tree::{ExprId, ExprKind};
 use bpf_malloc::c::types::Model;
 use bpf_malloc::rewrite::family::Alloc;
-use bpf_malloc::rewrite::{Alone, Backend, EditKind, OnNull, Options, Rule, plan, preprocess};
+use bpf_malloc::rewrite::{
+    Alone, Backend, EditKind, OnNull, Options, Recursion, Rule, plan, preprocess,
+};
 use proptest::prelude::TestCaseError;
 use proptest::prop_assert;
 
@@ -30,6 +32,7 @@ pub fn check(source: &[u8]) -> Result<usize, TestCaseError> {
     let options = Options {
         on_null: OnNull::Off,
         backend: Backend::Map,
+        recursion: Recursion::Off,
         explain: false,
     };
     let plan = plan(Path::new(PATH), source, &Alone::default(), &options);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::heap::KernelVersion;
-use crate::rewrite::{Backend, OnNull};
+use crate::rewrite::{Backend, OnNull, Recursion};
 use crate::run::values;
 
 /// The help text after the options.
@@ -35,6 +35,9 @@ pub struct Cc {
     /// What to do about missing NULL checks, as for `rewrite` [default: auto].
     #[arg(long, value_name = "M", value_parser = values::on_null)]
     pub on_null: Option<OnNull>,
+    /// What to do about recursive functions, as for `rewrite`: auto or off [default: off].
+    #[arg(long, value_name = "R", value_parser = values::recursion)]
+    pub recursion: Option<Recursion>,
     /// The oldest kernel that the programs have to load on, as for `rewrite`.
     #[arg(long, value_name = "MAJOR.MINOR", value_parser = values::kernel_version)]
     pub target_kernel: Option<KernelVersion>,

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 
 use super::Format;
 use crate::heap::KernelVersion;
-use crate::rewrite::{Backend, OnNull};
+use crate::rewrite::{Backend, OnNull, Recursion};
 use crate::run::values;
 
 /// The help text after the options.
@@ -31,6 +31,7 @@ the top of the repository or file system. Those of other users are passed by, wi
 which are followed.
   on-null = \"auto\"               # auto, off, error or return=EXPR
   backend = \"auto\"               # auto, map or arena
+  recursion = \"off\"              # auto or off
   ext = [\"c\", \"h\"]               # file endings in directories
   exclude = [\"vendor/\"]          # patterns as in .gitignore
   all = false                    # in directories also what is no code for BPF
@@ -73,6 +74,10 @@ pub struct Rewrite {
     /// auto: an arena where pointers into the heap are stored and followed later [default: auto].
     #[arg(long, value_name = "B", value_parser = values::backend)]
     pub backend: Option<Backend>,
+    /// What to do about recursive functions, which BPF does not have: auto (they become loops over
+    /// frames on the heap, which then lies in an arena) or off [default: off].
+    #[arg(long, value_name = "R", value_parser = values::recursion)]
+    pub recursion: Option<Recursion>,
     /// The oldest kernel that the programs have to load on. Before 6.9 there are no arenas:
     /// linked data then stays in maps, and stored pointers are turned back where they are
     /// followed.

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Format;
 use crate::heap::KernelVersion;
-use crate::rewrite::Backend;
+use crate::rewrite::{Backend, Recursion};
 use crate::run::values;
 
 /// The help text behind the options.
@@ -56,6 +56,10 @@ pub struct Judged {
     /// How many files are judged at once [default: one per core, with --run one].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// What to do about recursive functions, which BPF does not have: auto (they become loops over
+    /// frames on the heap, which then lies in an arena) or off [default: off].
+    #[arg(long, value_name = "R", value_parser = values::recursion)]
+    pub recursion: Option<Recursion>,
     /// The clang to compile sources with [default: BPF_MALLOC_CLANG of the environment, else the
     /// newest in PATH].
     #[arg(long, value_name = "PATH")]

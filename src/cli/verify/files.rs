@@ -389,6 +389,7 @@ impl<'a> Judge<'a> {
         let choices = Choices {
             backend: judged.backend,
             target_kernel: judged.target_kernel,
+            recursion: judged.recursion,
             ..Choices::default()
         };
         Ok(Way {

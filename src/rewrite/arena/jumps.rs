@@ -28,11 +28,31 @@ impl Editor<'_> {
                 let follows = reading.follows.iter().any(|f| {
                     label < f.tok && f.tok < tok && wanted(f.instance) && self.arena(f.space)
                 });
-                if follows && self.word(tok.wrapping_sub(2)) != b"can_loop" {
+                let bounded = self.word(tok.wrapping_sub(2)) == b"can_loop"
+                    || self.asks_first(label, to)
+                    || self.is_chosen_by_asking(from, tok);
+                if follows && !bounded {
                     self.jump(function, tok, to - 1);
                 }
             }
         }
+    }
+
+    /// Whether what follows a label asks `can_loop` before anything else can happen.
+    fn asks_first(&self, label: Tok, end: Tok) -> bool {
+        let straight = (label..end).take_while(|&t| {
+            !matches!(self.word(t), b"goto" | b"return" | b"switch")
+                && !["{", "}"].iter().any(|o| self.is(t, o))
+        });
+        { straight }.any(|t| self.word(t) == b"can_loop")
+    }
+
+    /// Whether a jump is the case of a `switch` that asks `can_loop`.
+    fn is_chosen_by_asking(&self, start: Tok, tok: Tok) -> bool {
+        let switch = (start..tok).rev().find(|&t| self.word(t) == b"switch");
+        let inside = |s: Tok| (s..tok).all(|t| !self.is(t, "}"));
+        self.is(tok.wrapping_sub(1), ":")
+            && switch.is_some_and(|s| self.word(s + 2) == b"can_loop" && inside(s))
     }
 
     fn begins_statement(&self, tok: Tok) -> bool {

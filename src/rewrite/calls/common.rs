@@ -1,0 +1,122 @@
+//! What the frames of all functions of a unit have in common.
+
+use std::fmt::Write as _;
+
+use crate::c::types::{EntityKind, Model};
+
+/// What all cycles of a unit share: the names of what frames begin with, and of what makes and frees
+/// them.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub ty: String,
+    pub above: String,
+    pub free: String,
+}
+
+impl Common {
+    /// Names that the unit does not have.
+    pub fn new(model: &Model) -> Self {
+        let name = |wanted: &str| {
+            let mut name = wanted.to_owned();
+            while model.unit.symbols.get(name.as_bytes()).is_some() {
+                name.push('_');
+            }
+            name
+        };
+        Self {
+            ty: name("call_frame"),
+            above: name("call_frame_above"),
+            free: name("call_frames_free"),
+        }
+    }
+
+    /// The declarations.
+    pub fn text(&self) -> String {
+        let (ty, above, free) = (&self.ty, &self.above, &self.free);
+        format!(
+            "/* What a frame of a call begins with. Frames lie on the heap, small ones in blocks of 16. */\n\
+             struct {ty} {{\n\
+             \tvoid *below, *above;\n\
+             \tint at, rest;\n\
+             }};\n\n\
+             /* A frame above another one, NULL without memory. */\n\
+             static void *{above}(void *below, unsigned long size)\n{{\n\
+             \tint count = size <= 128 ? 16 : 1;\n\
+             \tstruct {ty} *from = below, *frame, *last;\n\n\
+             \tif (from && from->rest) {{\n\
+             \t\tframe = (struct {ty} *)((char *)below + size);\n\
+             \t\tframe->rest = from->rest - 1;\n\
+             \t}} else {{\n\
+             \t\tframe = malloc(count * size);\n\
+             \t\tif (!frame)\n\
+             \t\t\treturn NULL;\n\
+             \t\tframe->rest = count - 1;\n\
+             \t\tlast = (struct {ty} *)((char *)frame + (count - 1) * size);\n\
+             \t\tlast->above = NULL;\n\
+             \t}}\n\
+             \tframe->above = NULL;\n\
+             \tframe->below = below;\n\
+             \tif (from)\n\
+             \t\tfrom->above = frame;\n\
+             \treturn frame;\n}}\n\n\
+             static void {free}(void *first, unsigned long size)\n{{\n\
+             \tint count = size <= 128 ? 16 : 1;\n\
+             \tstruct {ty} *last;\n\
+             \tvoid *block;\n\n\
+             \twhile (first && can_loop) {{\n\
+             \t\tblock = first;\n\
+             \t\tlast = (struct {ty} *)((char *)block + (count - 1) * size);\n\
+             \t\tfirst = last->above;\n\
+             \t\tfree(block);\n\
+             \t}}\n}}\n\n"
+        )
+    }
+}
+
+/// The declaration of a function of the C library, if the unit has none.
+pub(super) fn prototypes(model: &Model, text: &str) -> String {
+    let mut out = String::new();
+    let known = [
+        ("malloc", "void *malloc(unsigned long size);"),
+        ("free", "void free(void *block);"),
+        (
+            "memcpy",
+            "void *memcpy(void *to, const void *from, unsigned long size);",
+        ),
+        (
+            "memset",
+            "void *memset(void *to, int byte, unsigned long size);",
+        ),
+    ];
+    for (name, declared) in known {
+        let symbol = model.unit.symbols.get(name.as_bytes());
+        let there = symbol.and_then(|s| model.file_entity(s)).is_some_and(|e| {
+            matches!(
+                model[e].kind,
+                EntityKind::Function {
+                    builtin: false,
+                    implicit: false,
+                    ..
+                }
+            )
+        });
+        let includes = model.unit.files.iter().any(|f| {
+            let file = f
+                .path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            let wanted: &[&str] = match name {
+                "malloc" | "free" => &["stdlib.h", "malloc.h"],
+                _ => &["string.h"],
+            };
+            wanted
+                .iter()
+                .any(|w| file.trim_matches(['<', '>']).ends_with(w))
+        });
+        if text.contains(&format!("{name}(")) && !there && !includes {
+            let _ = writeln!(out, "{declared}");
+        }
+    }
+    out
+}
