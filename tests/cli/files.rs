@@ -288,7 +288,7 @@ fn the_owner_of_anothers_file_is_not_lost() {
         .exits(2)
         .says(&["owner and group could not be kept"]);
     assert_eq!(dir.read("d/a.bpf.c"), SOURCE);
-    assert_eq!(dir.list("d"), ["a.c"]);
+    assert_eq!(dir.list("d"), ["a.bpf.c"]);
 }
 
 /// A file whose report in JSON is longer than what a pipe and a buffer before it hold.
