@@ -40,7 +40,7 @@ log=$fresh/log
 finish() {
 	status=$?
 	# The mounts go first: what is below them is not ours.
-	mount --make-rprivate / && umount --recursive "$root" 2>/dev/null || true
+	mount --make-rprivate / && umount --recursive --lazy "$root" 2>/dev/null || true
 	findmnt --raw --noheadings --output TARGET | grep -q "^$root/" &&
 		{ echo "$root is still mounted on; not removed" >&2; exit "$status"; }
 	[ "${KEEP-}" ] && echo "kept: $root" || rm -rf --one-file-system "$fresh"
