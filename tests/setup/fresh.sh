@@ -40,9 +40,10 @@ log=$fresh/log
 finish() {
 	status=$?
 	# The mounts go first: what is below them is not ours.
-	mount --make-rprivate / && umount --recursive --lazy "$root" 2>/dev/null || true
-	findmnt --raw --noheadings --output TARGET | grep -q "^$root/" &&
-		{ echo "$root is still mounted on; not removed" >&2; exit "$status"; }
+	mount --make-rprivate /
+	below() { findmnt --raw --noheadings --output TARGET | grep "^$root" | sort --reverse || true; }
+	below | xargs --no-run-if-empty umount --lazy
+	[ -z "$(below)" ] || { echo "$root is still mounted on; not removed" >&2; exit "$status"; }
 	[ "${KEEP-}" ] && echo "kept: $root" || rm -rf --one-file-system "$fresh"
 	exit "$status"
 }
