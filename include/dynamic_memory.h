@@ -3831,7 +3831,11 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer
 	if (!pointer)
 		return dynmem_debug_malloc(size, file, line);
 	length = dynmem_fenced(old, file, line);
-	if (!length || !size) {
+	if (!length) {
+		dynmem_returned(old, file, line); /* it is no block, and this keeps that */
+		return NULL;
+	}
+	if (!size) {
 		dynmem_debug_free(pointer, file, line);
 		return NULL;
 	}

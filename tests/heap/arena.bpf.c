@@ -251,7 +251,12 @@ SEC("syscall") int alignments(void *ctx)
 	return PASS;
 }
 
-/* A whole pool, again and again. */
+/* A whole pool, again and again, but for what a debug build keeps behind a block. */
+#ifdef DYNAMIC_MEMORY_DEBUG
+#define WHOLE (POOL_SIZE - DYNMEM_FENCE)
+#else
+#define WHOLE POOL_SIZE
+#endif
 SEC("syscall") int create_destroy(void *ctx)
 {
 	void __arena *block;
@@ -259,7 +264,7 @@ SEC("syscall") int create_destroy(void *ctx)
 
 	(void)ctx;
 	for (; i < 50 && can_loop; i++) {
-		block = static_malloc(POOL_SIZE);
+		block = static_malloc(WHOLE);
 		CHECK(block);
 		static_free(block);
 		CHECK(!static_reset());
