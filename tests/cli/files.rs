@@ -354,8 +354,11 @@ fn stop_at(dir: &Dir, count: usize, number: usize, signal: &str) -> (Run, usize)
     while dir.read(format!("d/{number:03}.c")) == SOURCE && child.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_millis(1));
     }
-    let kill = format!("kill -{signal} {} || true", child.id());
-    tool(dir.path(), "sh", &["-c", &kill]);
+    // Until it is waited for, its number is nobody else's.
+    if child.try_wait().unwrap().is_none() {
+        let kill = format!("kill -{signal} {} || true", child.id());
+        tool(dir.path(), "sh", &["-c", &kill]);
+    }
     let run = result(child.wait_with_output().unwrap());
     let texts: Vec<String> = (0..count)
         .map(|i| dir.read(format!("d/{i:03}.c")))
