@@ -22,6 +22,9 @@ pub const OLDEST_CLANG: u32 = 14;
 ///   implies `-fno-builtin`, without which clang knows `malloc` and removes or merges calls to it.
 pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-ffreestanding"];
 
+/// What a source says that keeps its heap in an arena.
+const ARENA: &str = "#define DYNAMIC_MEMORY_ARENA";
+
 /// The environment variable that names the clang to use, as a path or a name in `PATH`.
 pub const CLANG_VARIABLE: &str = "BPF_MALLOC_CLANG";
 
@@ -162,7 +165,7 @@ impl Clang {
     ) -> Result<Vec<u8>, Error> {
         let scratch = Overlay::new(replaced, headers)?;
         let object = scratch.path("object.o");
-        let mut command = self.command(&scratch, arguments);
+        let mut command = self.command(&scratch, &self.fitting(source, replaced), arguments);
         command.arg("-c").arg("-o").arg(&object).arg(source);
         run(&mut command, source)?;
         fs::read(&object).map_err(|error| io_error(&object, error))
@@ -178,9 +181,25 @@ impl Clang {
         run(&mut command, source).is_ok()
     }
 
-    fn command(&self, scratch: &Overlay, arguments: &[OsString]) -> Command {
+    /// Arguments that depend on the compiler and the source.
+    ///
+    /// * `-mcpu=v4` with an arena: signed division. Every kernel that has arenas has it (Linux 6.6).
+    fn fitting(&self, source: &Path, replaced: &[(PathBuf, Vec<u8>)]) -> Vec<&'static str> {
+        let mut found = Vec::new();
+        let says_arena = |bytes: &[u8]| memchr::memmem::find(bytes, ARENA.as_bytes()).is_some();
+        let own = || fs::read(source).is_ok_and(|bytes| says_arena(&bytes));
+        if self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
+            found.push("-mcpu=v4");
+        }
+        found
+    }
+
+    fn command(&self, scratch: &Overlay, fitting: &[&str], arguments: &[OsString]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(ARGUMENTS).args(machine_arguments());
+        command
+            .args(ARGUMENTS)
+            .args(fitting)
+            .args(machine_arguments());
         command.args(arguments);
         command.args(scratch.arguments());
         command

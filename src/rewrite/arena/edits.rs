@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::convergence::{self, Start};
 use super::facts::{ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind};
-use super::loops::Guard;
+use super::loops::{self, Guard, Start};
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Token};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::ExprId;
+use crate::c::types::EntityId;
 use crate::rewrite::plan::EditKind;
 
 /// An edit of one of the files of a unit.
@@ -49,8 +49,10 @@ pub struct Editor<'a> {
     pub troubles: BTreeSet<Trouble>,
     /// The declarations that were qualified, and the address space that each says.
     pub qualified: Vec<(Tok, Var)>,
+    /// Variables that become blocks.
+    pub(super) moved: HashSet<Var>,
     /// The heap lies in an arena.
-    in_arena: bool,
+    pub(super) in_arena: bool,
 }
 
 const ARENA: &str = "__arena";
@@ -63,6 +65,7 @@ impl<'a> Editor<'a> {
             edits: BTreeSet::new(),
             troubles: BTreeSet::new(),
             qualified: Vec::new(),
+            moved: HashSet::new(),
             in_arena: true,
         }
     }
@@ -79,7 +82,16 @@ impl<'a> Editor<'a> {
                 self.group(group);
             }
         }
+        let tables: HashSet<Tok> = reading
+            .objects
+            .iter()
+            .filter_map(|o| Some(reading.table(o)?.star))
+            .collect();
         for after in &reading.after_stars {
+            // The `*` of a table goes.
+            if tables.contains(&after.star) || self.moved.contains(&after.space) {
+                continue;
+            }
             let macro_body = self.toks[after.star].expansion.is_some();
             if (wanted(after.instance) || macro_body) && !after.said && self.arena(after.space) {
                 self.after_star(after.star, after.space);
@@ -100,8 +112,8 @@ impl<'a> Editor<'a> {
         for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
             self.copied(copied);
         }
-        for bound in convergence::bounds(reading, &wanted) {
-            self.guard(bound.this, &bound.guard);
+        for bound in loops::bounds(reading, &wanted) {
+            self.guard(bound.this, &bound.guard, &bound.hidden);
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
                 self.start(start);
@@ -160,11 +172,11 @@ impl<'a> Editor<'a> {
     }
 
     /// Where a reader of the source sees a token: a macro's name for what comes out of it.
-    fn visible(&self, tok: Tok) -> Loc {
+    pub(super) fn visible(&self, tok: Tok) -> Loc {
         self.reading.unit.visible_loc(&self.toks[tok])
     }
 
-    fn is_ours(&self, file: FileId) -> bool {
+    pub(super) fn is_ours(&self, file: FileId) -> bool {
         self.reading.is_ours(file)
     }
 
@@ -180,7 +192,14 @@ impl<'a> Editor<'a> {
             && !b.synthetic
     }
 
-    fn insert(&mut self, file: FileId, at: u32, text: String, kind: EditKind, reason: String) {
+    pub(super) fn insert(
+        &mut self,
+        file: FileId,
+        at: u32,
+        text: String,
+        kind: EditKind,
+        reason: String,
+    ) {
         self.edits.insert(FileEdit {
             file,
             start: at as usize,
@@ -191,7 +210,7 @@ impl<'a> Editor<'a> {
         });
     }
 
-    fn replace(&mut self, token: &Token, text: String, kind: EditKind, reason: String) {
+    pub(super) fn replace(&mut self, token: &Token, text: String, kind: EditKind, reason: String) {
         self.edits.insert(FileEdit {
             file: token.loc.file,
             start: token.loc.start as usize,
@@ -239,7 +258,7 @@ impl<'a> Editor<'a> {
     /// Bounds the loops by a counter, as kernels without `can_loop` need it.
     pub(super) fn bounded(&mut self) {
         let reading = self.reading;
-        for bound in convergence::bounds(reading, &|_| true) {
+        for bound in loops::bounds(reading, &|_| true) {
             let keyword = bound.this.tok;
             if !self.editable(keyword) {
                 self.unreachable(keyword);
@@ -254,7 +273,7 @@ impl<'a> Editor<'a> {
                 EditKind::Loop,
                 reason,
             );
-            self.guard(bound.this, &bound.guard);
+            self.guard(bound.this, &bound.guard, &[]);
             for start in bound.starts {
                 self.start(start);
             }
@@ -292,7 +311,10 @@ impl<'a> Editor<'a> {
 
     /// Declarations with common specifiers.
     fn group(&mut self, group: &Group) {
-        let wants = |d: &super::facts::Declared| d.base.is_some_and(|b| self.arena(b));
+        let wants = |d: &super::facts::Declared| {
+            d.base
+                .is_some_and(|b| self.arena(b) && !self.moved.contains(&b))
+        };
         if let Some(star) = group.declarators.iter().find_map(|d| d.star)
             && self.reading.both_kinds.contains(&self.toks[star].loc)
         {
@@ -488,9 +510,10 @@ impl<'a> Editor<'a> {
     }
 
     /// Writes `can_loop` into the condition of a loop.
-    fn guard(&mut self, this: &super::facts::Loop, guard: &Guard) {
-        const CAN_LOOP: &str = "can_loop";
+    fn guard(&mut self, this: &super::facts::Loop, guard: &Guard, hidden: &[EntityId]) {
+        let can_loop = "can_loop";
         let (from, to) = this.condition;
+        let hides = self.hides(hidden);
         let reason = "the verifier cannot see where this loop ends".to_owned();
         if !self.editable(to) {
             self.unreachable(to);
@@ -503,7 +526,7 @@ impl<'a> Editor<'a> {
                 self.insert(
                     end.file,
                     end.start,
-                    format!("{space}{CAN_LOOP}"),
+                    format!("{space}{hides}{can_loop}"),
                     EditKind::Loop,
                     reason,
                 );
@@ -512,16 +535,25 @@ impl<'a> Editor<'a> {
                 let token = self.toks[from];
                 // A macro that says "forever" stays, and so does a name out of another text.
                 if self.together(from, to) && self.editable(from) {
-                    self.replace(&token, CAN_LOOP.into(), EditKind::Loop, reason);
+                    let text = format!("{hides}{can_loop}");
+                    let last = self.toks[to - 1].loc;
+                    self.change(
+                        token.loc.file,
+                        token.loc.start,
+                        last.end,
+                        text,
+                        EditKind::Loop,
+                        &reason,
+                    );
                 } else {
-                    let text = format!(" && {CAN_LOOP}");
+                    let text = format!(" && {can_loop}");
                     self.insert(end.file, end.start, text, EditKind::Loop, reason);
                 }
             }
             Guard::And | Guard::Parenthesised => {
                 let (open, close) = match guard {
-                    Guard::Parenthesised => ("(", ")"),
-                    _ => ("", ""),
+                    Guard::Parenthesised => (format!("{hides}("), ")"),
+                    _ => (hides, ""),
                 };
                 let last = to - 1;
                 let at = match self.together(last, to) {
@@ -546,12 +578,22 @@ impl<'a> Editor<'a> {
                             return;
                         }
                     };
-                    self.insert(end.file, place, open.into(), EditKind::Loop, reason.clone());
+                    self.insert(end.file, place, open, EditKind::Loop, reason.clone());
                 }
-                let text = format!("{close} && {CAN_LOOP}");
+                let text = format!("{close} && {can_loop}");
                 self.insert(end.file, at, text, EditKind::Loop, reason);
             }
         }
+    }
+
+    /// What hides numbers in a condition.
+    pub(super) fn hides(&self, hidden: &[EntityId]) -> String {
+        let model = self.reading.model;
+        let names = hidden.iter().map(|&e| {
+            let name = model.unit.symbols.text(model[e].name);
+            format!("static_hide({}), ", String::from_utf8_lossy(name))
+        });
+        names.collect()
     }
 
     /// A parameter `p[]` cannot say where its elements lie, `*p` can.
@@ -649,52 +691,6 @@ impl<'a> Editor<'a> {
                     .any(|e| self.names_arena(e, depth + 1))
     }
 
-    /// Functions with pointers into the arena among their parameters become local: the verifier
-    /// knows nothing of the arguments of others.
-    pub fn linkage(&mut self) {
-        let reading = self.reading;
-        for function in &reading.functions {
-            let Some(definition) = function.definition.filter(|d| !d.program) else {
-                continue;
-            };
-            if function.heads.iter().any(|h| h.is_local) || !reading.passes_arena(function) {
-                continue;
-            }
-            let here = self.visible(definition.start);
-            if !self.is_ours(here.file) {
-                continue;
-            }
-            let reason = "the verifier judges functions with external linkage by themselves, \
-                          without knowing where their pointers point"
-                .to_owned();
-            let elsewhere = function
-                .heads
-                .iter()
-                .any(|h| self.visible(h.start).file != here.file);
-            let weak = (definition.start..definition.name)
-                .any(|t| matches!(reading.unit.text(&self.toks[t]), b"weak" | b"__weak__"));
-            if elsewhere || weak {
-                let hidden = match reading.unit.symbols.get(b"__hidden") {
-                    Some(_) => "__hidden ",
-                    None => "__attribute__((visibility(\"hidden\"))) ",
-                };
-                self.insert(
-                    here.file,
-                    here.start,
-                    hidden.into(),
-                    EditKind::Linkage,
-                    reason,
-                );
-                continue;
-            }
-            for head in &function.heads {
-                let loc = self.visible(head.start);
-                let text = "static ".to_owned();
-                self.insert(loc.file, loc.start, text, EditKind::Linkage, reason.clone());
-            }
-        }
-    }
-
     /// Programs that follow pointers without allocating have to mention the arena.
     pub fn mention(&mut self) {
         let reading = self.reading;
@@ -762,27 +758,78 @@ impl<'a> Editor<'a> {
     /// without that verifies the allocator's functions again at every call.
     pub fn whole(&mut self) {
         for object in self.reading.objects.iter().filter(|o| o.is_static) {
-            let stays = !self.reading.is_whole(object) || self.reading.vars.is_plain(object.place);
+            let whole = self.reading.is_whole(object) || self.reading.shrinks(object);
+            let stays = !whole || self.reading.vars.is_plain(object.place);
             if stays || !self.editable(object.tok) {
                 continue;
             }
-            let loc = self.location(object.tok);
+            // After the brackets of an array.
+            let model = self.reading.model;
+            let declared = model[object.entity].declarators.iter();
+            let last = declared
+                .filter(|&&d| model.tree[d].name.is_some_and(|n| n.1 == object.tok))
+                .flat_map(|&d| model.tree[d].parts.iter())
+                .filter_map(|p| match p {
+                    crate::c::syntax::tree::Part::Array { toks, .. } => Some(toks.end - 1),
+                    _ => None,
+                })
+                .max();
+            let loc = self.location(last.unwrap_or(object.tok));
             self.change(
                 loc.file,
                 loc.end,
                 loc.end,
                 " __attribute__((used))".into(),
                 EditKind::Linkage,
-                "clang would split this structure, and describe its parts in a way that no kernel \
-                 takes",
+                "clang would shrink or split this variable, and describe it in a way that no \
+                 kernel takes",
             );
         }
+    }
+
+    /// String literals that meet the heap move into the arena.
+    pub(super) fn literals(&mut self) {
+        let reading = self.reading;
+        for &(toks, place) in &reading.literals {
+            if !self.arena(place) || !self.in_function(toks.start) || self.in_table(toks.start) {
+                continue;
+            }
+            if !self.editable(toks.start) || !self.together(toks.start, toks.end - 1) {
+                self.unreachable(toks.start);
+                continue;
+            }
+            let (first, last) = (self.location(toks.start), self.location(toks.end - 1));
+            let reason = "a pointer into the arena may point to this literal";
+            let kind = EditKind::Memory;
+            let open = "static_string(".to_owned();
+            self.change(first.file, first.start, first.start, open, kind, reason);
+            self.change(last.file, last.end, last.end, ")".into(), kind, reason);
+        }
+    }
+
+    /// Whether a literal is an element of a table of literals, or the value of an array.
+    fn in_table(&self, tok: Tok) -> bool {
+        let reading = self.reading;
+        let tree = &reading.model.tree;
+        reading.objects.iter().any(|o| {
+            o.init.is_some_and(|i| tree[i].toks.contains(tok)) && o.kind != ObjectKind::Local
+        })
+    }
+
+    fn in_function(&self, tok: Tok) -> bool {
+        let tree = &self.reading.model.tree;
+        tree.functions
+            .iter()
+            .any(|f| tree[f.body].toks.contains(tok))
     }
 
     /// Globals that move into the arena but cannot be initialised there.
     pub fn globals(&mut self) {
         for object in &self.reading.objects {
             if object.kind == ObjectKind::Local {
+                continue;
+            }
+            if self.reading.table(object).is_some() {
                 continue;
             }
             let lies_there = self.arena(object.place) && self.reading.is_initialised(object);

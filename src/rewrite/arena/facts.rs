@@ -3,7 +3,7 @@
 use super::types::TypeId;
 use super::vars::{Tok, Var};
 use crate::c::Symbol;
-use crate::c::syntax::tree::{ExprId, FunctionId};
+use crate::c::syntax::tree::{ExprId, FunctionId, StmtId};
 use crate::c::types::EntityId;
 
 /// A value on its way: where a pointer may have been loaded from.
@@ -236,6 +236,8 @@ pub enum LoopKind {
 pub struct Loop {
     /// What kind.
     pub kind: LoopKind,
+    /// The loop, in the tree.
+    pub stmt: StmtId,
     /// The keyword.
     pub tok: Tok,
     /// The condition: first token and behind the last; both the same if there is none.

@@ -2,9 +2,10 @@
 
 use super::edits::{Editor, Trouble};
 use super::facts::{Function, Instance, Loop, LoopKind};
-use super::loops::Guard;
+use super::loops::{self, Guard};
 use super::vars::Tok;
 use crate::c::lexer::{Kind, op};
+use crate::c::syntax::tree::Toks;
 use crate::rewrite::plan::EditKind;
 
 impl Editor<'_> {
@@ -32,7 +33,9 @@ impl Editor<'_> {
                     || self.asks_first(label, to)
                     || self.is_chosen_by_asking(from, tok);
                 if follows && !bounded {
-                    self.jump(function, tok, to - 1);
+                    let hidden = loops::hidden_in_jump(reading, Toks::new(label, tok));
+                    let hides = self.hides(&hidden);
+                    self.jump(function, tok, to - 1, &hides);
                 }
             }
         }
@@ -61,7 +64,7 @@ impl Editor<'_> {
     }
 
     /// Makes the `goto` at `tok` depend on `can_loop`. The function ends at `brace`.
-    fn jump(&mut self, function: &Function, tok: Tok, brace: Tok) {
+    fn jump(&mut self, function: &Function, tok: Tok, brace: Tok, hides: &str) {
         let semicolon = tok + 2;
         if !self.editable(tok) || !self.together(tok, semicolon) || self.is(tok - 1, ":") {
             self.troubles.insert(Trouble {
@@ -81,7 +84,7 @@ impl Editor<'_> {
             Some(indent) if open.is_empty() => format!("\n{indent}\t"),
             _ => " ".into(),
         };
-        let text = format!("{open}if (can_loop){gap}");
+        let text = format!("{open}if ({hides}can_loop){gap}");
         self.change(
             goto.file,
             goto.start,

@@ -42,6 +42,8 @@ pub struct Links {
     /// Per file, those of them that it defines. What no file defines (functions of the kernel, the C
     /// library's) says nothing about which files belong together.
     defined: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
+    /// Functions that a file uses without defining them.
+    imports: BTreeSet<Vec<u8>>,
 }
 
 /// An edit's kind and reason, ordered.
@@ -62,8 +64,11 @@ impl Links {
         }
         all.agree();
         if all.chosen.is_empty() {
-            // Nothing to agree on.
-            all = Self::default();
+            // Nothing to agree on, but for linkage.
+            all = Self {
+                imports: all.imports,
+                ..Self::default()
+            };
         }
         all
     }
@@ -91,6 +96,12 @@ impl Links {
         for (path, names) in other.defined {
             self.defined.entry(path).or_default().extend(names);
         }
+        self.imports.extend(other.imports);
+    }
+
+    /// Whether a file of the run uses a function that it does not define.
+    pub(super) fn imports(&self, name: &[u8]) -> bool {
+        self.imports.contains(name)
     }
 
     /// Settles which files are built into the same program, as far as their names tell: if the
@@ -196,6 +207,17 @@ impl Links {
         let (names, defined) = names(reading);
         links.names.insert(path.to_owned(), names);
         links.defined.insert(path.to_owned(), defined);
+        links.imports = reading
+            .functions
+            .iter()
+            .filter(|f| {
+                !f.system
+                    && f.definition.is_none()
+                    && !f.heads.is_empty()
+                    && !reading.model.uses(f.entity).is_empty()
+            })
+            .map(|f| unit.symbols.text(f.name).to_vec())
+            .collect();
         let spot = |loc: Loc, behind: bool| Spot {
             path: unit.file(loc.file).path.clone(),
             offset: loc.start,

@@ -1,17 +1,40 @@
-//! Loops whose bound the verifier cannot see.
+//! Loops whose end the verifier cannot see, and what makes it come to an end with them.
 //!
-//! The verifier follows a loop round by round. Where a counter runs from a constant to a constant
-//! it comes to an end by itself; any other loop needs `can_loop` in its condition.
+//! The verifier follows a loop iteration by iteration. Where a counter runs from a constant to a
+//! constant it comes to an end by itself; any other loop needs `can_loop` in its condition, and so
+//! does one whose iterations are too many to follow.
+//!
+//! With `can_loop` the verifier follows a loop until the state of all registers and stack slots
+//! repeats. A number whose value it knows is another one in each iteration, up to the limit of
+//! 1,000,000 instructions or 8,192 branches, if anything depends on it. So numbers that a loop
+//! changes are hidden: where they only count, their start (`static_opaque` gives a value that the
+//! verifier knows nothing of, `static_from` one that it knows not to be smaller, for what is an
+//! index); where a branch sets them, in each iteration, in the condition (`static_hide`). Pointers
+//! need no hiding.
 
-use super::facts::{Loop, LoopKind};
+use std::collections::HashSet;
+
+use rustc_hash::FxHashMap;
+
+use super::facts::{Instance, Loop, LoopKind};
+use super::numbers::{Change, Numbers};
 use super::read::Reading;
 use super::vars::Tok;
-use crate::c::Symbol;
 use crate::c::cpp::Token;
-use crate::c::lexer::{Kind, op};
-use crate::c::numbers::integer;
+use crate::c::lexer::Kind;
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtKind, Toks, Unary};
+use crate::c::types::{EntityId, EntityKind, Root};
+
+/// Iterations of a loop around others that the verifier may follow one by one.
+const FEW: u64 = 12;
+/// The same for loops that index other memory than the arena's: there the verifier wants to know
+/// the index, and clang may well turn its comparison into one that proves nothing.
+const INDEXED: u64 = 48;
+/// How many tokens the verifier may follow in all iterations of a loop: about as many instructions.
+const FOLLOWED: u64 = 40_000;
 
 /// What a loop's condition becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// It is empty or always true: `can_loop` takes its place.
     Alone,
@@ -23,10 +46,10 @@ pub enum Guard {
 
 /// How a loop comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+enum End {
     /// The program says so already, or it is no loop.
     Said,
-    /// A counter reaches a constant, after about so many rounds if that can be told.
+    /// A counter reaches a constant, after about so many iterations if that can be told.
     Counted(Option<u64>),
     /// The verifier follows memory that does not change.
     Walked,
@@ -34,117 +57,256 @@ pub enum End {
     Unseen,
 }
 
-/// The tokens of a unit, as loops are made of them.
-pub struct View<'a> {
-    reading: &'a Reading<'a>,
-    toks: &'a [Token],
+/// The start of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Start {
+    /// Its value: first token and after the last.
+    pub value: (Tok, Tok),
+    /// It is compared with an upper bound, and so may be an index.
+    pub index: bool,
 }
 
-impl<'a> View<'a> {
-    pub fn new(reading: &'a Reading<'a>) -> Self {
-        Self {
+/// A loop that gets `can_loop`.
+pub struct Bound<'a> {
+    /// The loop.
+    pub this: &'a Loop,
+    /// How it gets it.
+    pub guard: Guard,
+    /// Counters whose start is hidden.
+    pub starts: Vec<Start>,
+    /// Numbers that are hidden in each iteration.
+    pub hidden: Vec<EntityId>,
+}
+
+/// The loops of some readings that get `can_loop`.
+pub fn bounds<'a>(reading: &'a Reading<'a>, wanted: &impl Fn(Instance) -> bool) -> Vec<Bound<'a>> {
+    let search = Search::new(reading);
+    let mut started = HashSet::new();
+    let mut found = Vec::new();
+    for (index, this) in reading.loops.iter().enumerate() {
+        let common = reading.unit.tokens[this.condition.1].expansion.is_some();
+        if !(wanted(this.instance) || common) || !search.needs(index) {
+            continue;
+        }
+        let (mut starts, hidden) = search.hiding(this);
+        starts.retain(|s| started.insert(*s));
+        found.push(Bound {
+            this,
+            guard: search.form(this),
+            starts,
+            hidden,
+        });
+    }
+    found
+}
+
+/// What to hide where a jump back makes a loop of the tokens from a label to it.
+pub fn hidden_in_jump(reading: &Reading, region: Toks) -> Vec<EntityId> {
+    let search = Search::new(reading);
+    search.changing(&[region], region)
+}
+
+/// Whether there is a loop whose end the verifier cannot see.
+pub fn any_unseen(reading: &Reading) -> bool {
+    Search::new(reading).ends.contains(&End::Unseen)
+}
+
+/// The pointers that are followed at places that nobody can prove: indexed freely, or stepped on in a
+/// loop whose end the verifier cannot see. Arrays too.
+pub fn followed_freely(reading: &Reading) -> Vec<ExprId> {
+    let search = Search::new(reading);
+    let model = reading.model;
+    let mut found = Vec::new();
+    for (number, expr) in model.tree.exprs.iter().enumerate() {
+        let this = ExprId(number as u32);
+        if model.function_of(this).is_none() {
+            continue;
+        }
+        match expr.kind {
+            ExprKind::Index(array, index)
+                if model.value(index).is_none() && search.is_free(index) =>
+            {
+                found.push(array);
+            }
+            ExprKind::Unary(Unary::Deref, pointer) if search.is_stepped(pointer) => {
+                found.push(pointer);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+struct Search<'a> {
+    reading: &'a Reading<'a>,
+    toks: &'a [Token],
+    numbers: Numbers<'a>,
+    ends: Vec<End>,
+    /// Functions in which something loops without a bound in sight, themselves or in what they
+    /// call.
+    looping: HashSet<FunctionId>,
+    /// By loop: how many tokens the verifier follows in one iteration.
+    weights: Vec<u64>,
+}
+
+fn span(range: (Tok, Tok)) -> Toks {
+    Toks::new(range.0, range.1)
+}
+
+impl<'a> Search<'a> {
+    fn new(reading: &'a Reading<'a>) -> Self {
+        let mut search = Self {
             reading,
             toks: &reading.unit.tokens,
+            numbers: Numbers::new(reading.model),
+            ends: Vec::new(),
+            looping: HashSet::new(),
+            weights: Vec::new(),
+        };
+        search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
+        search.looping = search.looping();
+        let mut functions = FxHashMap::default();
+        search.weights = reading
+            .loops
+            .iter()
+            .map(|l| search.weight(span(l.body), l.instance, &mut functions, 0))
+            .collect();
+        search
+    }
+
+    /// The loops around a token that get `can_loop`, and all loops around it.
+    fn around(&self, tok: Tok) -> Vec<usize> {
+        let tree = &self.reading.model.tree;
+        (0..self.reading.loops.len())
+            .filter(|&l| tree[self.reading.loops[l].stmt].toks.contains(tok))
+            .collect()
+    }
+
+    fn is_free(&self, index: ExprId) -> bool {
+        let model = self.reading.model;
+        let around = self.around(model.tree[index].toks.start);
+        let guarded: Vec<usize> = around.iter().copied().filter(|&l| self.needs(l)).collect();
+        if !guarded.is_empty() {
+            let entity = model.named(index);
+            let kept = entity.is_some_and(|e| guarded.iter().any(|&l| self.keeps_below(e, l)));
+            return !kept;
+        }
+        let counters: Vec<EntityId> = around
+            .iter()
+            .flat_map(|&l| {
+                let this = &self.reading.loops[l];
+                self.numbers.all().filter_map(move |(e, mods)| {
+                    let inside = |t: Tok| model.tree[this.stmt].toks.contains(t);
+                    mods.iter().any(|m| inside(m.tok)).then_some(e)
+                })
+            })
+            .collect();
+        self.unknown(index, &counters)
+    }
+
+    /// Whether the condition of a loop keeps a counter that starts at a constant below another.
+    fn keeps_below(&self, entity: EntityId, index: usize) -> bool {
+        let this = &self.reading.loops[index];
+        matches!(self.ends[index], End::Counted(Some(_))) && self.is_bounded(entity, this)
+    }
+
+    /// Whether a pointer steps on in a loop that gets `can_loop`: `*p++`, `*p` where the loop has
+    /// `p++`.
+    fn is_stepped(&self, pointer: ExprId) -> bool {
+        let model = self.reading.model;
+        let bare = model.tree.bare(pointer);
+        let name = match model.tree[bare].kind {
+            ExprKind::Postfix { operand, .. }
+            | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
+            _ => bare,
+        };
+        let Some(entity) = model.named(name) else {
+            return false;
+        };
+        if !model[entity].is_automatic() || !model.is_pointer(model[entity].ty) {
+            return false;
+        }
+        let around = self.around(model.tree[pointer].toks.start);
+        around.iter().filter(|&&l| self.needs(l)).any(|&l| {
+            let whole = model.tree[self.reading.loops[l].stmt].toks;
+            model.uses(entity).iter().any(|&u| {
+                whole.contains(model.tree[u].toks.start)
+                    && matches!(model.parent(u), crate::c::types::Parent::Expr(outer)
+                        if matches!(model.tree[outer].kind, ExprKind::Postfix { .. }
+                            | ExprKind::Unary(Unary::Increment | Unary::Decrement, _)
+                            | ExprKind::Assign { op: Some(_), .. }))
+            })
+        })
+    }
+
+    /// Whether a part of an expression is neither a constant nor one of some counters.
+    fn unknown(&self, expr: ExprId, counters: &[EntityId]) -> bool {
+        let model = self.reading.model;
+        if model.value(expr).is_some() {
+            return false;
+        }
+        if let Some(entity) = model.entity(expr) {
+            let mods = self.numbers.of(entity);
+            let constant = !mods.is_empty()
+                && mods.iter().all(|m| match m.change {
+                    Change::Set(value) => self.numbers.is_known(value),
+                    Change::Step(_) => true,
+                    _ => false,
+                });
+            return !counters.contains(&entity) && !constant;
+        }
+        match model.tree[expr].kind {
+            ExprKind::Paren(_)
+            | ExprKind::Binary { .. }
+            | ExprKind::Cast(..)
+            | ExprKind::Postfix { .. }
+            | ExprKind::Unary(
+                Unary::Plus | Unary::Minus | Unary::BitNot | Unary::Increment | Unary::Decrement,
+                _,
+            ) => {
+                let parts = model.tree.operands(expr);
+                // What is cut to a few bits is an index that can be proven.
+                let masked = matches!(
+                    model.tree[expr].kind,
+                    ExprKind::Binary {
+                        op: Binary::BitAnd | Binary::Rem,
+                        right,
+                        ..
+                    } if model.value(right).is_some()
+                );
+                !masked && parts.into_iter().any(|e| self.unknown(e, counters))
+            }
+            _ => true,
         }
     }
 
-    /// How a loop ends.
-    pub fn end(&self, this: &Loop) -> End {
-        if self.guarded(this) {
+    // ---- how loops end
+
+    fn end(&self, this: &Loop) -> End {
+        if self.said(this) {
             return End::Said;
         }
-        if let Some(rounds) = self.bounded(this) {
-            return End::Counted(rounds);
+        if let Some(iterations) = self.bounded(this) {
+            return End::Counted(iterations);
         }
-        let (from, to) = this.condition;
+        let condition = span(this.condition);
         let mut walks = self
             .reading
             .follows
             .iter()
-            .filter(|f| from <= f.tok && f.tok < to && f.instance == this.instance)
+            .filter(|f| condition.contains(f.tok) && f.instance == this.instance)
             .peekable();
-        let walked = walks.peek().is_some() && walks.all(|f| !self.reading.vars.is_arena(f.space));
+        let walked = walks.peek().is_some()
+            && walks.all(|f| !self.reading.vars.is_arena(f.space) && self.stays(f.space));
         match walked || self.indexes(this) {
             true => End::Walked,
             false => End::Unseen,
         }
     }
 
-    /// Whether something that changes in the loop is an index into other memory than the arena's:
-    /// the verifier wants to know it exactly.
-    pub fn indexes(&self, this: &Loop) -> bool {
-        let (from, to) = this.body;
-        (from..to).any(|open| {
-            self.is(open, "[") && self.plain_before(open, this) && self.changes_within(open, this)
-        })
-    }
-
-    /// Whether a token belongs to a loop within this one.
-    fn inside_inner(&self, tok: Tok, this: &Loop) -> bool {
-        self.reading.loops.iter().any(|l| {
-            l.instance == this.instance
-                && this.body.0 <= l.tok
-                && l.tok < this.body.1
-                && l.tok <= tok
-                && tok < l.body.1.max(l.condition.1)
-        })
-    }
-
-    /// Whether what stands before a `[` is a pointer to, or an array in, other memory.
-    fn plain_before(&self, open: Tok, this: &Loop) -> bool {
-        let Some(name) = self.name(open.wrapping_sub(1)) else {
-            return false;
-        };
-        if self.is(open - 2, "->") || self.is(open - 2, ".") {
-            return false;
-        }
-        self.reading.indexes_plain(name, open - 1, this.instance)
-    }
-
-    /// Whether a name in the index is changed by the loop.
-    fn changes_within(&self, open: Tok, this: &Loop) -> bool {
-        let mut depth = 0usize;
-        for t in open..this.body.1 {
-            depth += usize::from(self.is(t, "["));
-            depth -= usize::from(self.is(t, "]"));
-            if depth == 0 {
-                return false;
-            }
-            let Some(name) = self.name(t) else {
-                continue;
-            };
-            let parts = [this.condition, this.step, this.body];
-            let mut all = parts.iter().flat_map(|&(from, to)| from..to);
-            let changed = |at| {
-                self.name(at) == Some(name) && self.modified(at) && !self.inside_inner(at, this)
-            };
-            if all.any(changed) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// How `can_loop` gets into a loop.
-    pub fn form(&self, this: &Loop) -> Guard {
-        let (from, to) = this.condition;
-        if from == to || self.always(from, to) {
-            return Guard::Alone;
-        }
-        let loose = [
-            "||", "?", "=", ",", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=",
-        ];
-        let mut open = self.top_level(from, to);
-        match open.any(|t| loose.iter().any(|l| self.is(t, l))) {
-            true => Guard::Parenthesised,
-            false => Guard::And,
-        }
-    }
-
-    pub fn is(&self, tok: Tok, text: &str) -> bool {
-        self.toks
-            .get(tok)
-            .is_some_and(|t| t.kind == Kind::Punct && t.op == op(text))
+    /// Whether what an address space holds cannot move into the arena.
+    fn stays(&self, space: super::vars::Var) -> bool {
+        !self.reading.moving || self.reading.vars.is_fixed(space)
     }
 
     fn word(&self, tok: Tok) -> &[u8] {
@@ -154,28 +316,17 @@ impl<'a> View<'a> {
         }
     }
 
-    pub fn name(&self, tok: Tok) -> Option<Symbol> {
-        let token = self.toks.get(tok)?;
-        (token.kind == Kind::Ident).then_some(token.symbol)
-    }
-
-    /// The tokens of a range that stand in no parentheses.
-    fn top_level(&self, from: Tok, to: Tok) -> impl Iterator<Item = Tok> + '_ {
-        let mut depth = 0usize;
-        (from..to).filter(move |&t| {
-            if self.is(t, ")") || self.is(t, "]") || self.is(t, "}") {
-                depth = depth.saturating_sub(1);
-            }
-            let here = depth == 0;
-            if self.is(t, "(") || self.is(t, "[") || self.is(t, "{") {
-                depth += 1;
-            }
-            here
-        })
+    /// The condition of a loop.
+    fn condition(&self, this: &Loop) -> Option<ExprId> {
+        match self.reading.model.tree[this.stmt].kind {
+            StmtKind::While { cond, .. } | StmtKind::Do { cond, .. } => Some(cond),
+            StmtKind::For { cond, .. } => cond,
+            _ => None,
+        }
     }
 
     /// Something in the condition bounds the loop already, or it is none.
-    fn guarded(&self, this: &Loop) -> bool {
+    fn said(&self, this: &Loop) -> bool {
         let (from, to) = this.condition;
         let named = |t| {
             let word = self.word(t);
@@ -185,228 +336,607 @@ impl<'a> View<'a> {
             return true;
         }
         // `do { … } while (0)` runs once, and a break that the user wrote in bounds the loop.
-        if this.kind == LoopKind::Do && to == from + 1 && self.number(from) == Some(0) {
+        let value = self
+            .condition(this)
+            .and_then(|c| self.reading.model.value(c));
+        if this.kind == LoopKind::Do && value == Some(0) {
             return true;
         }
         (this.body.0..this.body.1).any(|t| self.word(t) == b"cond_break")
     }
 
-    pub fn number(&self, tok: Tok) -> Option<u64> {
-        let token = self.toks.get(tok)?;
-        if token.kind != Kind::Number {
-            return None;
-        }
-        integer(self.reading.unit.text(token)).map(|number| number.bits)
+    /// What a loop does again and again: everything but the first clause of a `for`.
+    fn repeated(&self, this: &Loop) -> [Toks; 3] {
+        [span(this.condition), span(this.step), span(this.body)]
     }
 
-    fn always(&self, from: Tok, to: Tok) -> bool {
-        to == from + 1 && (self.number(from).is_some_and(|n| n != 0) || self.word(from) == b"true")
-    }
-
-    /// A part of the condition compares a counter with a constant: how many rounds that makes, if
-    /// it is written as a number.
+    /// A part of the condition compares a counter with a constant: how many iterations that makes,
+    /// if it can be told.
     fn bounded(&self, this: &Loop) -> Option<Option<u64>> {
-        let (from, to) = this.condition;
-        let mut start = from;
-        let ands: Vec<Tok> = self
-            .top_level(from, to)
-            .filter(|&t| self.is(t, "&&"))
-            .collect();
-        let mut open = self.top_level(from, to);
-        if open.any(|t| self.is(t, "||") || self.is(t, "?") || self.is(t, ",")) {
-            return None;
-        }
-        for end in ands.into_iter().chain([to]) {
-            if let Some(rounds) = self.counts(this, start, end) {
-                return Some(rounds);
+        let condition = self.condition(this)?;
+        let mut parts = vec![condition];
+        while let Some(part) = parts.pop() {
+            let part = self.reading.model.tree.bare(part);
+            match self.reading.model.tree[part].kind {
+                ExprKind::Binary {
+                    op: Binary::And,
+                    left,
+                    right,
+                    ..
+                } => parts.extend([left, right]),
+                ExprKind::Binary {
+                    op, left, right, ..
+                } if op.compares() => {
+                    let mirrored = match op {
+                        Binary::Lt => Binary::Gt,
+                        Binary::Gt => Binary::Lt,
+                        Binary::Le => Binary::Ge,
+                        Binary::Ge => Binary::Le,
+                        other => other,
+                    };
+                    let sides = [(left, op, right), (right, mirrored, left)];
+                    let found = sides
+                        .into_iter()
+                        .find_map(|(a, op, b)| self.counts(this, a, op, b));
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                // `while (n)`, `while (n--)`
+                ExprKind::Name(_) | ExprKind::Postfix { .. } | ExprKind::Unary(..) => {
+                    if let Some(found) = self.counts_down(this, part) {
+                        return Some(found);
+                    }
+                }
+                _ => {}
             }
-            start = end + 1;
         }
         None
     }
 
+    /// The variable that an expression is, perhaps with a step of its own.
+    fn counter(&self, expr: ExprId) -> Option<EntityId> {
+        let model = self.reading.model;
+        let expr = model.tree.bare(expr);
+        let expr = match model.tree[expr].kind {
+            ExprKind::Postfix { operand, .. } => operand,
+            ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
+            _ => expr,
+        };
+        let entity = model.named(expr)?;
+        let number = model.number(model[entity].ty).is_some();
+        (number && model[entity].is_automatic()).then_some(entity)
+    }
+
     /// `i < 10` and the like, where `i` starts at a constant and only steps towards the end.
-    fn counts(&self, this: &Loop, mut from: Tok, mut to: Tok) -> Option<Option<u64>> {
-        while self.is(from, "(") && self.is(to - 1, ")") && self.closes(from) == Some(to - 1) {
-            from += 1;
-            to -= 1;
+    fn counts(
+        &self,
+        this: &Loop,
+        counter: ExprId,
+        op: Binary,
+        bound: ExprId,
+    ) -> Option<Option<u64>> {
+        let counter = self.counter(counter)?;
+        let bound = self.constant(bound, this)?;
+        let up = match op {
+            Binary::Lt | Binary::Le => Some(true),
+            Binary::Gt | Binary::Ge => Some(false),
+            Binary::Ne => None,
+            _ => return None,
+        };
+        self.reaches(this, counter, bound, up)
+    }
+
+    fn counts_down(&self, this: &Loop, part: ExprId) -> Option<Option<u64>> {
+        let model = self.reading.model;
+        if let ExprKind::Unary(op, _) = model.tree[part].kind
+            && !matches!(op, Unary::Increment | Unary::Decrement)
+        {
+            return None;
         }
-        let compares = |t: Tok| ["<", ">", "<=", ">=", "!="].iter().any(|o| self.is(t, o));
-        let at = self.top_level(from, to).find(|&t| compares(t))?;
-        let sides = [(from, at, at + 1, to), (at + 1, to, from, at)];
-        sides.iter().find_map(|&(a, b, c, d)| {
-            let counter = self.name(a).filter(|_| b == a + 1)?;
-            let ends = self.constant(c, d, this) && self.steps(this, counter);
-            ends.then(|| self.number(c).filter(|_| d == c + 1))
+        let counter = self.counter(part)?;
+        self.reaches(this, counter, Some(0), Some(false))
+    }
+
+    /// Whether a counter that starts at a constant reaches a bound by its steps.
+    fn reaches(
+        &self,
+        this: &Loop,
+        counter: EntityId,
+        bound: Option<i128>,
+        up: Option<bool>,
+    ) -> Option<Option<u64>> {
+        let steps = self.numbers.steps(counter, &self.repeated(this))?;
+        let towards = |by: i128| match up {
+            Some(up) => by != 0 && (by > 0) == up,
+            None => by != 0,
+        };
+        if steps.is_empty() || !steps.iter().all(|s| towards(s.1)) {
+            return None;
+        }
+        // A step that every iteration takes, and no inner loop repeats.
+        let always = steps.iter().any(|&(tok, _)| {
+            span(this.condition).contains(tok)
+                || span(this.step).contains(tok)
+                || !self.in_inner(tok, this) && self.unconditional(tok, this)
+        });
+        if !always {
+            return None;
+        }
+        let first = self.first(this);
+        let (value, start) = self.numbers.start(counter, this.function.0, first)?;
+        if self.numbers.hidden_before(value) {
+            return None;
+        }
+        let by = steps.iter().map(|s| s.1.unsigned_abs()).min().unwrap_or(1);
+        let iterations = match (start, bound) {
+            (Some(start), Some(bound)) => {
+                let distance = bound.abs_diff(start);
+                Some(
+                    u64::try_from(distance / by)
+                        .unwrap_or(u64::MAX)
+                        .saturating_add(1),
+                )
+            }
+            _ => None,
+        };
+        Some(iterations)
+    }
+
+    /// The first token of what is repeated.
+    fn first(&self, this: &Loop) -> Tok {
+        match this.kind {
+            LoopKind::Do => this.body.0,
+            _ => this.condition.0.min(this.body.0),
+        }
+    }
+
+    /// Whether a token belongs to a loop within this one.
+    fn in_inner(&self, tok: Tok, this: &Loop) -> bool {
+        let tree = &self.reading.model.tree;
+        self.reading.loops.iter().any(|l| {
+            l.instance == this.instance
+                && l.stmt != this.stmt
+                && span(this.body).contains(l.tok)
+                && tree[l.stmt].toks.contains(tok)
         })
     }
 
-    fn closes(&self, open: Tok) -> Option<Tok> {
-        let mut depth = 0usize;
-        (open..self.toks.len()).find(|&t| {
-            depth += usize::from(self.is(t, "("));
-            depth -= usize::from(self.is(t, ")") && depth > 0);
-            depth == 0
-        })
-    }
-
-    /// An expression of constants, or a variable that the function holds below one.
-    pub fn constant(&self, from: Tok, to: Tok, this: &Loop) -> bool {
-        if from >= to {
-            return false;
-        }
-        let mut t = from;
-        while t < to {
-            let token = &self.toks[t];
-            if self.word(t) == b"sizeof" {
-                t = self.closes(t + 1).map_or(to, |c| c + 1);
-                continue;
+    /// Whether a token of the body is a statement of the body itself, and no `continue` comes
+    /// before it.
+    fn unconditional(&self, tok: Tok, this: &Loop) -> bool {
+        let tree = &self.reading.model.tree;
+        let body = match tree[this.stmt].kind {
+            StmtKind::While { body, .. }
+            | StmtKind::Do { body, .. }
+            | StmtKind::For { body, .. } => body,
+            _ => return false,
+        };
+        let StmtKind::Block(list) = &tree[body].kind else {
+            return matches!(tree[body].kind, StmtKind::Expr(_));
+        };
+        for &stmt in list {
+            if tree[stmt].toks.contains(tok) {
+                return matches!(tree[stmt].kind, StmtKind::Expr(_) | StmtKind::Decl(_));
             }
-            let fine = match token.kind {
-                Kind::Number | Kind::Char => true,
-                Kind::Punct => !self.is(t, "[") && !self.is(t, "->") && !self.is(t, "."),
-                Kind::Ident => {
-                    self.reading.is_constant(token.symbol) || self.clamped(token.symbol, this)
-                }
-                Kind::Str => false,
-            };
-            if !fine || self.is(t, "*") && t == from {
-                return false;
-            }
-            t += 1;
-        }
-        true
-    }
-
-    /// A variable that has a constant value throughout, or that is compared with a constant
-    /// before the loop and not assigned between.
-    fn clamped(&self, name: Symbol, this: &Loop) -> bool {
-        let (from, to) = this.function;
-        let mut compared = false;
-        let mut constant = None;
-        for t in from..to {
-            if self.name(t) != Some(name)
-                || self.is(t.wrapping_sub(1), "->")
-                || self.is(t.wrapping_sub(1), ".")
-            {
-                continue;
-            }
-            if self.is(t.wrapping_sub(1), "&") && !self.is(t.wrapping_sub(2), ")") {
-                let before = &self.toks[t - 2];
-                if before.kind == Kind::Punct {
-                    return false;
-                }
-            }
-            let number = |t: Tok| {
-                self.number(t).is_some()
-                    || self.name(t).is_some_and(|s| self.reading.is_constant(s))
-                    || self.word(t) == b"sizeof"
-            };
-            if t < this.tok {
-                compared |= ((self.is(t + 1, ">") || self.is(t + 1, ">=")) && number(t + 2))
-                    || ((self.is(t.wrapping_sub(1), "<") || self.is(t.wrapping_sub(1), "<="))
-                        && number(t.wrapping_sub(2)));
-            }
-            if self.is(t + 1, "=") {
-                let single = number(t + 2) && (self.is(t + 3, ";") || self.is(t + 3, ","));
-                constant = Some(constant.unwrap_or(true) && single);
-                // What is assigned behind the comparison is not held below it, but for the bound
-                // itself.
-                if t > this.tok || (compared && !single) {
-                    return false;
-                }
-            }
-            if self.modified(t) && !self.is(t + 1, "=") {
+            let toks = tree[stmt].toks;
+            if (toks.start..toks.end).any(|t| self.word(t) == b"continue") {
                 return false;
             }
         }
-        compared || constant == Some(true)
+        false
     }
 
-    /// What stands before and behind the name at `t`, parentheses around it left out: macros write
-    /// `++(counter)`.
-    pub fn around(&self, t: Tok) -> (Tok, Tok) {
-        let (mut before, mut behind) = (t.wrapping_sub(1), t + 1);
-        // `f(n)` is a call, and `if (n)` a condition.
-        while self.is(before, "(") && self.is(behind, ")") && self.name(before - 1).is_none() {
-            (before, behind) = (before - 1, behind + 1);
+    /// A constant (with its value, if that can be told), or a variable that the function keeps
+    /// below one.
+    fn constant(&self, expr: ExprId, this: &Loop) -> Option<Option<i128>> {
+        let model = self.reading.model;
+        if let Some(value) = model.value(expr) {
+            return Some(Some(value));
         }
-        (before, behind)
+        let bare = model.tree.bare(expr);
+        match model.tree[bare].kind {
+            ExprKind::Name(_) => {
+                let entity = model.entity(bare)?;
+                self.clamped(entity, this)
+            }
+            ExprKind::Binary {
+                op: Binary::Add | Binary::Sub | Binary::Mul | Binary::Div | Binary::Shr,
+                left,
+                right,
+                ..
+            } => {
+                self.constant(left, this)?;
+                self.constant(right, this)?;
+                Some(None)
+            }
+            ExprKind::Cast(_, inner) => self.constant(inner, this),
+            _ => None,
+        }
     }
 
-    /// Whether the name at `t` is changed there.
-    pub fn modified(&self, t: Tok) -> bool {
-        let operators = [
-            "++", "--", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|=", "=",
-        ];
-        let (before, behind) = self.around(t);
-        operators.iter().any(|o| self.is(behind, o))
-            || self.is(before, "++")
-            || self.is(before, "--")
+    /// A variable that has a constant value throughout, or that is compared with a constant before
+    /// the loop and not assigned anything else after that.
+    fn clamped(&self, entity: EntityId, this: &Loop) -> Option<Option<i128>> {
+        let model = self.reading.model;
+        if !model[entity].is_automatic() {
+            return None;
+        }
+        let mods = self.numbers.of(entity);
+        if mods.iter().any(|m| m.change == Change::Lent) {
+            return None;
+        }
+        if let [only] = mods
+            && let Change::Set(value) = only.change
+            && let Some(value) = model.value(value)
+        {
+            return Some(Some(value));
+        }
+        let first = self.first(this);
+        let compared = model.uses(entity).iter().find_map(|&name| {
+            let tok = model.tree[name].toks.start;
+            if tok >= first || tok < this.function.0 {
+                return None;
+            }
+            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+                return None;
+            };
+            let ExprKind::Binary {
+                op, left, right, ..
+            } = model.tree[outer].kind
+            else {
+                return None;
+            };
+            let other = if left == name { right } else { left };
+            (op.compares() && !matches!(op, Binary::Eq | Binary::Ne))
+                .then(|| model.value(other))
+                .flatten()
+                .map(|_| tok)
+        })?;
+        let fine = mods.iter().all(|m| {
+            m.tok < compared
+                || matches!(m.change, Change::Set(value) if model.value(value).is_some())
+        });
+        fine.then_some(None)
     }
 
-    /// The counter starts at a constant, and all that happens to it in the loop is a step.
-    fn steps(&self, this: &Loop, counter: Symbol) -> bool {
-        let range = |(from, to): (Tok, Tok)| {
-            (from..to).filter(|&t| {
-                self.name(t) == Some(counter)
-                    && !self.is(t.wrapping_sub(1), "->")
-                    && !self.is(t.wrapping_sub(1), ".")
+    /// Whether something that changes in the loop is an index into other memory than the arena's:
+    /// the verifier wants to know it exactly.
+    fn indexes(&self, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let body = span(this.body);
+        let exprs = model.tree.exprs.iter().enumerate();
+        exprs
+            .filter(|(_, e)| body.contains(e.toks.start))
+            .any(|(_, e)| match e.kind {
+                ExprKind::Index(array, index) => {
+                    self.is_plain(array, this) && self.changes_in(index, this)
+                }
+                _ => false,
             })
-        };
-        let step = |t: Tok| {
-            let by = self.is(t + 1, "+=") || self.is(t + 1, "-=");
-            self.is(t + 1, "++")
-                || self.is(t + 1, "--")
-                || self.is(t.wrapping_sub(1), "++")
-                || self.is(t.wrapping_sub(1), "--")
-                || (by
-                    && (self.number(t + 2).is_some()
-                        || self
-                            .name(t + 2)
-                            .is_some_and(|s| self.reading.is_constant(s))))
-        };
-        let taken = |t: Tok| {
-            self.is(t.wrapping_sub(1), "&")
-                && self.toks[t - 2].kind == Kind::Punct
-                && !self.is(t - 2, ")")
-        };
-        let parts = [this.condition, this.step, this.body];
-        let mut stepped = false;
-        for part in parts {
-            for t in range(part) {
-                if taken(t) {
-                    return false;
-                }
-                if self.modified(t) {
-                    if !step(t) {
-                        return false;
-                    }
-                    stepped = true;
+    }
+
+    /// Whether an expression is an array in, or a pointer to, other memory than the arena's.
+    fn is_plain(&self, array: ExprId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        match model.root(array) {
+            Root::Entity(entity) if model.is_array(model[entity].ty) => {
+                let place = self.reading.place_of(entity);
+                model.tree.name(array).is_some()
+                    && place.is_some_and(|p| !self.reading.vars.is_arena(p))
+                    && !(self.reading.moving && self.reading.can_lie_there(entity))
+            }
+            _ => {
+                let toks = model.tree[array].toks;
+                let mut follows = self
+                    .reading
+                    .follows
+                    .iter()
+                    .filter(|f| f.pointer == (toks.start, toks.end) && f.instance == this.instance)
+                    .peekable();
+                model.tree.name(array).is_some()
+                    && follows.peek().is_some()
+                    && follows.all(|f| !self.reading.vars.is_arena(f.space) && self.stays(f.space))
+            }
+        }
+    }
+
+    /// Whether a variable in an expression is changed by the loop itself.
+    fn changes_in(&self, expr: ExprId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        if let Some(entity) = model.entity(expr) {
+            let repeated = self.repeated(this);
+            return self.numbers.of(entity).iter().any(|m| {
+                repeated.iter().any(|t| t.contains(m.tok)) && !self.in_inner(m.tok, this)
+            });
+        }
+        let parts = model.tree.operands(expr);
+        parts.into_iter().any(|e| self.changes_in(e, this))
+    }
+
+    // ---- which loops need help
+
+    fn looping(&self) -> HashSet<FunctionId> {
+        let model = self.reading.model;
+        let mut found: HashSet<FunctionId> = HashSet::new();
+        for (this, end) in self.reading.loops.iter().zip(&self.ends) {
+            if *end == End::Unseen {
+                found.extend(model.stmt_function(this.stmt));
+            }
+        }
+        // Callees come before callers.
+        for component in model.components() {
+            for &function in component {
+                if model.callees(function).any(|c| found.contains(&c)) {
+                    found.insert(function);
                 }
             }
         }
-        stepped && self.starts_constant(this, counter)
+        found
     }
 
-    /// The last assignment before the loop is a constant.
-    fn starts_constant(&self, this: &Loop, counter: Symbol) -> bool {
-        let end = this.condition.0.min(this.body.0);
-        let last = (this.function.0..end)
-            .rev()
-            .find(|&t| self.name(t) == Some(counter) && self.is(t + 1, "="));
-        last.is_some_and(|t| {
-            let mut end = t + 2;
-            let mut depth = 0usize;
-            while end < self.toks.len() {
-                if depth == 0 && (self.is(end, ";") || self.is(end, ",") || self.is(end, ")")) {
-                    break;
-                }
-                depth += usize::from(self.is(end, "("));
-                depth -= usize::from(self.is(end, ")"));
-                end += 1;
+    /// Whether a loop gets `can_loop`.
+    fn needs(&self, index: usize) -> bool {
+        let this = &self.reading.loops[index];
+        match self.ends[index] {
+            End::Said | End::Walked => false,
+            End::Unseen => true,
+            End::Counted(iterations) => {
+                let few = match self.indexes(this) {
+                    true => INDEXED,
+                    false => FEW,
+                };
+                let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
+                let long = iterations
+                    .is_some_and(|r| r > few && r.saturating_mul(self.weights[index]) > FOLLOWED);
+                many || long
             }
-            self.constant(t + 2, end, this)
+        }
+    }
+
+    /// Whether something in the body loops without a bound in sight.
+    fn holds_loop(&self, this: &Loop) -> bool {
+        let body = span(this.body);
+        let mut loops = self.reading.loops.iter().zip(&self.ends);
+        loops.any(|(l, end)| {
+            *end == End::Unseen && l.instance == this.instance && body.contains(l.tok)
+        }) || self.calls_in(body).any(|f| self.looping.contains(&f))
+    }
+
+    /// The functions of the program that are called among tokens.
+    fn calls_in(&self, toks: Toks) -> impl Iterator<Item = FunctionId> + '_ {
+        let model = self.reading.model;
+        let calls = (0..model.tree.functions.len())
+            .map(|f| FunctionId(f as u32))
+            .filter(move |&f| model.tree[f].toks.holds(toks))
+            .flat_map(move |f| model.info(f).calls.iter());
+        calls.filter_map(move |call| {
+            let inside = toks.contains(model.tree[call.expr].toks.start);
+            let callee = call.callee.filter(|_| inside)?;
+            match model[callee].kind {
+                EntityKind::Function { definition, .. } => definition,
+                _ => None,
+            }
         })
+    }
+
+    /// How many tokens the verifier follows among `toks`, loops in it with all their iterations.
+    fn weight(
+        &self,
+        toks: Toks,
+        instance: Instance,
+        functions: &mut FxHashMap<FunctionId, u64>,
+        depth: u32,
+    ) -> u64 {
+        if depth > 24 {
+            return 0;
+        }
+        let tree = &self.reading.model.tree;
+        let mut total = (toks.end - toks.start) as u64;
+        let loops = self.reading.loops.iter().zip(&self.ends);
+        for (this, end) in loops.filter(|(l, _)| l.instance == instance && toks.contains(l.tok)) {
+            let whole = tree[this.stmt].toks;
+            let nested = self.reading.loops.iter().any(|l| {
+                l.instance == instance
+                    && l.stmt != this.stmt
+                    && toks.contains(l.tok)
+                    && tree[l.stmt].toks.holds(whole)
+            });
+            if nested || !toks.holds(whole) {
+                continue;
+            }
+            let once = self.weight(span(this.body), instance, functions, depth + 1);
+            let times = match end {
+                End::Counted(iterations) => iterations.unwrap_or(FEW),
+                _ => 2,
+            };
+            total = total.saturating_add(once.saturating_mul(times));
+        }
+        let called: Vec<FunctionId> = self.calls_in(toks).collect();
+        for function in called {
+            let known = functions.get(&function).copied();
+            let weight = known.unwrap_or_else(|| {
+                // A function that calls itself is followed by nobody.
+                functions.insert(function, 0);
+                let body = tree[tree[function].body].toks;
+                let weight = self.weight(body, instance, functions, depth + 1);
+                functions.insert(function, weight);
+                weight
+            });
+            total = total.saturating_add(weight);
+        }
+        total
+    }
+
+    // ---- what to hide
+
+    /// The counters whose start is hidden, and the numbers hidden in each iteration.
+    fn hiding(&self, this: &Loop) -> (Vec<Start>, Vec<EntityId>) {
+        let repeated = self.repeated(this);
+        let changing = self.changing(&repeated, span(this.body));
+        let first = self.first(this);
+        let mut starts = Vec::new();
+        for &entity in &changing {
+            let stays_hidden = !self.comes_back(entity, &repeated);
+            let start = self.numbers.start(entity, this.function.0, first);
+            match start.filter(|_| stays_hidden) {
+                Some((value, _)) if self.numbers.hidden_before(value) => {}
+                Some((value, _)) if self.can_hide(value) => {
+                    let toks = self.reading.model.tree[value].toks;
+                    starts.push(Start {
+                        value: (toks.start, toks.end),
+                        index: self.is_bounded(entity, this),
+                    });
+                }
+                _ if self.is_parameter(entity) && stays_hidden && start.is_none() => {
+                    if self.called_with_constant(entity) {
+                        return (Vec::new(), self.unhidden(changing, this));
+                    }
+                }
+                _ => return (Vec::new(), self.unhidden(changing, this)),
+            }
+        }
+        starts.sort();
+        (starts, Vec::new())
+    }
+
+    /// Whether the loop gives a variable a value that the verifier knows, whatever it was before.
+    fn comes_back(&self, entity: EntityId, repeated: &[Toks]) -> bool {
+        let mods = self.numbers.of(entity).iter();
+        let mut inside = mods.filter(|m| repeated.iter().any(|t| t.contains(m.tok)));
+        inside.any(|m| match m.change {
+            Change::Step(_) | Change::Combined(_) => false,
+            Change::Set(value) => self.numbers.is_constant(value, entity),
+            Change::Lent => true,
+        })
+    }
+
+    /// The value's text can be edited where it stands.
+    fn can_hide(&self, value: ExprId) -> bool {
+        let toks = self.reading.model.tree[value].toks;
+        let token = &self.toks[toks.start];
+        !token.synthetic && self.reading.is_ours(token.loc.file)
+    }
+
+    /// Those that the condition does not hide yet.
+    fn unhidden(&self, mut changing: Vec<EntityId>, this: &Loop) -> Vec<EntityId> {
+        let (from, to) = this.condition;
+        changing.retain(|&e| {
+            let name = self.reading.model[e].name;
+            !(from..to.saturating_sub(2))
+                .any(|t| self.word(t) == b"static_hide" && self.toks[t + 2].symbol == name)
+        });
+        changing
+    }
+
+    /// The numbers of the function that change among `within`, live on from one iteration to the
+    /// next, and whose values the verifier knows and needs.
+    fn changing(&self, within: &[Toks], body: Toks) -> Vec<EntityId> {
+        let mut found: Vec<EntityId> = self
+            .numbers
+            .all()
+            .filter(|(entity, mods)| {
+                let inside = |m: &&super::numbers::Mod| within.iter().any(|t| t.contains(m.tok));
+                let known = |m: &super::numbers::Mod| match m.change {
+                    Change::Step(_) => true,
+                    Change::Set(value) => self.numbers.is_known(value),
+                    Change::Combined(value) => self.numbers.is_known(value),
+                    Change::Lent => true,
+                };
+                mods.iter().filter(inside).any(known)
+                    && !body.contains(self.numbers.declared(*entity))
+                    && self.starts_known(*entity, mods)
+                    && self.numbers.matters(*entity)
+            })
+            .map(|(entity, _)| entity)
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Whether the verifier knows a value of the variable at any time: one that starts unknown and
+    /// is only combined stays unknown.
+    fn starts_known(&self, entity: EntityId, mods: &[super::numbers::Mod]) -> bool {
+        mods.iter().any(|m| match m.change {
+            Change::Set(value) => self.numbers.is_known(value),
+            Change::Lent => true,
+            _ => false,
+        }) || self.is_parameter(entity) && self.called_with_constant(entity)
+    }
+
+    fn is_parameter(&self, entity: EntityId) -> bool {
+        self.reading.model[entity].storage() == Some(crate::c::types::Storage::Parameter)
+    }
+
+    /// Whether a call passes a number that the verifier knows for a parameter.
+    fn called_with_constant(&self, param: EntityId) -> bool {
+        let model = self.reading.model;
+        let EntityKind::Object {
+            function: Some(function),
+            ..
+        } = model[param].kind
+        else {
+            return false;
+        };
+        let info = model.info(function);
+        let Some(index) = info.params.iter().position(|p| *p == Some(param)) else {
+            return false;
+        };
+        let Some(entity) = info.entity else {
+            return false;
+        };
+        model.uses(entity).iter().any(|&name| {
+            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+                return false;
+            };
+            match &model.tree[outer].kind {
+                ExprKind::Call { callee, args, .. } if *callee == name => {
+                    args.get(index).is_some_and(|&a| self.numbers.is_known(a))
+                }
+                _ => true,
+            }
+        })
+    }
+
+    /// The condition compares the variable with an upper bound.
+    fn is_bounded(&self, entity: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let condition = span(this.condition);
+        model.uses(entity).iter().any(|&name| {
+            if !condition.contains(model.tree[name].toks.start) {
+                return false;
+            }
+            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+                return false;
+            };
+            match model.tree[outer].kind {
+                ExprKind::Binary {
+                    op, left, right, ..
+                } => match op {
+                    Binary::Lt | Binary::Le | Binary::Ne => left == name,
+                    Binary::Gt | Binary::Ge => right == name,
+                    _ => false,
+                },
+                _ => false,
+            }
+        })
+    }
+
+    /// How `can_loop` gets into a loop.
+    fn form(&self, this: &Loop) -> Guard {
+        let model = self.reading.model;
+        let Some(condition) = self.condition(this) else {
+            return Guard::Alone;
+        };
+        if model.value(condition).is_some_and(|v| v != 0) {
+            return Guard::Alone;
+        }
+        match model.tree[condition].kind {
+            ExprKind::Binary { op: Binary::Or, .. }
+            | ExprKind::Conditional { .. }
+            | ExprKind::Assign { .. }
+            | ExprKind::Comma(..) => Guard::Parenthesised,
+            _ => Guard::And,
+        }
     }
 }

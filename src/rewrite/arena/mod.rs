@@ -13,16 +13,19 @@
 //!
 //! The compiler checks it: clang refuses a program that mixes address spaces.
 
-mod convergence;
 mod copies;
 mod edits;
 mod facts;
 mod jumps;
+mod linkage;
 mod links;
 mod loops;
+mod moves;
+mod numbers;
 mod plan;
 mod read;
 mod stored;
+mod tables;
 mod types;
 mod vars;
 mod versions;
@@ -90,17 +93,19 @@ fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: 
             false => HashSet::new(),
         };
         if more.is_empty() {
-            return finish(path, &reading, needed, why, backend, explain);
+            return finish(path, &reading, others, needed, why, backend, explain);
         }
         several.extend(more);
     }
     let (reading, needed, why) = read(&model, backend, others, &several);
-    finish(path, &reading, needed, why, backend, explain)
+    finish(path, &reading, others, needed, why, backend, explain)
 }
 
+#[allow(clippy::too_many_arguments)]
 fn finish(
     path: &Path,
     reading: &Reading,
+    others: &Links,
     needed: bool,
     why: Option<(Tok, Tok)>,
     backend: Backend,
@@ -117,13 +122,17 @@ fn finish(
         reasons: Vec::new(),
     };
     if needed {
-        write(reading, &mut linked, explain);
+        write(reading, others, &mut linked, explain);
     } else if backend == Backend::Stored && linked.why.is_some() {
-        store(reading, &mut linked);
+        store(reading, others, &mut linked);
     } else if !reading.allocations.is_empty() {
-        let mut editor = Editor::new(reading);
+        let mut editor = Editor::new(reading).in_maps();
+        editor.generics(&|_| true);
+        editor.linkage(others);
+        editor.tables();
         editor.whole();
         linked.edits = editor.take();
+        linked.troubles = std::mem::take(&mut editor.troubles);
     }
     linked.links = Links::of(path, reading, needed, &linked.edits);
     linked
@@ -144,7 +153,14 @@ fn read<'a>(
         others.seed(&mut reading);
     }
     settle(&mut reading);
-    let why = reason(&reading);
+    reading.moving = matches!(backend, Backend::Auto | Backend::Arena);
+    reading.movable();
+    let mut why = reason(&reading);
+    if why.is_none() && backend == Backend::Auto && !reading.allocations.is_empty() {
+        let free = reading.followed_freely();
+        let reached = free.first().map(|f| f.1).or(reading.keeps_on_stack());
+        why = reached.map(|tok| (tok, tok));
+    }
     let needed = match backend {
         Backend::Map => false,
         Backend::Arena => true,
@@ -165,12 +181,44 @@ fn read<'a>(
 fn take_along(reading: &mut Reading) -> bool {
     let mut moved = Vec::new();
     for object in &reading.objects {
+        if object.kind == ObjectKind::Local
+            && !reading.vars.is_arena(object.place)
+            && reading.moves_along(object)
+            && reading.can_move(object)
+        {
+            moved.push((object.place, object.tok));
+        }
         let stays = object.kind == ObjectKind::Local
             || reading.vars.is_plain(object.place)
             || reading.vars.is_arena(object.place)
             || reading.is_initialised(object);
         if !stays && reading.holds_arena(object) {
             moved.push((object.place, object.tok));
+        }
+    }
+    // What a pointer in a block points to has to lie there as well.
+    let in_heap = |place: Var| reading.vars.is_arena(place);
+    for (load, _) in loaded_and_followed(reading, |s| !reading.vars.is_fixed(s)) {
+        let found = reading.loads.iter().find(|l| l.tok == load);
+        if let Some(Some(space)) = found.filter(|l| in_heap(l.place)).map(|l| l.space)
+            && !reading.vars.is_arena(space)
+            && !reading.vars.is_fixed(space)
+        {
+            moved.push((space, load));
+        }
+    }
+    for object in &reading.objects {
+        // An array of arrays lies where its elements lie.
+        if let Some(table) = reading.table(object)
+            && reading.in_arena(table.star)
+            && !reading.vars.is_arena(object.place)
+        {
+            moved.push((object.place, object.tok));
+        }
+    }
+    for (space, tok) in reading.followed_freely() {
+        if !reading.vars.is_arena(space) {
+            moved.push((space, tok));
         }
     }
     for &(place, tok) in &moved {
@@ -180,26 +228,30 @@ fn take_along(reading: &mut Reading) -> bool {
 }
 
 /// The same for kernels without arenas.
-fn store(reading: &Reading, linked: &mut Linked) {
+fn store(reading: &Reading, others: &Links, linked: &mut Linked) {
     linked.stored = true;
     let heap = |space: Var| reading.vars.is_arena(space);
     let mut editor = Editor::new(reading).in_maps();
     editor.generics(&|_| true);
     editor.restore(&followed(reading, heap));
     editor.bounded();
-    editor.linkage();
+    editor.linkage(others);
     editor.other_addresses();
     editor.whole();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
 }
 
-fn write(reading: &Reading, linked: &mut Linked, explain: bool) {
+fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) {
     let mut editor = Editor::new(reading);
+    editor.find_moves();
     editor.collect(|i| i == Instance(0));
-    editor.linkage();
+    editor.linkage(others);
     editor.mention();
     editor.globals();
+    editor.moves();
+    editor.tables();
+    editor.literals();
     editor.whole();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
@@ -287,7 +339,17 @@ fn spots(reading: &Reading) -> HashMap<Spot, Vec<(Var, Tok)>> {
 /// does that anywhere.
 fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
     let heap = |space: Var| reading.vars.is_arena(space);
-    let (load, follow) = loaded_and_followed(reading, heap).into_iter().next()?;
+    let found = loaded_and_followed(reading, heap).into_iter().next();
+    let other = || {
+        // A pointer to something else, in a block.
+        let followed = loaded_and_followed(reading, |s| !reading.vars.is_fixed(s));
+        followed.into_iter().find(|(load, _)| {
+            let loads = reading.loads.iter();
+            let mut loads = loads.filter(|l| l.tok == *load);
+            loads.any(|l| reading.vars.is_arena(l.place))
+        })
+    };
+    let (load, follow) = found.or_else(other)?;
     Some((load, follow.tok))
 }
 

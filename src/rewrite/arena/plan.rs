@@ -42,9 +42,6 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     let said = is_chosen(source);
     let stored = memchr::memmem::find(source, DEFINE_STORED.as_bytes()).is_some();
     let others = &project.facts().links;
-    if backend == Backend::Map {
-        return Found::default();
-    }
     if let Some(edits) = others.header(path) {
         return Found {
             arena: others.chooses(path),

@@ -66,6 +66,8 @@ pub struct Vars {
     plain: Vec<bool>,
     seeds: Vec<(Var, Seed, Tok)>,
     links: Vec<(Var, Var, Tok)>,
+    /// What moves into the arena where it meets the heap.
+    movable: Vec<Var>,
 }
 
 impl Vars {
@@ -133,12 +135,38 @@ impl Vars {
         classes
     }
 
+    /// Says what moves into the arena where it meets the heap, and so is in nobody's way there.
+    pub fn movable(&mut self, vars: Vec<Var>) {
+        self.movable = vars;
+        self.movable.sort();
+    }
+
+    /// Whether it is known where anything in a class lies.
+    pub fn is_known(&self, var: Var) -> bool {
+        let root = self.find(var);
+        self.seeds.iter().any(|s| self.find(s.0) == root)
+    }
+
+    /// Whether something in a class has to stay where it is.
+    pub fn is_fixed(&self, var: Var) -> bool {
+        let root = self.find(var);
+        self.seeds.iter().any(|&(v, seed, _)| {
+            matches!(seed, Seed::Plain(why) if why != Plain::Literal)
+                && self.find(v) == root
+                && self.movable.binary_search(&v).is_err()
+        })
+    }
+
     /// One pair of seeds of each class that lies in the arena and elsewhere: a variable with its
     /// place for either, and why the other is no arena memory.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut first: HashMap<Var, Conflict> = HashMap::new();
         let mixed = |var: Var| self.is_arena(var) && self.is_plain(var);
         for &(var, seed, tok) in self.seeds.iter().filter(|s| mixed(s.0)) {
+            let moves = self.movable.binary_search(&var).is_ok();
+            if moves || seed == Seed::Plain(Plain::Literal) {
+                continue;
+            }
             if let Seed::Plain(why) = seed {
                 let conflict = Conflict {
                     plain: var,

@@ -56,6 +56,7 @@ impl Versions<'_> {
             return 0;
         }
         let mut editor = Editor::new(self.reading);
+        editor.find_moves();
         editor.collect(|i| i == instance);
         let mut own = editor.take();
         own.retain(|e| !self.common.contains(e));

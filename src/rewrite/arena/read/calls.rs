@@ -225,6 +225,7 @@ impl Reading<'_> {
     /// A call of the allocator.
     fn allocation(&mut self, alloc: Alloc, arguments: &[Value], tok: Tok, toks: Toks) -> Value {
         self.allocations.push(tok);
+        self.grows |= matches!(alloc, Alloc::Realloc | Alloc::Reallocarray);
         if let Some(current) = self.current {
             self.functions[current.func.0 as usize].allocates = true;
         }

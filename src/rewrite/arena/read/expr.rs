@@ -84,6 +84,9 @@ impl Reading<'_> {
             ExprKind::Text => {
                 let place = self.vars.fresh();
                 self.seed(place, Plain::Literal, toks.start);
+                if self.unevaluated == 0 {
+                    self.literals.push((toks, place));
+                }
                 let ty = self.types.add(Type::Array { of: Types::NUMBER });
                 Value {
                     place: Some(place),

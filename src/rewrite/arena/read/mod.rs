@@ -72,6 +72,8 @@ pub struct Reading<'a> {
     pub loops: Vec<Loop>,
     pub copies: Vec<Copied>,
     pub casts: Vec<Cast>,
+    /// String literals, and where each lies.
+    pub literals: Vec<(Toks, Var)>,
     /// The `*` in bodies of macros that are used with both kinds of memory.
     pub both_kinds: HashSet<Loc>,
     pub array_parameters: Vec<ArrayParameter>,
@@ -82,6 +84,10 @@ pub struct Reading<'a> {
     pub lost: Vec<Lost>,
     /// Calls of the allocator.
     pub allocations: Vec<Tok>,
+    /// A block is resized.
+    pub grows: bool,
+    /// What meets the heap may move into the arena.
+    pub moving: bool,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
 
@@ -133,6 +139,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         loops: Vec::new(),
         copies: Vec::new(),
         casts: Vec::new(),
+        literals: Vec::new(),
         both_kinds: HashSet::new(),
         array_parameters: Vec::new(),
         unqualified: Vec::new(),
@@ -141,6 +148,8 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         calls: Vec::new(),
         lost: Vec::new(),
         allocations: Vec::new(),
+        grows: false,
+        moving: false,
         instances: vec![None],
         toks: &unit.tokens,
         annotated: is_chosen(&unit.file(FileId::MAIN).bytes),
@@ -288,48 +297,83 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether a name is a constant of an enumeration.
-    pub fn is_constant(&self, name: crate::c::Symbol) -> bool {
-        let entity = self.model.file_entity(name);
-        entity.is_some_and(|e| matches!(self.model[e].kind, EntityKind::Enumerator(_)))
-    }
-
-    /// Whether an object is a number.
-    pub fn is_number(&self, object: &Object) -> bool {
-        matches!(
-            self.types.get(object.ty),
-            Type::Number | Type::Address(_) | Type::Unknown
-        )
-    }
-
-    /// Whether the name that is indexed at `tok` is an array in, or a pointer to, other memory than
-    /// the arena's.
-    pub fn indexes_plain(&self, name: crate::c::Symbol, tok: Tok, instance: Instance) -> bool {
-        let mut pointers = self
-            .follows
-            .iter()
-            .filter(|f| f.tok == tok && f.instance == instance)
-            .peekable();
-        if pointers.peek().is_some() {
-            return pointers.all(|f| !self.vars.is_arena(f.space));
-        }
-        // Not followed, so an array: the last one of this name that is declared before.
-        let mut arrays = self.objects.iter().rev();
-        let found = arrays.find(|o| o.name == name && o.tok <= tok);
-        found.is_some_and(|o| !self.vars.is_arena(o.place))
-    }
-
     /// Whether an object is a structure that nothing keeps from being split.
     pub fn is_whole(&self, object: &Object) -> bool {
+        let structure = self.is_record(object.ty) && object.kind == ObjectKind::Static;
+        structure && !self.is_kept(object)
+    }
+
+    /// `__attribute__((used))`
+    fn is_kept(&self, object: &Object) -> bool {
         let kept = |t: Tok| matches!(self.unit.text(&self.toks[t]), b"used" | b"__used__");
         let declarators = &self.model[object.entity].declarators;
-        let said = declarators.iter().any(|&d| {
+        declarators.iter().any(|&d| {
             let tree = &self.model.tree;
             let own = &tree[d].attributes;
             let common = &tree[tree[d].decl].specifiers.attributes;
             own.iter().chain(common).any(|a| (a.start..a.end).any(kept))
-        });
-        self.is_record(object.ty) && object.kind == ObjectKind::Static && !said
+        })
+    }
+
+    /// Whether clang shrinks a static variable: a number that holds two values becomes a byte, an
+    /// array of which only constant elements are used is split.
+    pub fn shrinks(&self, object: &Object) -> bool {
+        use crate::c::syntax::tree::ExprKind;
+        let model = self.model;
+        let tree = &model.tree;
+        let ty = model[object.entity].ty;
+        let array = model.is_array(ty);
+        if object.kind != ObjectKind::Static || self.is_kept(object) {
+            return false;
+        }
+        if !array && model.number(ty).is_none() && !model.is_pointer(ty) {
+            return false;
+        }
+        let mut stores = false;
+        for &name in model.uses(object.entity) {
+            let c::Parent::Expr(outer) = model.parent(name) else {
+                continue;
+            };
+            match &tree[outer].kind {
+                ExprKind::Index(a, index) if array && *a == name => {
+                    if model.value(*index).is_none() {
+                        // A loop of a few iterations is unrolled, and the index constant.
+                        if model.array_len(ty).is_none_or(|len| len > 32) {
+                            return false;
+                        }
+                        stores |= object.is_static;
+                        continue;
+                    }
+                    stores |= matches!(model.parent(outer), c::Parent::Expr(e)
+                        if matches!(&tree[e].kind, ExprKind::Assign { left, .. } if *left == outer));
+                }
+                // Given to a function that may be inlined.
+                _ if array => stores = true,
+                ExprKind::Assign {
+                    op: None,
+                    left,
+                    right,
+                    ..
+                } if *left == name => {
+                    let constant =
+                        model.value(*right).is_some() || model.is_null_pointer_constant(*right);
+                    if !constant && model.number(ty).is_some() {
+                        return false;
+                    }
+                    stores = true;
+                }
+                ExprKind::Assign { left, .. } if *left == name => return false,
+                ExprKind::Postfix { .. } => return false,
+                ExprKind::Unary(
+                    crate::c::syntax::tree::Unary::AddressOf
+                    | crate::c::syntax::tree::Unary::Increment
+                    | crate::c::syntax::tree::Unary::Decrement,
+                    _,
+                ) => return false,
+                _ => {}
+            }
+        }
+        stores && (array || model.number(ty).is_some())
     }
 
     /// The address spaces of a function's parameters and result, at all levels.
@@ -345,6 +389,48 @@ impl Reading<'_> {
             }
         }
         found
+    }
+
+    /// Takes note of what can move into the arena where it meets the heap: literals, constants, and
+    /// variables on the stack.
+    pub fn movable(&mut self) {
+        let mut found: Vec<Var> = Vec::new();
+        for object in &self.objects {
+            let constant = object.kind == ObjectKind::Static && self.is_plain_constant(object);
+            if constant || object.kind == ObjectKind::Local && self.can_move(object) {
+                found.push(object.place);
+            }
+        }
+        self.vars.movable(found);
+    }
+
+    /// A constant of the file without a section of its own.
+    pub(super) fn is_plain_constant(&self, object: &Object) -> bool {
+        let declarators = &self.model[object.entity].declarators;
+        let sectioned = declarators
+            .iter()
+            .any(|&d| self.attributes(d).section.is_some());
+        !sectioned && !self.is_initialised(object) && self.is_ours(self.toks[object.tok].loc.file)
+    }
+
+    /// Whether what the first `*` of a declarator points to lies in the arena.
+    pub fn in_arena(&self, star: Tok) -> bool {
+        let mut declared = self.groups.iter().flat_map(|g| &g.declarators);
+        let found = declared.find(|d| d.star == Some(star));
+        found
+            .and_then(|d| d.base)
+            .is_some_and(|b| self.vars.is_arena(b))
+    }
+
+    /// An object, as the reading common to all has it.
+    pub fn object_of(&self, entity: EntityId) -> Option<&Object> {
+        let index = *self.object_of.get(&(entity, Instance(0)))?;
+        Some(&self.objects[index as usize])
+    }
+
+    /// Whether a function is read once for each of its calls.
+    pub fn is_several(&self, entity: EntityId) -> bool {
+        self.several.contains(&entity)
     }
 
     /// The address space that a pointer of the program points into, and the place that an lvalue

@@ -126,6 +126,7 @@ impl Reading<'_> {
         let span = |t: Toks| (t.start, t.end);
         self.loops.push(Loop {
             kind,
+            stmt,
             tok: self.model.tree[stmt].toks.start,
             condition: span(cond),
             step: span(step),

@@ -1,0 +1,265 @@
+//! Functions that the verifier would judge by themselves.
+//!
+//! A function with external linkage is verified once, for any arguments, whatever its callers pass:
+//! it may return only a number, a pointer parameter is memory of one element that may be NULL, and
+//! of an arena it knows nothing ("Global function f() doesn't return scalar", "Caller passes invalid
+//! args", "R1 invalid mem access 'mem_or_null'"). With internal linkage it is verified where it is
+//! called. A function that the verifier takes as it is (numbers, the context, tagged arguments) keeps
+//! its linkage: engineers split verification with it.
+
+use super::edits::Editor;
+use super::facts::Function;
+use super::links::Links;
+use crate::c::cpp::FileId;
+use crate::c::syntax::tree::{DeclaratorId, Part};
+use crate::c::types::Type;
+use crate::rewrite::plan::EditKind;
+
+const REASON: &str = "the verifier judges functions with external linkage by themselves, without \
+                      knowing what their pointers point to";
+
+impl Editor<'_> {
+    /// Gives functions internal linkage that the verifier would not take with external linkage;
+    /// hides them where other files use them.
+    pub(super) fn linkage(&mut self, others: &Links) {
+        let reading = self.reading();
+        for function in &reading.functions {
+            if function.definition.is_none_or(|d| d.program)
+                || function.heads.iter().any(|h| h.is_local)
+            {
+                continue;
+            }
+            let arena = self.in_arena && reading.passes_arena(function);
+            if arena || !self.is_accepted(function) {
+                self.make_local(function, others);
+            }
+        }
+    }
+
+    /// Whether the verifier takes a function with external linkage, or nobody here calls it.
+    fn is_accepted(&self, function: &Function) -> bool {
+        let model = self.reading().model;
+        if model.uses(function.entity).is_empty() {
+            return true;
+        }
+        let Some(&declarator) = model[function.entity].declarators.first() else {
+            return true;
+        };
+        let Type::Function { ret, .. } = model[model.declarator_type(declarator)] else {
+            return true;
+        };
+        if model.number(ret).is_none_or(|n| n.floating) {
+            return false;
+        }
+        let Some(Part::Function { params, names, .. }) = model.tree[declarator].parts.first()
+        else {
+            return false;
+        };
+        let fine = |p: &DeclaratorId| {
+            let ty = model.declarator_type(*p);
+            model.number(ty).is_some_and(|n| !n.floating)
+                || self.is_context(*p)
+                || self.is_tagged(*p)
+        };
+        names.is_empty()
+            && params
+                .iter()
+                .all(|&d| model.tree[d].declarators.iter().all(fine))
+    }
+
+    /// A pointer to the context of a program.
+    fn is_context(&self, declarator: DeclaratorId) -> bool {
+        const CONTEXTS: &[&[u8]] = &[
+            b"__sk_buff",
+            b"xdp_md",
+            b"bpf_sock",
+            b"bpf_sock_addr",
+            b"bpf_sock_ops",
+            b"sk_msg_md",
+            b"sk_reuseport_md",
+            b"bpf_sk_lookup",
+            b"bpf_sockopt",
+            b"bpf_sysctl",
+            b"bpf_cgroup_dev_ctx",
+            b"bpf_perf_event_data",
+            b"bpf_raw_tracepoint_args",
+            b"pt_regs",
+            b"user_pt_regs",
+            b"bpf_user_pt_regs_t",
+        ];
+        let model = self.reading().model;
+        let ty = model.declarator_type(declarator);
+        let record = model.pointee(ty).and_then(|to| model.record(to));
+        let tag = record.and_then(|r| model[r].tag);
+        tag.is_some_and(|t| CONTEXTS.contains(&model.unit.symbols.text(t)))
+    }
+
+    /// `__arg_ctx`, `__arg_nonnull` and the like.
+    fn is_tagged(&self, declarator: DeclaratorId) -> bool {
+        let model = self.reading().model;
+        let tree = &model.tree;
+        let decl = &tree[tree[declarator].decl];
+        (decl.toks.start..decl.toks.end).any(|t| {
+            let text = model.unit.text(&model.unit.tokens[t]);
+            text.starts_with(b"__arg_") || text == b"btf_decl_tag"
+        })
+    }
+
+    fn make_local(&mut self, function: &Function, others: &Links) {
+        let reading = self.reading();
+        let Some(definition) = function.definition else {
+            return;
+        };
+        let here = self.visible(definition.start);
+        if !self.is_ours(here.file) {
+            return;
+        }
+        let weak = (definition.start..definition.name)
+            .any(|t| matches!(self.text(t), b"weak" | b"__weak__" | b"__weak"));
+        let name = reading.unit.symbols.text(function.name);
+        let elsewhere = others.imports(name)
+            || function
+                .heads
+                .iter()
+                .any(|h| self.visible(h.start).file != here.file);
+        if elsewhere || weak {
+            let hidden = match reading.unit.symbols.get(b"__hidden") {
+                Some(_) => "__hidden ",
+                None => "__attribute__((visibility(\"hidden\"))) ",
+            };
+            match self.is_written(definition.start) {
+                true => self.insert(
+                    here.file,
+                    here.start,
+                    hidden.into(),
+                    EditKind::Linkage,
+                    REASON.into(),
+                ),
+                false => self.prototype(function, hidden),
+            }
+            return;
+        }
+        // A function that a macro makes cannot say it; its prototype can.
+        let written = function.heads.iter().all(|h| self.is_written(h.start));
+        if !written {
+            let in_body = |h: &super::facts::Head| {
+                let token = &reading.unit.tokens[h.start];
+                token.expansion.is_some() && self.editable(h.start)
+            };
+            match function
+                .heads
+                .iter()
+                .all(|h| self.is_written(h.start) || in_body(h))
+            {
+                // In the macro's body, for all its uses.
+                true => {
+                    for head in &function.heads {
+                        let loc = self.location(head.start);
+                        let text = "static ".to_owned();
+                        self.insert(loc.file, loc.start, text, EditKind::Linkage, REASON.into());
+                    }
+                }
+                false => self.prototype(function, "static "),
+            }
+            return;
+        }
+        for head in &function.heads {
+            // `extern` contradicts it.
+            let said = (head.start..head.start + 4)
+                .find(|&t| t < definition.body.1 && self.text(t) == b"extern");
+            match said {
+                Some(tok) => {
+                    let token = reading.unit.tokens[tok];
+                    self.replace(&token, "static".into(), EditKind::Linkage, REASON.into());
+                }
+                None => {
+                    let loc = self.visible(head.start);
+                    let text = "static ".to_owned();
+                    self.insert(loc.file, loc.start, text, EditKind::Linkage, REASON.into());
+                }
+            }
+        }
+    }
+
+    /// Whether a declaration that starts at a token is written in a file, not made by a macro.
+    fn is_written(&self, tok: usize) -> bool {
+        let unit = self.reading().unit;
+        let token = &unit.tokens[tok];
+        // `__weak` and the like are part of the declaration.
+        let word = unit.outermost(token).is_some_and(|e| e.close.is_none());
+        (token.expansion.is_none() && !token.synthetic || word)
+            && self.is_ours(self.visible(tok).file)
+            && !self.is_argument(tok)
+    }
+
+    /// Whether a token is spelled in the arguments of a macro: the one before it comes out of the
+    /// body.
+    fn is_argument(&self, tok: usize) -> bool {
+        let unit = self.reading().unit;
+        let inside = |e: &crate::c::cpp::Expansion, loc: crate::c::cpp::Loc| {
+            e.close.is_some_and(|close| {
+                e.invocation.file == loc.file
+                    && close.file == loc.file
+                    && e.invocation.start < loc.start
+                    && loc.end <= close.start
+            })
+        };
+        let loc = unit.tokens[tok].loc;
+        unit.expansions.iter().any(|e| inside(e, loc))
+    }
+
+    /// Declares a function that a macro makes, before the macro's use.
+    fn prototype(&mut self, function: &Function, before: &str) {
+        let reading = self.reading();
+        let Some(definition) = function.definition else {
+            return;
+        };
+        let unit = reading.unit;
+        let first = function.heads.iter().map(|h| h.start).min();
+        let at = self.outermost(first.unwrap_or(definition.start));
+        let mut words: Vec<&[u8]> = Vec::new();
+        for tok in definition.start..definition.body.0 {
+            let text = self.text(tok);
+            if !matches!(text, b"extern" | b"inline" | b"__inline" | b"__inline__") {
+                words.push(text);
+            }
+        }
+        let mut text = before.to_owned();
+        for (index, word) in words.iter().enumerate() {
+            let tight = matches!(*word, b")" | b"," | b";" | b"[" | b"]" | b"(");
+            let after = index > 0 && matches!(words[index - 1], b"(" | b"*" | b"[");
+            if index > 0 && !tight && !after {
+                text.push(' ');
+            }
+            text += &String::from_utf8_lossy(word);
+        }
+        text += ";\n";
+        if at.file == FileId(u32::MAX) || !self.is_ours(at.file) {
+            return;
+        }
+        let bytes = &unit.file(at.file).bytes[..at.start as usize];
+        let line = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        let start = line as u32;
+        self.change(at.file, start, start, text, EditKind::Linkage, REASON);
+    }
+
+    /// Where the use of the outermost macro that a token comes from stands, or the token itself.
+    fn outermost(&self, tok: usize) -> crate::c::cpp::Loc {
+        let unit = self.reading().unit;
+        let loc = self.visible(tok);
+        let around = unit.expansions.iter().find(|e| {
+            e.parent.is_none()
+                && e.close.is_some_and(|close| {
+                    e.invocation.file == loc.file
+                        && e.invocation.start <= loc.start
+                        && loc.end <= close.end
+                })
+        });
+        around.map_or(loc, |e| e.invocation)
+    }
+
+    fn text(&self, tok: usize) -> &[u8] {
+        let unit = self.reading().unit;
+        unit.text(&unit.tokens[tok])
+    }
+}

@@ -1,0 +1,533 @@
+//! Variables on the stack that move into the arena.
+//!
+//! What a heap pointer can meet has to lie in the arena, for a pointer of the program is of one kind.
+//! A variable whose address meets it becomes a block that is freed where the variable's life ends:
+//!
+//! ```c
+//! struct vec __arena *v static_local = static_calloc(1, sizeof(*v));
+//! ```
+//!
+//! and what was `v` is `*v`, what was `&v` is `v`. So does one that holds pointers into the arena and
+//! whose address is taken: on the stack the verifier follows its value through every iteration, and
+//! where a null pointer meets another it forgets that either is one. And an array with an index that
+//! nobody can prove.
+
+use std::collections::HashSet;
+
+use super::edits::Editor;
+use super::facts::{Object, ObjectKind};
+use super::read::Reading;
+use super::vars::Tok;
+use crate::c::lexer::op;
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtKind, Unary};
+use crate::c::types::{EntityKind, Parent, Type};
+use crate::rewrite::plan::EditKind;
+
+const REASON: &str = "its address meets pointers into the arena";
+
+impl Reading<'_> {
+    /// Whether a variable on the stack can become a block of the arena.
+    pub(super) fn can_move(&self, object: &Object) -> bool {
+        let model = self.model;
+        let EntityKind::Object {
+            function: Some(function),
+            ..
+        } = model[object.entity].kind
+        else {
+            return false;
+        };
+        if object.kind != ObjectKind::Local || self.several(function) {
+            return false;
+        }
+        let Some(&declarator) = model[object.entity].declarators.first() else {
+            return false;
+        };
+        let tree = &model.tree;
+        let written = |tok: Tok| {
+            let token = &self.unit.tokens[tok];
+            token.expansion.is_none() && !token.synthetic && self.is_ours(token.loc.file)
+        };
+        let Some((_, name)) = tree[declarator].name else {
+            return false;
+        };
+        // The value is written anew: it has to stand in the file.
+        let in_file = |toks: crate::c::syntax::tree::Toks| {
+            let loc = self.unit.visible_loc(&self.unit.tokens[toks.start]);
+            let end = self.unit.visible_loc(&self.unit.tokens[toks.end - 1]);
+            loc.file == end.file && self.is_ours(loc.file) && loc.start <= end.start
+        };
+        if !tree[declarator].init.is_none_or(|i| in_file(tree[i].toks)) {
+            return false;
+        }
+        // A helper takes no memory of the arena.
+        if self.arguments.iter().any(|a| a.space == object.place) {
+            return false;
+        }
+        if !model.uses(object.entity).iter().all(|&u| {
+            let token = &self.unit.tokens[tree[u].toks.start];
+            !token.synthetic && self.is_ours(token.loc.file) && token.expansion.is_none()
+        }) || !written(name)
+        {
+            return false;
+        }
+        // A jump must not pass the block by.
+        let body = tree[tree[function].body].toks;
+        let jumps = tree.stmts.iter().any(|s| {
+            body.contains(s.toks.start) && matches!(s.kind, StmtKind::Label(_) | StmtKind::Goto(_))
+        });
+        if jumps {
+            return false;
+        }
+        if self.is_parameter_of(declarator) {
+            return matches!(model[model[object.entity].ty], Type::Pointer { .. });
+        }
+        let decl = tree[declarator].decl;
+        let Parent::Stmt(stmt) = model.decl_parent(decl) else {
+            return false;
+        };
+        if !matches!(tree[stmt].kind, StmtKind::Decl(_)) || !written(tree[decl].toks.start) {
+            return false;
+        }
+        // Its value is assigned in a statement of its own.
+        let constant = tree[decl].specifiers.is_const && tree[declarator].init.is_some();
+        if tree[decl].declarators.len() > 1 || constant {
+            return false;
+        }
+        // Not in the head of a loop, and not between the cases of a switch.
+        let block = match model.stmt_parent(stmt) {
+            Parent::Stmt(outer) => outer,
+            Parent::Function(_) => return self.has_value_for(declarator),
+            _ => return false,
+        };
+        let StmtKind::Block(list) = &tree[block].kind else {
+            return false;
+        };
+        !list
+            .iter()
+            .any(|s| matches!(tree[*s].kind, StmtKind::Case { .. }))
+            && self.has_value_for(declarator)
+    }
+
+    fn is_parameter_of(&self, declarator: DeclaratorId) -> bool {
+        let entity = self.model.declares(declarator);
+        entity.and_then(|e| self.model[e].storage()) == Some(crate::c::types::Storage::Parameter)
+    }
+
+    fn several(&self, function: FunctionId) -> bool {
+        let entity = self.model.info(function).entity;
+        entity.is_some_and(|e| self.is_several(e))
+    }
+
+    /// Whether the initial value can be given to a block.
+    fn has_value_for(&self, declarator: DeclaratorId) -> bool {
+        let model = self.model;
+        let tree = &model.tree;
+        let Type::Array { variable: true, .. } = model[model.declarator_type(declarator)] else {
+            return match tree[declarator].init {
+                None => true,
+                Some(init) => match &tree[init].kind {
+                    ExprKind::List(_) => is_zero(self, init) || self.assignable(declarator, init),
+                    _ => !matches!(model[model.declarator_type(declarator)], Type::Record(_)),
+                },
+            };
+        };
+        false
+    }
+
+    /// A list whose elements can be assigned one by one.
+    fn assignable(&self, declarator: DeclaratorId, init: ExprId) -> bool {
+        let model = self.model;
+        let ExprKind::List(elements) = &model.tree[init].kind else {
+            return false;
+        };
+        let ty = model.declarator_type(declarator);
+        let scalar = |e: ExprId| {
+            let target = model.target(e).map(|t| t.ty);
+            target.is_some_and(|t| model.number(t).is_some() || model.is_pointer(t))
+        };
+        let named = |e: ExprId| match model[ty] {
+            Type::Record(_) => model.target(e).and_then(|t| t.field).is_some(),
+            _ => true,
+        };
+        elements.len() <= 64
+            && elements
+                .iter()
+                .all(|e| e.designators.len() <= 1 && scalar(e.value) && named(e.value))
+    }
+
+    /// The variables that move besides those that meet the heap, if the heap lies in an arena.
+    pub(super) fn moves_along(&self, object: &Object) -> bool {
+        let model = self.model;
+        let lent = model.uses(object.entity).iter().any(|&u| {
+            matches!(model.parent(u), Parent::Expr(outer)
+                if matches!(model.tree[outer].kind, ExprKind::Unary(Unary::AddressOf, _)))
+        });
+        lent && self.holds_arena(object)
+    }
+
+    /// Whether an object of the program can lie in the arena.
+    pub(super) fn can_lie_there(&self, entity: crate::c::types::EntityId) -> bool {
+        let Some(object) = self.object_of(entity) else {
+            return false;
+        };
+        match object.kind {
+            ObjectKind::Local => self.can_move(object),
+            ObjectKind::Static => self.is_plain_constant(object),
+            ObjectKind::Extern => false,
+        }
+    }
+
+    /// The address spaces of what is followed at places that nobody can prove, as far as all of it
+    /// can lie in the arena.
+    pub(super) fn followed_freely(&self) -> Vec<(super::vars::Var, Tok)> {
+        let model = self.model;
+        let mut found = Vec::new();
+        for pointer in super::loops::followed_freely(self) {
+            let toks = model.tree[pointer].toks;
+            let root = model.root(pointer);
+            let array = model.is_array(model.type_of(pointer));
+            if let (true, crate::c::types::Root::Entity(entity)) = (array, root) {
+                if self.can_lie_there(entity)
+                    && let Some(place) = self.place_of(entity)
+                {
+                    found.push((place, toks.start));
+                }
+                continue;
+            }
+            let follows = self
+                .follows
+                .iter()
+                .filter(|f| f.pointer == (toks.start, toks.end));
+            found.extend(follows.map(|f| (f.space, toks.start)));
+        }
+        // Of what nothing is known, nobody may call the function.
+        found.retain(|&(space, _)| !self.vars.is_fixed(space) && self.vars.is_known(space));
+        found
+    }
+
+    /// Whether a variable on the stack that others write to through its address holds pointers into
+    /// the heap, in a program with loops whose end the verifier cannot see.
+    pub(super) fn keeps_on_stack(&self) -> Option<Tok> {
+        let unseen = super::loops::any_unseen(self);
+        let grown = self.grows;
+        let mut held = self
+            .objects
+            .iter()
+            .filter(|o| o.kind == ObjectKind::Local && self.is_aggregate(o) && self.moves_along(o));
+        held.next().map(|o| o.tok).filter(|_| unseen || grown)
+    }
+
+    fn is_aggregate(&self, object: &Object) -> bool {
+        matches!(
+            self.model[self.model[object.entity].ty],
+            Type::Record(_) | Type::Array { .. }
+        )
+    }
+}
+
+/// Whether an initial value is all zeros.
+fn is_zero(reading: &Reading, init: ExprId) -> bool {
+    let model = reading.model;
+    match &model.tree[init].kind {
+        ExprKind::List(elements) => elements.iter().all(|e| is_zero(reading, e.value)),
+        ExprKind::Paren(e) | ExprKind::Cast(_, e) => is_zero(reading, *e),
+        _ => model.value(init) == Some(0) || model.is_null_pointer_constant(init),
+    }
+}
+
+impl Editor<'_> {
+    /// Moves variables on the stack into the arena.
+    pub(super) fn moves(&mut self) {
+        let reading = self.reading();
+        let mut done = HashSet::new();
+        for object in &reading.objects {
+            if self.moved.contains(&object.place) && done.insert(object.entity) {
+                self.declare_block(object);
+                self.use_block(object);
+            }
+        }
+    }
+
+    /// The variables that move: their declarations say so in their own way.
+    pub(super) fn find_moves(&mut self) {
+        let reading = self.reading();
+        let local = reading
+            .objects
+            .iter()
+            .filter(|o| o.kind == ObjectKind::Local);
+        self.moved = local
+            .filter(|o| self.arena(o.place) && reading.can_move(o))
+            .map(|o| o.place)
+            .collect();
+    }
+
+    fn declare_block(&mut self, object: &Object) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let declarator = model[object.entity].declarators[0];
+        let Some((symbol, name)) = tree[declarator].name else {
+            return;
+        };
+        let word = String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
+        if reading.is_parameter_of(declarator) {
+            self.copy_parameter(object, declarator, &word);
+            return;
+        }
+        let kind = EditKind::Memory;
+        let loc = self.location(name);
+        let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
+        let (open, close) = match array {
+            true => ("(__arena *", ")"),
+            false => ("__arena *", ""),
+        };
+        self.change(loc.file, loc.start, loc.start, open.into(), kind, REASON);
+        if array {
+            self.change(loc.file, loc.end, loc.end, close.into(), kind, REASON);
+            self.size_array(declarator);
+        }
+        let zero = tree[declarator].init.is_some_and(|i| is_zero(reading, i));
+        let call = match zero {
+            true => format!("static_calloc(1, sizeof(*{word}))"),
+            false => format!("static_malloc(sizeof(*{word}))"),
+        };
+        let local = format!(" static_local = {call}");
+        let Some(init) = tree[declarator].init else {
+            let end = self.location(tree[declarator].toks.end - 1);
+            self.change(end.file, end.end, end.end, local, kind, REASON);
+            return;
+        };
+        let toks = tree[init].toks;
+        let equals = toks.start - 1;
+        let (from, before) = (self.location(equals), self.location(equals - 1));
+        let Some(value) = self.extent(toks) else {
+            return;
+        };
+        let last = value;
+        if zero {
+            self.change(from.file, before.end, last.end, local, kind, REASON);
+            return;
+        }
+        let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
+        let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
+        match &tree[init].kind {
+            ExprKind::List(elements) => {
+                // The values stay where they stand: other edits may be in them.
+                let mut before_value = local.replace("static_malloc(", "static_calloc(1, ");
+                let record = matches!(model[model.declarator_type(declarator)], Type::Record(_));
+                let (mut next, mut at) = (0i128, before.end);
+                for element in elements {
+                    let place = match record {
+                        true => {
+                            let field = model.target(element.value).and_then(|t| t.field);
+                            let name = field.and_then(|f| model.field(f).name);
+                            let name = name.map_or(String::new(), |n| {
+                                String::from_utf8_lossy(model.unit.symbols.text(n)).into_owned()
+                            });
+                            format!("{word}->{name}")
+                        }
+                        false => {
+                            if let [crate::c::syntax::tree::Designator::Index(at)] =
+                                element.designators[..]
+                            {
+                                next = model.value(at).unwrap_or(next);
+                            }
+                            let place = format!("(*{word})[{next}]");
+                            next += 1;
+                            place
+                        }
+                    };
+                    let Some(value) = self.extent(tree[element.value].toks) else {
+                        continue;
+                    };
+                    let text = format!("{before_value};{gap}{place} = ");
+                    self.change(from.file, at, value.start, text, kind, REASON);
+                    before_value = String::new();
+                    at = value.end;
+                }
+                self.change(from.file, at, last.end, before_value, kind, REASON);
+            }
+            ExprKind::Text => {
+                let text = format!("{local};{gap}static_memcpy({word}, ");
+                self.change(from.file, before.end, value.start, text, kind, REASON);
+                let text = format!(", sizeof(*{word}))");
+                self.change(from.file, value.end, value.end, text, kind, REASON);
+            }
+            _ => {
+                let text = format!("{local};{gap}*{word} = ");
+                self.change(from.file, before.end, value.start, text, kind, REASON);
+            }
+        }
+    }
+
+    /// Where tokens stand in the file, macros that they come from as they are used.
+    fn extent(&self, toks: crate::c::syntax::tree::Toks) -> Option<crate::c::cpp::Loc> {
+        let unit = self.reading().unit;
+        let first = self.visible(toks.start);
+        let mut last = self.visible(toks.end - 1);
+        if let Some(outermost) = unit.outermost(&unit.tokens[toks.end - 1])
+            && let Some(close) = outermost.close
+        {
+            last = close;
+        }
+        let one_file = first.file == last.file && first.start < last.end;
+        one_file.then_some(crate::c::cpp::Loc {
+            file: first.file,
+            start: first.start,
+            end: last.end,
+        })
+    }
+
+    /// `int a[] = {…}`: the length that its value gave it.
+    fn size_array(&mut self, declarator: DeclaratorId) {
+        let model = self.reading().model;
+        let tree = &model.tree;
+        if let Some(Part::Array { toks, size: None }) = tree[declarator].parts.first()
+            && let Type::Array { len: Some(len), .. } = model[model.declarator_type(declarator)]
+        {
+            let open = self.location(toks.start);
+            let text = len.to_string();
+            self.change(
+                open.file,
+                open.end,
+                open.end,
+                text,
+                EditKind::Memory,
+                REASON,
+            );
+        }
+    }
+
+    /// A parameter stays, and is copied to a block at the start of the function.
+    fn copy_parameter(&mut self, object: &Object, declarator: DeclaratorId, word: &str) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let EntityKind::Object {
+            function: Some(function),
+            ..
+        } = model[object.entity].kind
+        else {
+            return;
+        };
+        let decl = tree[declarator].decl;
+        let brace = tree[tree[function].body].toks.start;
+        let loc = self.location(brace);
+        // The declaration as it is written, with another name; its own qualifiers are edits of the
+        // parameter, and are written here again.
+        let (_, name) = tree[declarator].name.expect("a parameter with a name");
+        let mut text = String::new();
+        for tok in tree[decl].toks.start..tree[decl].toks.end {
+            let spelled = String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[tok]));
+            if tok == name {
+                text += &format!("__arena *{word}_");
+            } else if reading.unit.tokens[tok].is(op("*")) {
+                text += match self.is_qualified(tok) {
+                    Some(true) => "__arena *",
+                    _ => "*",
+                };
+                text += " ";
+            } else {
+                text += &spelled;
+                text.push(' ');
+            }
+        }
+        let indent = match self.starts_line(brace + 1) {
+            Some(indent) => format!("\n{indent}"),
+            None => " ".into(),
+        };
+        let text = format!(
+            "{indent}{} static_local = static_malloc(sizeof(*{word}_));{indent}*{word}_ = {word};",
+            text.trim()
+        );
+        self.change(loc.file, loc.end, loc.end, text, EditKind::Memory, REASON);
+    }
+
+    /// Whether what a `*` points to lies in the arena.
+    fn is_qualified(&self, star: Tok) -> Option<bool> {
+        let reading = self.reading();
+        let groups = reading.groups.iter().flat_map(|g| &g.declarators);
+        let base = groups
+            .filter(|d| d.star == Some(star))
+            .find_map(|d| d.base)
+            .map(|b| self.arena(b));
+        let stars: Vec<Tok> = reading.after_stars.iter().map(|a| a.star).collect();
+        let before = (0..star).rev().find(|t| stars.contains(t));
+        base.or_else(|| {
+            let after = reading
+                .after_stars
+                .iter()
+                .find(|a| Some(a.star) == before)?;
+            Some(self.arena(after.space))
+        })
+    }
+
+    fn use_block(&mut self, object: &Object) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let declarator = model[object.entity].declarators[0];
+        let suffix = match reading.is_parameter_of(declarator) {
+            true => "_",
+            false => "",
+        };
+        for &name in model.uses(object.entity) {
+            let tok = tree[name].toks.start;
+            let loc = self.location(tok);
+            let word = String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[tok]))
+                .into_owned()
+                + suffix;
+            let kind = EditKind::Memory;
+            let outer = match model.parent(name) {
+                Parent::Expr(outer) => Some(outer),
+                _ => None,
+            };
+            match outer.map(|o| &tree[o].kind) {
+                Some(ExprKind::Unary(Unary::AddressOf, _)) => {
+                    let and = self.location(tree[outer.expect("matched")].toks.start);
+                    if self.together(tree[outer.expect("matched")].toks.start, tok) {
+                        self.change(and.file, and.start, loc.end, word, kind, REASON);
+                    }
+                }
+                Some(ExprKind::Member {
+                    arrow: false,
+                    name_tok,
+                    ..
+                }) => {
+                    let dot = self.location(name_tok - 1);
+                    self.change(dot.file, loc.start, loc.end, word, kind, REASON);
+                    self.change(dot.file, dot.start, dot.end, "->".into(), kind, REASON);
+                }
+                Some(
+                    ExprKind::Index(..)
+                    | ExprKind::Call { .. }
+                    | ExprKind::Member { arrow: true, .. }
+                    | ExprKind::Postfix { .. },
+                ) if self.is_operand(outer, name) => {
+                    let text = format!("(*{word})");
+                    self.change(loc.file, loc.start, loc.end, text, kind, REASON);
+                }
+                _ => {
+                    // `a/ *p` is no comment.
+                    let bytes = &reading.unit.file(loc.file).bytes;
+                    let slash = loc.start > 0 && bytes[loc.start as usize - 1] == b'/';
+                    let text = match slash {
+                        true => format!("(*{word})"),
+                        false => format!("*{word}"),
+                    };
+                    self.change(loc.file, loc.start, loc.end, text, kind, REASON);
+                }
+            }
+        }
+    }
+
+    /// Whether a name is what a postfix operator works on, not an argument or an index.
+    fn is_operand(&self, outer: Option<ExprId>, name: ExprId) -> bool {
+        let tree = &self.reading().model.tree;
+        match outer.map(|o| &tree[o].kind) {
+            Some(ExprKind::Index(array, _)) => *array == name,
+            Some(ExprKind::Call { callee, .. }) => *callee == name,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Tables of string literals.
+//!
+//! The loader sets no addresses inside of data: `static const char *names[] = {"a", "b"}` holds small
+//! numbers at run time, and in an arena zeros. A program that indexes it with a variable reads those,
+//! and the verifier lets functions that take any address have them: accepted, and wrong. A table that
+//! is only read becomes an array of arrays, `names[][2]`, in which nothing is an address.
+
+use super::edits::Editor;
+use super::facts::{Object, ObjectKind};
+use super::read::Reading;
+use super::vars::Tok;
+use crate::c::syntax::tree::{ExprId, ExprKind, Part, Unary};
+use crate::c::types::{Parent, TypeId};
+use crate::rewrite::plan::EditKind;
+
+const REASON: &str = "the loader sets no addresses inside of data: the table would hold numbers";
+
+/// A table that becomes an array of arrays.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// The `*` that goes.
+    pub star: Tok,
+    /// After the brackets.
+    end: Tok,
+    /// Bytes of the longest literal, its terminator too.
+    width: u64,
+}
+
+impl Reading<'_> {
+    /// The table of literals that an object is, if it is indexed with a variable and only read.
+    pub(super) fn table(&self, object: &Object) -> Option<Table> {
+        let model = self.model;
+        let tree = &model.tree;
+        if object.kind != ObjectKind::Static || !self.is_ours(self.unit.tokens[object.tok].loc.file)
+        {
+            return None;
+        }
+        let &[declarator] = model[object.entity].declarators.as_slice() else {
+            return None;
+        };
+        let [Part::Array { toks, .. }, Part::Pointer { star, .. }] =
+            tree[declarator].parts.as_slice()
+        else {
+            return None;
+        };
+        let element = model.pointee(model.declarator_type(declarator))?;
+        if model.pointee(element) != Some(TypeId::CHAR) {
+            return None;
+        }
+        let ExprKind::List(elements) = &tree[tree[declarator].init?].kind else {
+            return None;
+        };
+        let mut width = 1;
+        for element in elements {
+            let value = tree.bare(element.value);
+            if tree[value].kind != ExprKind::Text {
+                return None;
+            }
+            width = width.max(model.array_len(model.type_of(value))?);
+        }
+        let mut varies = false;
+        for &name in model.uses(object.entity) {
+            let Parent::Expr(outer) = model.parent(name) else {
+                return None;
+            };
+            match tree[outer].kind {
+                ExprKind::Index(array, index) if array == name => {
+                    varies |= model.value(index).is_none();
+                    if self.is_written_to(outer) {
+                        return None;
+                    }
+                }
+                ExprKind::SizeofExpr(_) => {}
+                ExprKind::Paren(_) => {}
+                _ => return None,
+            }
+        }
+        varies.then_some(Table {
+            star: *star,
+            end: toks.end,
+            width,
+        })
+    }
+
+    fn is_written_to(&self, element: ExprId) -> bool {
+        let model = self.model;
+        let Parent::Expr(outer) = model.parent(element) else {
+            return false;
+        };
+        match model.tree[outer].kind {
+            ExprKind::Assign { left, .. } => left == element,
+            ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
+            | ExprKind::Postfix { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl Editor<'_> {
+    /// Turns tables of literals into arrays of arrays.
+    pub(super) fn tables(&mut self) {
+        let reading = self.reading();
+        for object in &reading.objects {
+            let Some(table) = reading.table(object) else {
+                continue;
+            };
+            if !self.editable(table.star) || !self.together(table.star, table.end - 1) {
+                continue;
+            }
+            let (star, last) = (self.location(table.star), self.location(table.end - 1));
+            let kind = EditKind::Memory;
+            self.change(star.file, star.start, star.end, String::new(), kind, REASON);
+            let text = format!("[{}]", table.width);
+            self.change(last.file, last.end, last.end, text, kind, REASON);
+        }
+    }
+}
