@@ -954,11 +954,12 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 432,
 /*
  * What a loader may set before it loads, as in skeleton->rodata->dynamic_memory_heaps = 8: how many
  * heaps serve, a power of two, and the bytes of each one's pool. What was compiled is the most, and what
- * any other value means. The verifier knows the values as constants.
+ * any other value means. The verifier knows the values as constants. A skeleton names the types of
+ * variables and does not define them: so not dynmem_u32.
  */
-__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_heaps =
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile unsigned int dynamic_memory_heaps =
 	DYNAMIC_MEMORY_HEAPS;
-__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile dynmem_u32 dynamic_memory_pool_size = POOL_SIZE;
+__attribute__((DYNMEM_ONE_OF_MANY used)) const volatile unsigned int dynamic_memory_pool_size = POOL_SIZE;
 
 /* The number of one of the heaps that serve. */
 DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)

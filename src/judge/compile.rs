@@ -183,13 +183,15 @@ impl Clang {
 
     /// Arguments that depend on the compiler and the source.
     ///
-    /// * `-mcpu=v4` with an arena: signed division. Every kernel that has arenas has it (Linux 6.6).
+    /// * `-mcpu=v4` with an arena: signed division and long jumps. Every kernel that has arenas has
+    ///   them (Linux 6.6). Its loads with a sign are left out: in an arena they need Linux 6.18
+    ///   ("sign extending loads from arena are not supported yet").
     fn fitting(&self, source: &Path, replaced: &[(PathBuf, Vec<u8>)]) -> Vec<&'static str> {
         let mut found = Vec::new();
         let says_arena = |bytes: &[u8]| memchr::memmem::find(bytes, ARENA.as_bytes()).is_some();
         let own = || fs::read(source).is_ok_and(|bytes| says_arena(&bytes));
         if self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
-            found.push("-mcpu=v4");
+            found.extend(["-mcpu=v4", "-mllvm", "-disable-ldsx"]);
         }
         found
     }

@@ -147,6 +147,9 @@ fn their_type(ty: &str) -> String {
     if text.ends_with(')') && !text.contains("unnamed") && !text.contains("anonymous") {
         return "function".to_owned();
     }
+    if text.contains("unnamed") || text.contains("anonymous") {
+        return "untagged".to_owned();
+    }
     if text.starts_with("struct") || text.starts_with("union") {
         return "record".to_owned();
     }
@@ -164,8 +167,8 @@ fn their_type(ty: &str) -> String {
         "int" => 4,
         "long" | "long long" => 8,
         "__int128" => 16,
-        // The name of an enumeration without a tag.
-        _ => return "enum".to_owned(),
+        // A record or an enumeration without a tag goes by the name of its typedef.
+        _ => return "untagged".to_owned(),
     };
     format!("{}{}", if unsigned { "u" } else { "i" }, 8 * size)
 }
@@ -177,11 +180,13 @@ fn our_type(m: &Model, ty: TypeId) -> String {
         Type::Number(Number { boolean: true, .. }) => "bool".to_owned(),
         Type::Number(n) if n.floating => format!("floating {}", n.size.min(8)),
         Type::Number(n) => format!("{}{}", if n.unsigned { "u" } else { "i" }, 8 * n.size),
+        Type::Enum(id) if m.enums[id.0 as usize].tag.is_none() => "untagged".to_owned(),
         Type::Enum(_) => "enum".to_owned(),
         Type::Pointer { .. } => "pointer".to_owned(),
         Type::Array { len: Some(len), .. } => format!("array [{len}]"),
         Type::Array { .. } => "array []".to_owned(),
         Type::Function { .. } => "function".to_owned(),
+        Type::Record(id) if m[*id].tag.is_none() => "untagged".to_owned(),
         Type::Record(_) => "record".to_owned(),
     }
 }

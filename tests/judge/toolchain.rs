@@ -102,7 +102,7 @@ pub fn clang() -> Command {
     let mut command = Command::new(clang.program);
     command
         .args(ARGUMENTS)
-        .arg("-mcpu=v4")
+        .args(["-mcpu=v4", "-mllvm", "-disable-ldsx"])
         .args(machine_arguments());
     command
 }

@@ -67,7 +67,7 @@ impl<'u> Reader<'u> {
             words: &self.words,
             outlines: &self.outlines,
         };
-        let item = read::item(context, &mut self.parser, tree, outline.toks);
+        let item = read::item(context, &mut self.parser, tree, outline);
         tree.items.push(item);
         item
     }

@@ -19,6 +19,8 @@ pub struct Outline {
     pub toks: Toks,
     /// Where the body of a function definition begins.
     pub body: Option<Tok>,
+    /// Declarations of K&R parameters stand before the body.
+    pub old_style: bool,
 }
 
 /// The external declarations of a unit.
@@ -112,10 +114,28 @@ impl Scan<'_> {
         let mut declarator: Option<Symbol> = None;
         let mut listed = false;
         let mut valued = false;
+        let mut old_style = false;
         while let Some(token) = self.toks.get(self.at) {
             match token.kind {
                 Kind::Ident => {
-                    match self.words.get(token.symbol) {
+                    // After a list of parameters a word begins the declarations of K&R parameters:
+                    // they end at the body.
+                    let word = self.words.get(token.symbol);
+                    if listed
+                        && !valued
+                        && !self.is_qualifier(self.at)
+                        && !word.is_some_and(Word::takes_parentheses)
+                    {
+                        if let Some(open) = self.body_of_old_style() {
+                            body = Some(open);
+                            old_style = true;
+                            self.at = open;
+                            self.skip_group();
+                            break;
+                        }
+                        listed = false;
+                    }
+                    match word {
                         Some(Word::Typedef) => typedef = true,
                         Some(Word::Record | Word::Enum) => {
                             self.tagged(&mut names);
@@ -136,18 +156,6 @@ impl Scan<'_> {
                         Some(_) => {}
                         None if valued || listed => {}
                         None => declarator = Some(token.symbol),
-                    }
-                    // After a list of parameters a word begins the declarations of K&R parameters:
-                    // they end at the body.
-                    if listed && !valued && !self.is_qualifier(self.at) {
-                        if let Some(open) = self.body_of_old_style() {
-                            body = Some(open);
-                            self.at = open;
-                            self.skip_group();
-                            break;
-                        }
-                        listed = false;
-                        declarator = Some(token.symbol);
                     }
                     self.at += 1;
                 }
@@ -196,6 +204,7 @@ impl Scan<'_> {
         let outline = Outline {
             toks: Toks::new(start, self.at),
             body,
+            old_style,
         };
         (outline, names)
     }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser};
 
-use super::outline::Outlines;
+use super::outline::{Outline, Outlines};
 use super::text::{As, Text, Writer};
 use super::tree::*;
 use super::words::{NumberWord, Word, Words};
@@ -34,13 +34,23 @@ pub(super) fn parser() -> Parser {
 }
 
 /// Reads one external declaration.
-pub(super) fn item(context: Context, parser: &mut Parser, tree: &mut Tree, toks: Toks) -> Item {
+pub(super) fn item(
+    context: Context,
+    parser: &mut Parser,
+    tree: &mut Tree,
+    outline: Outline,
+) -> Item {
+    let toks = outline.toks;
+    let kind = match outline.old_style {
+        true => As::OldStyle,
+        false => As::External,
+    };
     let unknown = Item {
         toks,
         kind: ItemKind::Unknown,
         broken: true,
     };
-    let Some((text, parsed)) = parse(context, parser, toks, As::External) else {
+    let Some((text, parsed)) = parse(context, parser, toks, kind) else {
         return unknown;
     };
     if text.bytes.is_empty() {
@@ -56,9 +66,12 @@ pub(super) fn item(context: Context, parser: &mut Parser, tree: &mut Tree, toks:
     let found = root
         .children(&mut cursor)
         .find_map(|node| match node.kind() {
-            "function_definition" => {
-                Some(ItemKind::Function(convert.function(node, toks.start, None)))
-            }
+            "function_definition" => Some(ItemKind::Function(convert.function(
+                node,
+                toks.start,
+                None,
+                outline.old_style,
+            ))),
             "declaration" | "struct_specifier" | "union_specifier" | "enum_specifier"
             | "primitive_type" => Some(ItemKind::Decl(convert.declaration(node, toks.start))),
             _ => None,
@@ -235,7 +248,13 @@ impl<'c, 't> Convert<'c, 't> {
 
     // ---- declarations
 
-    fn function(&mut self, node: Node, start: Tok, parent: Option<FunctionId>) -> FunctionId {
+    fn function(
+        &mut self,
+        node: Node,
+        start: Tok,
+        parent: Option<FunctionId>,
+        old_style: bool,
+    ) -> FunctionId {
         let id = FunctionId(self.tree.functions.len() as u32);
         let toks = Toks::new(start, self.end(node));
         let block = self.add_stmt(toks, StmtKind::Block(Vec::new()), true);
@@ -253,6 +272,9 @@ impl<'c, 't> Convert<'c, 't> {
         let body = node.child_by_field_name("body");
         let head_end = body.map_or(toks.end, |b| self.start(b));
         let decl = self.decl_of(node, &declarators, Toks::new(start, head_end));
+        if old_style {
+            self.hidden_stars(decl);
+        }
         let mut cursor = node.walk();
         let old: Vec<Node> = node
             .children(&mut cursor)
@@ -273,6 +295,25 @@ impl<'c, 't> Convert<'c, 't> {
         function.old_style = old_style;
         function.body = body;
         id
+    }
+
+    /// Adds the `*` that [`As::OldStyle`] leaves out in front of the name of a K&R definition.
+    fn hidden_stars(&mut self, decl: DeclId) {
+        let Some(&declarator) = self.tree[decl].declarators.first() else {
+            return;
+        };
+        let specifiers = self.tree[decl].specifiers.toks;
+        let name = self.tree[declarator].toks.start;
+        let stars: Vec<Tok> = (specifiers.start..name)
+            .filter(|&t| self.is(t, "*"))
+            .collect();
+        let Some(&first) = stars.first() else {
+            return;
+        };
+        let parts: Vec<Part> = stars.iter().rev().map(|&s| self.pointer(s, name)).collect();
+        self.tree[declarator].parts.extend(parts);
+        self.tree[declarator].toks.start = first;
+        self.tree[decl].specifiers.toks.end = first;
     }
 
     fn empty_decl(&mut self, toks: Toks) -> DeclId {
@@ -704,6 +745,26 @@ impl<'c, 't> Convert<'c, 't> {
         self.add_declarator(declarator)
     }
 
+    /// A `*` of a declarator, with the qualifiers and attributes between it and `limit`.
+    fn pointer(&self, star: Tok, limit: Tok) -> Part {
+        let mut end = star + 1;
+        while end < limit && !self.is_shown(end) {
+            if matches!(self.word(end), Some(Word::Attribute)) && self.is(end + 1, "(") {
+                end = self.after_group(end + 1);
+            } else if self.ident(end).is_some() {
+                end += 1;
+            } else {
+                break;
+            }
+        }
+        let is_const = (star + 1..end).any(|t| self.word(t) == Some(Word::Const));
+        Part::Pointer {
+            star,
+            qualifiers: Toks::new(star + 1, end),
+            is_const,
+        }
+    }
+
     /// The parts of a declarator, from the name outward.
     fn parts(&mut self, node: Node, into: &mut Declarator) {
         if !self.down() {
@@ -720,23 +781,8 @@ impl<'c, 't> Convert<'c, 't> {
                 if let Some(inner) = inner {
                     self.parts(inner, into);
                 }
-                let star = self.start(node);
-                let mut end = star + 1;
-                while end < self.all.end && !self.is_shown(end) {
-                    if matches!(self.word(end), Some(Word::Attribute)) && self.is(end + 1, "(") {
-                        end = self.after_group(end + 1);
-                    } else if self.ident(end).is_some() {
-                        end += 1;
-                    } else {
-                        break;
-                    }
-                }
-                let is_const = (star + 1..end).any(|t| self.word(t) == Some(Word::Const));
-                into.parts.push(Part::Pointer {
-                    star,
-                    qualifiers: Toks::new(star + 1, end),
-                    is_const,
-                });
+                let part = self.pointer(self.start(node), self.all.end);
+                into.parts.push(part);
             }
             "array_declarator" | "abstract_array_declarator" => {
                 if let Some(inner) = inner {
@@ -937,7 +983,7 @@ impl<'c, 't> Convert<'c, 't> {
             }
             "function_definition" => {
                 let start = self.extend_back(self.start(node));
-                StmtKind::Function(self.function(node, start, self.function))
+                StmtKind::Function(self.function(node, start, self.function, false))
             }
             "if_statement" => {
                 let cond = self.condition(node);

@@ -542,3 +542,14 @@ fn seen_in_programs() {
         "void f(struct s p*){void d* = cast<void _*>cast<i64 _>p->d e* = cast<void _*>cast<i64 _>p->e;}",
     );
 }
+
+#[test]
+fn old_style_definitions_return_and_take_pointers() {
+    let shown = shown(
+        "static struct t *const *f(a, b) int a, *b; struct t *c; { return c; } *g(n) char *n; { return n; }",
+    );
+    assert_eq!(
+        shown,
+        "static struct t f(a, b)**const{return c;}implicit g(n)*{return n;}"
+    );
+}

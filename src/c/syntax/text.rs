@@ -130,6 +130,8 @@ pub(super) struct Writer<'u> {
     specified: bool,
     /// What stands outside of all functions.
     external: bool,
+    /// What stands before the list of names of a K&R definition.
+    header: bool,
     end: Tok,
     text: Text,
 }
@@ -139,6 +141,9 @@ pub(super) struct Writer<'u> {
 pub(super) enum As {
     /// An external declaration.
     External,
+    /// A definition with K&R parameters. The grammar does not know one that returns a pointer, so
+    /// the `*` before its name are left out.
+    OldStyle,
     /// An expression.
     Expression,
     /// A type name.
@@ -157,6 +162,7 @@ impl<'u> Writer<'u> {
             before: Before::Start,
             specified: false,
             external: true,
+            header: false,
             end: 0,
             text: Text::default(),
         }
@@ -165,9 +171,10 @@ impl<'u> Writer<'u> {
     /// The text of `toks`. Linear in their number.
     pub fn write(mut self, toks: Toks, kind: As) -> Text {
         self.end = toks.end;
-        self.external = kind == As::External;
+        self.external = matches!(kind, As::External | As::OldStyle);
+        self.header = kind == As::OldStyle;
         match kind {
-            As::External => {}
+            As::External | As::OldStyle => {}
             As::Expression => {
                 self.raw(toks.start, "void x(){(");
                 self.before = Before::Open;
@@ -182,7 +189,7 @@ impl<'u> Writer<'u> {
             at = self.token(at);
         }
         match kind {
-            As::External => {}
+            As::External | As::OldStyle => {}
             As::Expression | As::TypeName => self.raw(toks.end, ");}"),
         }
         self.text.replaced.sort_by_key(|r| r.tok);
@@ -327,6 +334,9 @@ impl<'u> Writer<'u> {
         } else if code == op("*") {
             let starts = self.before == Before::Start && self.specified
                 || self.external && self.levels.is_empty() && self.before == Before::Start;
+            if self.header && self.levels.is_empty() {
+                return at + 1;
+            }
             if starts {
                 self.raw(at, "int");
             }
@@ -432,7 +442,10 @@ impl<'u> Writer<'u> {
             self.shadowed.retain(|s| s.0 <= depth);
         }
         let (word, before) = match level.map(|l| l.bracket) {
-            _ if code == op(")") => (")", Before::Close),
+            _ if code == op(")") => {
+                self.header &= depth > 0;
+                (")", Before::Close)
+            }
             _ if code == op("]") => ("]", Before::Operand),
             Some(Bracket::Record | Bracket::Enum) => ("}", Before::Type),
             Some(Bracket::List) => ("}", Before::Operand),
@@ -668,12 +681,13 @@ impl<'u> Writer<'u> {
                 next = body;
             }
         }
+        if self.before == Before::Close && self.levels.is_empty() {
+            // K&R parameters.
+            self.before = Before::Start;
+        }
         if !self.is(next, "{") {
             self.put_type(at);
             return next;
-        }
-        if self.before == Before::Close && self.levels.is_empty() {
-            self.before = Before::Start;
         }
         let (word, bracket, before) = match word {
             Word::Enum => ("enum", Bracket::Enum, Before::Operator),

@@ -495,7 +495,9 @@ impl Editor<'_> {
                     ..
                 }) => {
                     let dot = self.location(name_tok - 1);
-                    self.change(dot.file, loc.start, loc.end, word, kind, REASON);
+                    if !suffix.is_empty() {
+                        self.change(dot.file, loc.start, loc.end, word, kind, REASON);
+                    }
                     self.change(dot.file, dot.start, dot.end, "->".into(), kind, REASON);
                 }
                 Some(
