@@ -1,7 +1,6 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
 mod arena;
-mod ast;
 mod calls;
 mod classify;
 mod compose;
@@ -18,7 +17,6 @@ pub mod project;
 pub mod reach;
 pub mod sites;
 pub mod stream;
-mod syntax;
 pub mod unit;
 
 use std::path::Path;
@@ -206,10 +204,8 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
         });
         assemble(&unit, &found, &linked, checks).unwrap_or_default()
     });
-    // Without NULL checks nothing is parsed, and so nothing is seen differently; but a call that
-    // was not one of the allocator's as it stood may point into the arena once it is.
-    let again = linked.arena || options.on_null != OnNull::Off;
-    (plan, again && !linked.fixed)
+    // A call that was not one of the allocator's as it stood may point into the arena once it is.
+    (plan, linked.arena && !linked.fixed)
 }
 
 /// Puts the parts of a plan together.
@@ -220,12 +216,11 @@ fn assemble(
     checks: nulls::Checks,
 ) -> Result<Plan, Overlap> {
     // Checks come first: what they put in front of a call stands before its new prefix.
-    let moved = |site: &&sites::Site| !checks.consumed.contains(&site.span);
-    let mut edits = checks.edits;
-    edits.extend(found.sites.iter().filter(moved).map(call_edit));
+    let others = found.sites.iter().map(call_edit);
+    let others = others.chain(linked.edits.iter().cloned()).collect();
+    let mut edits = checks.settle(unit.source(), others);
     let mut notices = found.notices.clone();
     notices.extend(checks.notices);
-    edits.extend(linked.edits.iter().cloned());
     notices.extend(linked.notices.iter().cloned());
     let first_call = found.sites.iter().find(|s| s.directive.is_none());
     let in_directive = |at: usize| {

@@ -177,11 +177,13 @@ pub enum Rule {
     Explained,
     /// Functions call each other in circles, and no loop could be made of them.
     Recursion,
+    /// A block may stay behind where an inserted check leaves.
+    StaysBehind,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -201,6 +203,7 @@ impl Rule {
         Self::HeaderNotRewritten,
         Self::Explained,
         Self::Recursion,
+        Self::StaysBehind,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -225,6 +228,7 @@ impl Rule {
             Self::HeaderNotRewritten => "header-not-rewritten",
             Self::Explained => "explained",
             Self::Recursion => "recursion",
+            Self::StaysBehind => "stays-behind",
         }
     }
 
@@ -250,6 +254,7 @@ impl Rule {
             Self::HeaderNotRewritten => "A header needs edits but is not rewritten.",
             Self::Explained => "Why a declaration says __arena.",
             Self::Recursion => "Functions that call each other in circles stay as they are.",
+            Self::StaysBehind => "A block may stay behind where an inserted check leaves.",
         }
     }
 }

@@ -56,6 +56,8 @@ pub struct ParameterFacts {
     pub dereferences: bool,
     /// It may keep the pointer: stores it in memory, returns it, or frees it.
     pub keeps: bool,
+    /// It frees the block, however it ends, unless the pointer is NULL.
+    pub frees: bool,
 }
 
 impl Facts {
@@ -94,6 +96,8 @@ impl Facts {
                     for (mine, its) in known.parameters.iter_mut().zip(facts.parameters) {
                         mine.dereferences |= its.dereferences;
                         mine.keeps |= its.keeps;
+                        // Only what is true in both is sure.
+                        mine.frees &= its.frees;
                     }
                 }
             }

@@ -1,24 +1,28 @@
-//! Conditions: the paths on which they hold, and those on which they do not.
+//! Conditions: the states in which they hold, and those in which they do not.
 
-use super::super::ast::{Expr, ExprKind};
 use super::flow::Flow;
+use super::place::PlaceId;
 use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, Unary};
 
-/// Paths where a condition holds, and where it does not.
+/// States where a condition holds, and where it does not.
 pub type Split = (Vec<State>, Vec<State>);
 
 impl Flow<'_> {
-    /// Splits a path by a condition.
-    pub fn cond(&mut self, e: &Expr, st: State) -> Split {
-        if !self.burn(&st) {
-            return Default::default();
-        }
-        match &e.kind {
-            ExprKind::Unary(b'!', inner) => {
+    /// Splits a state by a condition.
+    pub fn cond(&mut self, e: ExprId, st: State) -> Split {
+        match self.tree()[e].kind.clone() {
+            ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => self.cond(inner, st),
+            ExprKind::Unary(Unary::Not, inner) => {
                 let (yes, no) = self.cond(inner, st);
                 (no, yes)
             }
-            ExprKind::Binary("&&", left, right) => {
+            ExprKind::Binary {
+                op: Binary::And,
+                left,
+                right,
+                ..
+            } => {
                 let (yes, mut no) = self.cond(left, st);
                 let mut both = Vec::new();
                 for st in yes {
@@ -28,7 +32,12 @@ impl Flow<'_> {
                 }
                 (self.merge(both), self.merge(no))
             }
-            ExprKind::Binary("||", left, right) => {
+            ExprKind::Binary {
+                op: Binary::Or,
+                left,
+                right,
+                ..
+            } => {
                 let (mut yes, no) = self.cond(left, st);
                 let mut neither = Vec::new();
                 for st in no {
@@ -38,10 +47,9 @@ impl Flow<'_> {
                 }
                 (self.merge(yes), self.merge(neither))
             }
-            ExprKind::Binary(op @ ("==" | "!=" | "<" | ">" | "<=" | ">="), left, right) => {
-                self.comparison(op, left, right, st)
-            }
-            ExprKind::Cast(inner) => self.cond(inner, st),
+            ExprKind::Binary {
+                op, left, right, ..
+            } if op.compares() => self.comparison(op, left, right, st),
             ExprKind::Comma(left, right) => {
                 let mut split = Split::default();
                 for st in self.effects(left, vec![st]) {
@@ -49,7 +57,11 @@ impl Flow<'_> {
                 }
                 split
             }
-            ExprKind::Conditional(cond, Some(then), otherwise) => {
+            ExprKind::Conditional {
+                cond,
+                then: Some(then),
+                otherwise,
+            } => {
                 let (yes, no) = self.cond(cond, st);
                 let mut split = Split::default();
                 for st in yes {
@@ -60,50 +72,41 @@ impl Flow<'_> {
                 }
                 split
             }
-            ExprKind::Name(name) => {
-                if let Some((frame, arg)) = self.argument(name) {
-                    return self.within(frame, |flow| flow.cond(&arg, st));
-                }
-                self.by_value(e, st)
-            }
-            ExprKind::Call { callee, args, .. } => {
-                if let ExprKind::Name(name) = &callee.kind
-                    && let Some(split) = self.condition_call(e, name, args, &st)
-                {
-                    return split;
-                }
-                self.by_value(e, st)
-            }
+            ExprKind::Call { callee, args, .. } => match self.condition_call(callee, &args, &st) {
+                Some(split) => split,
+                None => self.by_value(e, st),
+            },
             _ => self.by_value(e, st),
         }
     }
 
-    /// The access path of a condition, if it tells something that stays: a pointer that is
-    /// followed here, or a variable of the function. Anything else may be different the next time,
-    /// as `can_loop` or the `_` of a loop that stands in for a macro.
-    fn learnable(&self, e: &Expr, value: &Value, st: &State) -> Option<String> {
-        let path = self.path(e, st)?;
-        let root = path.split(['[', '.']).next().unwrap_or(&path);
-        (value.is_tracked() || self.locals.contains(root)).then_some(path)
+    /// The place of a condition, if it tells something that stays: a pointer that is followed here,
+    /// or a variable of the function. Anything else may be different the next time.
+    fn learnable(&mut self, e: ExprId, value: &Value, st: &State) -> Option<PlaceId> {
+        let place = self.place(e, st)?;
+        let local = self
+            .places
+            .variable_of(place)
+            .is_some_and(|v| self.is_local(v));
+        let own = self.places.block_of(place).is_some();
+        (value.is_tracked() || local || own).then_some(place)
     }
 
-    fn by_value(&mut self, e: &Expr, st: State) -> Split {
+    fn by_value(&mut self, e: ExprId, st: State) -> Split {
         let mut split = Split::default();
         for (st, value) in self.eval(e, st) {
-            let path = self.learnable(e, &value, &st);
+            let place = self.learnable(e, &value, &st);
             if value.may_be_true() {
-                split
-                    .0
-                    .extend(assume(st.clone(), path.as_deref(), &value, NEG | POS));
+                split.0.extend(assume(st.clone(), place, &value, NEG | POS));
             }
             if value.may_be_false() {
-                split.1.extend(assume(st, path.as_deref(), &value, ZERO));
+                split.1.extend(assume(st, place, &value, ZERO));
             }
         }
         split
     }
 
-    fn comparison(&mut self, op: &str, left: &Expr, right: &Expr, st: State) -> Split {
+    fn comparison(&mut self, op: Binary, left: ExprId, right: ExprId, st: State) -> Split {
         let mut split = Split::default();
         for (st, a) in self.eval(left, st) {
             for (st, b) in self.eval(right, st) {
@@ -112,21 +115,21 @@ impl Flow<'_> {
                 } else {
                     (left, &a, &b, op)
                 };
-                let path = self.learnable(e, value, &st);
+                let place = self.learnable(e, value, &st);
                 let (yes, no) = signs_for(op, value, other);
                 if value.signs & yes != 0 {
-                    let mut narrowed = assume(st.clone(), path.as_deref(), value, yes);
-                    if op == "=="
-                        && let (Some(st), Some(path), Some(number)) =
-                            (&mut narrowed, &path, other.exact)
+                    let mut narrowed = assume(st.clone(), place, value, yes);
+                    if op == Binary::Eq
+                        && let (Some(st), Some(place), Some(number)) =
+                            (&mut narrowed, place, other.exact)
                         && !value.is_tracked()
                     {
-                        st.put(path, Value::number(number));
+                        st.put(place, Value::number(number));
                     }
                     split.0.extend(narrowed);
                 }
                 if value.signs & no != 0 {
-                    split.1.extend(assume(st, path.as_deref(), value, no));
+                    split.1.extend(assume(st, place, value, no));
                 }
             }
         }
@@ -139,52 +142,52 @@ fn other_side(a: &Value, b: &Value) -> bool {
     b.exact.is_none() && a.exact.is_some() && !a.is_tracked()
 }
 
-fn mirrored(op: &str) -> &str {
+fn mirrored(op: Binary) -> Binary {
     match op {
-        "<" => ">",
-        ">" => "<",
-        "<=" => ">=",
-        ">=" => "<=",
+        Binary::Lt => Binary::Gt,
+        Binary::Gt => Binary::Lt,
+        Binary::Le => Binary::Ge,
+        Binary::Ge => Binary::Le,
         other => other,
     }
 }
 
 /// The signs of a value for which a comparison can hold, and those for which it can fail.
-fn signs_for(op: &str, value: &Value, other: &Value) -> (u8, u8) {
+fn signs_for(op: Binary, value: &Value, other: &Value) -> (u8, u8) {
     if let (Some(a), Some(b)) = (value.exact, other.exact) {
         let holds = match op {
-            "==" => a == b,
-            "!=" => a != b,
-            "<" => a < b,
-            ">" => a > b,
-            "<=" => a <= b,
+            Binary::Eq => a == b,
+            Binary::Ne => a != b,
+            Binary::Lt => a < b,
+            Binary::Gt => a > b,
+            Binary::Le => a <= b,
             _ => a >= b,
         };
         return if holds { (ANY, 0) } else { (0, ANY) };
     }
     if other.signs == ZERO {
         let yes = match op {
-            "==" => ZERO,
-            "!=" => NEG | POS,
-            "<" => NEG,
-            ">" => POS,
-            "<=" => NEG | ZERO,
+            Binary::Eq => ZERO,
+            Binary::Ne => NEG | POS,
+            Binary::Lt => NEG,
+            Binary::Gt => POS,
+            Binary::Le => NEG | ZERO,
             _ => ZERO | POS,
         };
         return (yes, ANY & !yes);
     }
     match op {
         // Equal to something that is not zero, or different from it.
-        "==" => (other.signs, ANY),
-        "!=" => (ANY, other.signs),
-        ">" | ">=" if other.signs == POS => (POS, ANY),
-        "<" | "<=" if other.signs == NEG => (NEG, ANY),
+        Binary::Eq => (other.signs, ANY),
+        Binary::Ne => (ANY, other.signs),
+        Binary::Gt | Binary::Ge if other.signs == POS => (POS, ANY),
+        Binary::Lt | Binary::Le if other.signs == NEG => (NEG, ANY),
         _ => (ANY, ANY),
     }
 }
 
-/// Keeps what is possible once the value at `path` is known to be among `signs`.
-pub fn assume(mut st: State, path: Option<&str>, value: &Value, signs: u8) -> Option<State> {
+/// Keeps what is possible once the value of `place` is known to be among `signs`.
+pub fn assume(mut st: State, place: Option<PlaceId>, value: &Value, signs: u8) -> Option<State> {
     let narrowed = value.narrowed(signs);
     if narrowed.signs == 0 {
         return None;
@@ -197,16 +200,19 @@ pub fn assume(mut st: State, path: Option<&str>, value: &Value, signs: u8) -> Op
         for known in st.env.values_mut().filter(|known| *known == value) {
             *known = narrowed.clone();
         }
-        for &site in value.failed.iter().filter(|s| value.blocks.contains(s)) {
-            if narrowed.signs == ZERO {
-                st.fates.insert(site, Fate::Failed);
-            } else if narrowed.signs & ZERO == 0 && value.blocks.len() == 1 {
+        for &site in &value.failed {
+            if narrowed.signs == ZERO && value.failed.len() == 1 && value.whole {
+                // It failed, or did not happen.
+                if let Some(Fate::Perhaps) = st.fates.get(&site) {
+                    st.fates.insert(site, Fate::Failed);
+                }
+            } else if narrowed.signs & ZERO == 0 && value.blocks[..] == [site] && value.whole {
                 st.succeeded(site);
             }
         }
     }
-    if let Some(path) = path {
-        st.put(path, narrowed);
+    if let Some(place) = place {
+        st.put(place, narrowed);
     }
     Some(st)
 }

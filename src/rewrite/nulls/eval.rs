@@ -1,120 +1,113 @@
-//! What expressions do: values, conditions, and uses of pointers that may be NULL.
+//! What expressions do: values, and uses of pointers that may be NULL.
 
-use std::rc::Rc;
-
-use super::super::ast::{Expr, ExprKind, StmtKind};
-use super::flow::{Flow, Frame};
-use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
-
-/// How deep macros are followed into macros.
-const MACRO_DEPTH: usize = 10;
+use super::flow::{Flow, Source};
+use super::lvalue::Lvalue;
+use super::place::{Node, PlaceId};
+use super::value::{ANY, Doubt, Fate, NEG, POS, SiteId, State, Value, ZERO};
+use crate::c::syntax::tree::{Binary, DeclId, Designator, Element, ExprId, ExprKind, Unary};
+use crate::c::types::{EntityKind, Type};
 
 impl Flow<'_> {
-    /// Evaluates an expression on one path; each result is a path of its own.
-    pub fn eval(&mut self, e: &Expr, st: State) -> Vec<(State, Value)> {
-        if !self.burn(&st) {
-            return Vec::new();
+    /// Evaluates an expression; each result is a state of its own.
+    pub fn eval(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
+        if let Some(number) = self.model().value(e) {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            return vec![(st, Value::number(number))];
         }
-        match &e.kind {
-            ExprKind::Number(value) => {
-                let value = value.map_or(Value::signs(ANY), Value::number);
-                vec![(st, value)]
-            }
+        if self.model().is_null_pointer_constant(e) {
+            return vec![(st, Value::number(0))];
+        }
+        match self.tree()[e].kind.clone() {
+            ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => self.eval(inner, st),
+            ExprKind::Number | ExprKind::Char => vec![(st, Value::unknown())],
             ExprKind::Text => vec![(st, Value::signs(POS))],
-            ExprKind::Unevaluated(_) => vec![(st, Value::unknown())],
-            ExprKind::Name(name) => self.name(name, st),
-            ExprKind::Unary(b'!', _) => self.truth(e, st),
-            ExprKind::Unary(op, inner) => self.unary(*op, inner, st),
-            ExprKind::Binary("&&" | "||" | "==" | "!=" | "<" | ">" | "<=" | ">=", ..) => {
-                self.truth(e, st)
+            ExprKind::SizeofExpr(_)
+            | ExprKind::SizeofType(_)
+            | ExprKind::TypeArgument(_)
+            | ExprKind::VaArg(_)
+            | ExprKind::Constant => vec![(st, Value::unknown())],
+            ExprKind::Name(_) => self.name(e, st),
+            ExprKind::Unary(Unary::Not, _) => self.truth(e, st),
+            ExprKind::Unary(Unary::AddressOf, inner) => self.address(inner, st),
+            ExprKind::Unary(Unary::Deref, _) | ExprKind::Member { .. } | ExprKind::Index(..) => {
+                self.read(e, st)
             }
-            ExprKind::Binary(op, left, right) => self.arithmetic(op, left, right, st),
-            ExprKind::Deref(_) | ExprKind::Member(..) | ExprKind::Index(..) => {
-                let mut results = Vec::new();
-                for st in self.reach(e, st) {
-                    let value = match self.path(e, &st) {
-                        Some(path) => st.get(&path),
-                        None => Value::unknown(),
-                    };
-                    results.push((st, value));
-                }
-                results
-            }
-            ExprKind::AddressOf(inner) => self.address(inner, st),
-            ExprKind::Update(inner) => {
-                let mut results = Vec::new();
-                for (st, value) in self.eval(inner, st) {
-                    let Some(mut st) = self.follow(&value, st, e) else {
-                        continue;
-                    };
-                    let moved = if value.is_tracked() {
-                        value.inside()
-                    } else {
-                        Value::unknown()
-                    };
-                    if let Some(path) = self.path(inner, &st) {
-                        st.assign(&path, moved.clone());
-                    }
-                    results.push((st, moved));
-                }
-                results
-            }
-            ExprKind::Assign(compound, left, right) => self.assignment(*compound, left, right, st),
-            ExprKind::Conditional(cond, then, otherwise) => {
-                let (yes, no) = self.cond(cond, st);
-                let mut results = Vec::new();
-                for st in yes {
-                    match then {
-                        Some(then) => results.extend(self.eval(then, st)),
-                        None => {
-                            let value = self.path(cond, &st).map(|path| st.get(&path));
-                            results.push((st, value.unwrap_or_else(|| Value::signs(ANY & !ZERO))));
-                        }
-                    }
-                }
-                for st in no {
-                    results.extend(self.eval(otherwise, st));
-                }
-                results
-            }
+            ExprKind::Unary(Unary::Increment | Unary::Decrement, inner)
+            | ExprKind::Postfix { operand: inner, .. } => self.update(e, inner, st),
+            ExprKind::Unary(op, inner) => self.unary(op, inner, st),
+            ExprKind::Binary { op, .. } if op.is_logical() || op.compares() => self.truth(e, st),
+            ExprKind::Binary {
+                op, left, right, ..
+            } => self.arithmetic(op, left, right, st),
+            ExprKind::Assign {
+                op, left, right, ..
+            } => self.assignment(op.is_some(), left, right, st),
+            ExprKind::Conditional {
+                cond,
+                then,
+                otherwise,
+            } => self.conditional(cond, then, otherwise, st),
             ExprKind::Comma(left, right) => {
                 let states = self.effects(left, vec![st]);
                 self.each(right, states)
             }
-            ExprKind::Cast(inner) => self.eval(inner, st),
-            ExprKind::List(parts) => {
+            ExprKind::Compound(_, list) => {
+                let states = self.effects(list, vec![st]);
+                with(states, &Value::signs(POS))
+            }
+            ExprKind::List(elements) => {
+                // Where a list goes that initializes nothing known is not followed.
                 let mut states = vec![st];
-                for (_, part) in parts {
-                    let values = self.each(part, states);
-                    states = values
+                for element in elements {
+                    let results = self.each(element.value, states);
+                    states = results
                         .into_iter()
                         .map(|(mut st, value)| {
-                            // Where a compound literal goes is not followed.
-                            self.escape(&mut st, &value);
+                            let doubt = Doubt::Stored(self.tree()[e].toks.start);
+                            self.give(&mut st, &value, &Fate::Unknown(doubt));
                             st
                         })
                         .collect();
                 }
                 with(states, &Value::unknown())
             }
-            ExprKind::Block(block) => self.block_value(block, st),
-            ExprKind::Opaque(parts) => {
+            ExprKind::Statements(block) => self.statements(block, st),
+            ExprKind::Generic { choices, .. } => {
+                let mut results = Vec::new();
+                for (_, choice) in choices {
+                    results.extend(self.eval(choice, st.clone()));
+                }
+                if results.is_empty() {
+                    results.push((st, Value::unknown()));
+                }
+                results
+            }
+            ExprKind::Asm(parts) | ExprKind::Unknown(parts) => {
                 let mut states = vec![st];
                 for part in parts {
-                    states = self.effects(part, states);
+                    let results = self.each(part, states);
+                    states = results
+                        .into_iter()
+                        .map(|(mut st, value)| {
+                            if let Some(place) = self.place(part, &st) {
+                                let old = st.get(&mut self.places, place);
+                                if !old.is_tracked() {
+                                    st.forget(&self.places, place);
+                                }
+                            }
+                            self.give(&mut st, &value, &Fate::Unknown(Doubt::Unread));
+                            st
+                        })
+                        .collect();
                 }
                 with(states, &Value::unknown())
             }
-            ExprKind::Call {
-                callee,
-                parenthesised,
-                args,
-            } => self.call(e, callee, *parenthesised, args, st),
+            ExprKind::Call { callee, args, .. } => self.call(e, callee, &args, st),
         }
     }
 
-    /// Evaluates on several paths.
-    pub fn each(&mut self, e: &Expr, states: Vec<State>) -> Vec<(State, Value)> {
+    /// Evaluates in several states.
+    pub fn each(&mut self, e: ExprId, states: Vec<State>) -> Vec<(State, Value)> {
         let mut results = Vec::new();
         for st in states {
             results.extend(self.eval(e, st));
@@ -123,110 +116,84 @@ impl Flow<'_> {
     }
 
     /// Evaluates for the effects alone.
-    pub fn effects(&mut self, e: &Expr, states: Vec<State>) -> Vec<State> {
+    pub fn effects(&mut self, e: ExprId, states: Vec<State>) -> Vec<State> {
         let results = self.each(e, states);
         self.merge(results.into_iter().map(|(st, _)| st).collect())
     }
 
-    fn name(&mut self, name: &str, st: State) -> Vec<(State, Value)> {
-        if let Some((frame, arg)) = self.argument(name) {
-            return self.within(frame, |flow| flow.eval(&arg, st));
-        }
-        if let Some((frame, body)) = self.object_macro(name) {
-            return self.within(Some(frame), |flow| flow.eval(&body, st));
-        }
-        let value = match name {
-            "NULL" | "nullptr" | "false" => Value::number(0),
-            "true" => Value::number(1),
-            _ => st.get(name),
+    fn name(&mut self, e: ExprId, mut st: State) -> Vec<(State, Value)> {
+        let Some(entity) = self.model().entity(e) else {
+            let value = match self.ctx.spelled(e).as_str() {
+                "NULL" | "nullptr" | "false" => Value::number(0),
+                "true" => Value::number(1),
+                _ => Value::unknown(),
+            };
+            return vec![(st, value)];
+        };
+        let value = match self.model()[entity].kind {
+            EntityKind::Enumerator(number) => {
+                Value::number(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+            EntityKind::Function { .. } => Value::signs(POS),
+            EntityKind::Typedef => Value::unknown(),
+            EntityKind::Object { .. } => match self.variable(entity) {
+                Some(place) if self.is_array(e) => self.start_of(place),
+                Some(place) => self.load(&mut st, place, Some(e)),
+                None => Value::unknown(),
+            },
         };
         vec![(st, value)]
     }
 
-    /// The argument that a parameter of the current macro stands for, and where it is evaluated.
-    pub fn argument(&self, name: &str) -> Option<(Option<Rc<Frame>>, Rc<Expr>)> {
-        let frame = self.frame.as_ref()?;
-        let (_, arg) = frame.args.iter().find(|(param, _)| param == name)?;
-        Some((frame.parent.clone(), arg.clone()))
-    }
-
-    /// The body of an object-like macro that is an expression.
-    pub fn object_macro(&self, name: &str) -> Option<(Rc<Frame>, Rc<Expr>)> {
-        let found = self.ctx.macros.get(name.as_bytes())?;
-        if found.params.is_some() {
-            return None;
+    /// Reads a place.
+    fn read(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
+        let mut results = Vec::new();
+        for (mut st, lvalue) in self.reach(e, st) {
+            let value = match (&lvalue.places[..], lvalue.sure) {
+                (&[place], true) if self.is_array(e) => self.start_of(place),
+                (&[place], true) => self.load(&mut st, place, Some(e)),
+                (places, _) => {
+                    let mut value = Value::unknown();
+                    for &place in places {
+                        value = value.or(&self.load(&mut st, place, Some(e)));
+                    }
+                    value
+                }
+            };
+            results.push((st, value));
         }
-        let frame = self.enter(name, Vec::new(), self.here)?;
-        let tree = self.ctx.macros.tree(self.ctx.files, name.as_bytes())?;
-        let StmtKind::Block(list) = &tree.kind else {
-            return None;
-        };
-        match &list.first()?.kind {
-            StmtKind::Expr(e) => Some((frame, Rc::new(e.clone()))),
-            _ => None,
-        }
+        results
     }
 
-    /// A frame for the use of a macro; none where macros nest too deep or call themselves.
-    pub fn enter(
-        &self,
-        name: &str,
-        args: Vec<(String, Rc<Expr>)>,
-        span: crate::c::Span,
-    ) -> Option<Rc<Frame>> {
-        let mut depth = 0;
-        let mut outer = self.frame.as_ref();
-        while let Some(frame) = outer {
-            depth += 1;
-            if frame.name == name || depth > MACRO_DEPTH {
-                return None;
-            }
-            outer = frame.parent.as_ref();
-        }
-        let span = self.frame.as_ref().map_or(span, |frame| frame.span);
-        Some(Rc::new(Frame {
-            name: name.to_owned(),
-            args,
-            parent: self.frame.clone(),
-            file: self.ctx.macros.get(name.as_bytes())?.file,
-            span,
-        }))
-    }
-
-    /// Runs `work` in another frame.
-    pub fn within<T>(&mut self, frame: Option<Rc<Frame>>, work: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = std::mem::replace(&mut self.frame, frame);
-        let result = work(self);
-        self.frame = outer;
-        result
-    }
-
-    fn truth(&mut self, e: &Expr, st: State) -> Vec<(State, Value)> {
+    fn truth(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
         let (yes, no) = self.cond(e, st);
         let mut results = with(yes, &Value::number(1));
         results.extend(with(no, &Value::number(0)));
         results
     }
 
-    fn unary(&mut self, op: u8, inner: &Expr, st: State) -> Vec<(State, Value)> {
+    fn unary(&mut self, op: Unary, inner: ExprId, st: State) -> Vec<(State, Value)> {
         // `-ENOMEM` and the like: error numbers are positive.
-        let error_number = matches!(&inner.kind, ExprKind::Name(name)
-            if name.len() > 2 && name.starts_with('E') && !name.bytes().any(|b| b.is_ascii_lowercase()));
-        let results = self.eval(inner, st);
+        let name = self.ctx.spelled(self.tree().bare(inner));
+        let error_number = name.len() > 2
+            && name.starts_with('E')
+            && !name.bytes().any(|b| b.is_ascii_lowercase());
         let negated = |value: Value| match value.exact {
             Some(number) => Value::number(number.wrapping_neg()),
-            None if error_number => Value::signs(NEG),
+            None if error_number && !value.leads() => Value::signs(NEG),
+            None if value.is_tracked() => value.inside(),
             None => {
                 let swapped =
                     value.signs & ZERO | (value.signs & NEG) << 2 | (value.signs & POS) >> 2;
                 Value::signs(swapped)
             }
         };
+        let results = self.eval(inner, st).into_iter();
         results
-            .into_iter()
             .map(|(st, value)| match op {
-                b'-' => (st, negated(value)),
-                b'+' => (st, value),
+                Unary::Minus => (st, negated(value)),
+                Unary::Plus => (st, value),
+                _ if value.leads() => (st, value.inside()),
                 _ => (st, Value::unknown()),
             })
             .collect()
@@ -234,9 +201,9 @@ impl Flow<'_> {
 
     fn arithmetic(
         &mut self,
-        op: &str,
-        left: &Expr,
-        right: &Expr,
+        op: Binary,
+        left: ExprId,
+        right: ExprId,
         st: State,
     ) -> Vec<(State, Value)> {
         let mut results = Vec::new();
@@ -249,159 +216,490 @@ impl Flow<'_> {
                 let Some(st) = self.follow(&b, st, right) else {
                     continue;
                 };
-                let value = match (a.is_tracked(), b.is_tracked()) {
-                    (true, false) if matches!(op, "+" | "-") => a.inside(),
-                    (false, true) if op == "+" => b.inside(),
-                    _ => Value::unknown(),
-                };
+                let value = self.combined(op, &a, &b);
                 results.push((st, value));
             }
         }
         results
     }
 
-    /// Evaluates what an lvalue needs before it can be read or written: the pointers on its way.
-    pub fn reach(&mut self, e: &Expr, st: State) -> Vec<State> {
-        match &e.kind {
-            ExprKind::Deref(base) | ExprKind::Member(base, true, _) => {
-                let mut states = Vec::new();
-                for (st, value) in self.eval(base, st) {
-                    states.extend(self.follow(&value, st, e));
-                }
-                states
+    /// What an operator makes of two values.
+    fn combined(&mut self, op: Binary, a: &Value, b: &Value) -> Value {
+        let moves = matches!(op, Binary::Add | Binary::Sub);
+        match (a.leads() || a.is_tracked(), b.leads() || b.is_tracked()) {
+            // The difference of two pointers.
+            (true, true) if op == Binary::Sub => Value::unknown(),
+            (true, false) if moves => {
+                let by = b.exact.and_then(|n| match op {
+                    Binary::Sub => n.checked_neg(),
+                    _ => Some(n),
+                });
+                self.moved(a, by)
             }
-            ExprKind::Member(base, false, _) => self.reach(base, st),
-            ExprKind::Index(base, index) => {
-                let mut states = Vec::new();
-                for (st, value) in self.eval(base, st) {
-                    for st in self.effects(index, vec![st]) {
-                        states.extend(self.follow(&value, st, e));
-                    }
-                }
-                states
-            }
-            ExprKind::Name(name) => match self.argument(name) {
-                Some((frame, arg)) => self.within(frame, |flow| flow.reach(&arg, st)),
-                None => vec![st],
+            (false, true) if op == Binary::Add => self.moved(b, a.exact),
+            (false, false) => match (op, a.exact, b.exact) {
+                (Binary::Add, Some(a), Some(b)) => Value::number(a.wrapping_add(b)),
+                (Binary::Sub, Some(a), Some(b)) => Value::number(a.wrapping_sub(b)),
+                _ => Value::unknown(),
             },
-            ExprKind::Cast(inner) => self.reach(inner, st),
-            _ => self.effects(e, vec![st]),
+            _ => a.or(b).inside(),
         }
     }
 
-    fn address(&mut self, inner: &Expr, st: State) -> Vec<(State, Value)> {
-        match &inner.kind {
-            ExprKind::Deref(pointer) => self.eval(pointer, st),
-            ExprKind::Member(base, true, _) | ExprKind::Index(base, _) => {
-                let mut results = Vec::new();
-                let states = match &inner.kind {
-                    ExprKind::Index(_, index) => self.effects(index, vec![st]),
-                    _ => vec![st],
-                };
-                for (st, value) in self.each(base, states) {
-                    let Some(st) = self.follow(&value, st, inner) else {
-                        continue;
-                    };
-                    let inside = Value {
-                        signs: POS,
-                        exact: None,
-                        ..value.inside()
-                    };
-                    results.push((st, inside));
-                }
-                results
+    /// A pointer, moved by a number of elements.
+    fn moved(&mut self, value: &Value, by: Option<i64>) -> Value {
+        if by == Some(0) {
+            return value.clone();
+        }
+        if let Some(place) = value.sole_address() {
+            return match self.neighbour(place, by) {
+                Some(place) => Value::address(place),
+                None => value.inside(),
+            };
+        }
+        value.inside()
+    }
+
+    fn update(&mut self, e: ExprId, inner: ExprId, st: State) -> Vec<(State, Value)> {
+        let number = self.model().number(self.model().type_of(inner)).is_some();
+        let mut results = Vec::new();
+        for (st, value) in self.eval(inner, st) {
+            let Some(st) = self.follow(&value, st, e) else {
+                continue;
+            };
+            let moved = match value.leads() || value.is_tracked() {
+                true => self.moved(&value, None),
+                false => Value::unknown(),
+            };
+            // `if (n++)`: the value before is as well known as it was.
+            let result = match self.tree()[e].kind {
+                ExprKind::Postfix { .. } if number => value,
+                _ => moved.clone(),
+            };
+            for (mut st, lvalue) in self.reach(inner, st) {
+                self.write(&mut st, &lvalue, &moved);
+                results.push((st, result.clone()));
             }
-            _ => with(self.reach(inner, st), &Value::signs(POS)),
+        }
+        results
+    }
+
+    fn conditional(
+        &mut self,
+        cond: ExprId,
+        then: Option<ExprId>,
+        otherwise: ExprId,
+        st: State,
+    ) -> Vec<(State, Value)> {
+        let mut results = Vec::new();
+        let Some(then) = then else {
+            // GNU's `c ?: b`: the value is taken once.
+            for (st, value) in self.eval(cond, st) {
+                let place = self.place(cond, &st);
+                if value.may_be_true() {
+                    let narrowed = value.narrowed(NEG | POS);
+                    let yes = super::cond::assume(st.clone(), place, &value, NEG | POS);
+                    results.extend(yes.map(|st| (st, narrowed)));
+                }
+                if value.may_be_false()
+                    && let Some(st) = super::cond::assume(st, place, &value, ZERO)
+                {
+                    results.extend(self.eval(otherwise, st));
+                }
+            }
+            return results;
+        };
+        let (yes, no) = self.cond(cond, st);
+        results.extend(self.each(then, yes));
+        results.extend(self.each(otherwise, no));
+        results
+    }
+
+    fn address(&mut self, inner: ExprId, st: State) -> Vec<(State, Value)> {
+        let bare = self.tree().bare(inner);
+        if let ExprKind::Unary(Unary::Deref, pointer) = self.tree()[bare].kind {
+            return self.eval(pointer, st);
+        }
+        let mut results = Vec::new();
+        for (st, lvalue) in self.reach(inner, st) {
+            let value = match (&lvalue.places[..], lvalue.sure) {
+                (&[place], true) => match self.places.node(place) {
+                    // What is reached through an unknown pointer has no address of its own.
+                    _ if !self.places.is_direct(place) => Value::signs(POS),
+                    &Node::Block(site) => Value::block(site),
+                    _ => self.address_of(place),
+                },
+                (places, _) => {
+                    let mut value = Value::signs(POS);
+                    for &place in places {
+                        value = value.or(&self.address_of(place));
+                    }
+                    value.inside()
+                }
+            };
+            results.push((st, value));
+        }
+        results
+    }
+
+    /// The address of a place: inside of a block a pointer into the block.
+    fn address_of(&self, place: PlaceId) -> Value {
+        match self.places.block_of(place) {
+            Some(site) => Value {
+                whole: false,
+                ..Value::block(site)
+            },
+            None => Value::address(place),
         }
     }
 
     fn assignment(
         &mut self,
         compound: bool,
-        left: &Expr,
-        right: &Expr,
+        left: ExprId,
+        right: ExprId,
         st: State,
     ) -> Vec<(State, Value)> {
+        if !compound && self.is_record(left) {
+            return self.copy(left, right, st);
+        }
         let mut results = Vec::new();
         for (st, mut value) in self.eval(right, st) {
-            for st in self.reach(left, st) {
-                let mut st = st;
+            for (mut st, lvalue) in self.reach(left, st) {
                 if compound {
-                    let old = self.path(left, &st).map(|p| st.get(&p));
-                    let old = old.unwrap_or_else(Value::unknown);
+                    let old = match (&lvalue.places[..], lvalue.sure) {
+                        (&[place], true) => self.load(&mut st, place, Some(left)),
+                        _ => Value::unknown(),
+                    };
                     match self.follow(&old, st, left) {
                         Some(next) => st = next,
                         None => continue,
                     }
-                    value = if old.is_tracked() {
-                        old.inside()
-                    } else {
-                        Value::unknown()
+                    value = match old.leads() || old.is_tracked() {
+                        true => self.moved(&old, None),
+                        false if value.leads() => value.inside(),
+                        false => Value::unknown(),
                     };
                 }
-                self.store(left, &mut st, &value);
+                self.expose(left, &mut st, &lvalue, &value);
+                self.store(Some(left), &mut st, &lvalue, &value);
                 results.push((st, value.clone()));
             }
         }
         results
     }
 
-    /// Notes that `left` now holds `value`.
-    pub fn store(&mut self, left: &Expr, st: &mut State, value: &Value) {
-        let Some(path) = self.path(left, st) else {
-            self.escape(st, value);
-            return;
-        };
-        self.note_store(left, &path, st, value);
-        if !self.keeps_ownership(&path, st) {
-            self.escape(st, value);
-        }
-        st.assign(&path, value.clone());
-    }
-
-    /// Whether a block stored at this path is still only known to this function.
-    fn keeps_ownership(&self, path: &str, st: &State) -> bool {
-        let root: String = path
-            .chars()
-            .take_while(|c| !matches!(c, '[' | '.'))
-            .collect();
-        if let Some(site) = root.strip_prefix('#') {
-            let site = site.parse().unwrap_or(u32::MAX);
-            return !self.is_param(site) && st.fates.get(&site) == Some(&Fate::Owned);
-        }
-        self.locals.contains(&root) && (path == root || self.is_aggregate(&root, path))
-    }
-
-    /// A member of a local structure, not something behind a pointer.
-    fn is_aggregate(&self, root: &str, path: &str) -> bool {
-        let rest = &path[root.len()..];
-        if self.arrays.contains(root) {
-            rest.find(']')
-                .is_none_or(|close| !rest[close..].contains('['))
-        } else {
-            rest.starts_with('.') && !rest.contains('[')
-        }
-    }
-
-    /// Others may hold these blocks from now on, and all that can be reached from them.
-    pub fn escape(&self, st: &mut State, value: &Value) {
-        let mut work = value.blocks.clone();
-        while let Some(site) = work.pop() {
-            if !matches!(st.fates.get(&site), Some(Fate::Owned | Fate::Perhaps)) {
-                continue;
+    /// Assigns a structure.
+    fn copy(&mut self, left: ExprId, right: ExprId, st: State) -> Vec<(State, Value)> {
+        let bare = self.bare(right);
+        let mut results = Vec::new();
+        if let ExprKind::Compound(_, list) = self.tree()[bare].kind {
+            for (mut st, lvalue) in self.reach(left, st) {
+                let Some(place) = lvalue.one() else {
+                    results.extend(self.eval(right, st));
+                    continue;
+                };
+                st.forget(&self.places, place);
+                let states = self.initialize(place, list, vec![st]);
+                results.extend(with(states, &Value::unknown()));
             }
-            st.fates.insert(site, Fate::Escaped);
-            let root = format!("#{site}[");
-            for (path, value) in &st.env {
-                if path.starts_with(&root) {
-                    work.extend(&value.blocks);
+            return results;
+        }
+        if let ExprKind::Call { .. } | ExprKind::Conditional { .. } | ExprKind::Statements(_) =
+            self.tree()[bare].kind
+        {
+            for (st, _) in self.eval(right, st) {
+                for (mut st, lvalue) in self.reach(left, st) {
+                    self.write(&mut st, &lvalue, &Value::unknown());
+                    results.push((st, Value::unknown()));
                 }
             }
+            return results;
         }
+        for (st, from) in self.reach(right, st) {
+            for (mut st, to) in self.reach(left, st) {
+                self.copy_places(&mut st, &from, &to, self.tree()[left].toks.start);
+                results.push((st, Value::unknown()));
+            }
+        }
+        results
+    }
+
+    /// Copies what one place holds, with all its members, to another.
+    pub fn copy_places(
+        &mut self,
+        st: &mut State,
+        from: &Lvalue,
+        to: &Lvalue,
+        at: crate::c::syntax::tree::Tok,
+    ) {
+        let (from, to) = match (from.one(), to.one()) {
+            (Some(from), Some(to)) => (from, to),
+            (from, _) => {
+                if let Some(place) = from {
+                    self.give_contents(st, place, &Fate::Unknown(Doubt::Stored(at)));
+                }
+                self.write(st, to, &Value::unknown());
+                return;
+            }
+        };
+        self.lend_contents(st, from);
+        let held: Vec<(PlaceId, Value)> = st
+            .env
+            .iter()
+            .filter(|&(&place, _)| place == from || self.places.is_part(place, from))
+            .map(|(&place, value)| (place, value.clone()))
+            .collect();
+        self.write(st, &Lvalue::sure(to), &Value::unknown());
+        for (place, value) in held {
+            match self.places.moved(place, from, to) {
+                Some(place) => self.store(None, st, &Lvalue::sure(place), &value),
+                None => self.give(st, &value, &Fate::Unknown(Doubt::Stored(at))),
+            }
+        }
+    }
+
+    /// Notes that a place now holds `value`, which may be a block that somebody else sees there.
+    pub fn store(&mut self, left: Option<ExprId>, st: &mut State, lvalue: &Lvalue, value: &Value) {
+        if let Some(place) = lvalue.one() {
+            self.note_store(left, place, value);
+        }
+        if value.leads() {
+            let fate = lvalue
+                .places
+                .iter()
+                .map(|&place| self.fate_at(st, place, left))
+                .reduce(|a, b| if a == b { a } else { a.max(b) });
+            let none = Some(Fate::Unknown(Doubt::Stored(
+                left.map_or(0, |left| self.tree()[left].toks.start),
+            )));
+            let fate = match lvalue.places.is_empty() {
+                true => none,
+                false => fate.flatten(),
+            };
+            if let Some(fate) = fate {
+                self.give(st, value, &fate);
+            }
+        }
+        self.write(st, lvalue, value);
+    }
+
+    /// What becomes of a block that is stored at a place; none if only this function sees it there.
+    fn fate_at(&self, st: &State, place: PlaceId, left: Option<ExprId>) -> Option<Fate> {
+        if let Some(site) = self.places.block_of(place) {
+            // The caller gets it: told at the exits.
+            let ours = st.fates.get(&site).is_some_and(Fate::is_ours);
+            if self.is_param(site) && self.places.is_direct(place) {
+                return (!ours).then_some(Fate::Moved);
+            }
+            if self.is_param(site) {
+                return Some(Fate::Moved);
+            }
+            if !self.places.is_direct(place) {
+                return Some(Fate::Unknown(Doubt::Stored(
+                    left.map_or(0, |left| self.tree()[left].toks.start),
+                )));
+            }
+            return match st.fates.get(&site) {
+                Some(Fate::Owned | Fate::Perhaps) => None,
+                Some(Fate::Unknown(doubt)) => Some(Fate::Unknown(doubt.clone())),
+                _ => Some(Fate::Moved),
+            };
+        }
+        let local = self
+            .places
+            .variable_of(place)
+            .is_some_and(|v| self.is_local(v));
+        (!local || !self.places.is_direct(place)).then_some(Fate::Moved)
+    }
+
+    /// Others get these blocks, and all that can be reached from them: `fate` becomes of those that
+    /// this function has.
+    pub fn give(&mut self, st: &mut State, value: &Value, fate: &Fate) {
+        let mut blocks: Vec<SiteId> = value.blocks.clone();
+        let mut places: Vec<PlaceId> = value.addresses.clone();
+        let mut seen: Vec<PlaceId> = Vec::new();
+        // Only one of several goes.
+        let fate = match fate {
+            Fate::Moved if blocks.len() > 1 || !value.whole => Fate::Unknown(Doubt::OneOfSeveral),
+            fate => fate.clone(),
+        };
+        loop {
+            if let Some(site) = blocks.pop() {
+                if !st.fates.get(&site).is_some_and(Fate::is_ours) {
+                    continue;
+                }
+                st.fates.insert(site, fate.clone());
+                places.extend(self.places.add(Node::Block(site)));
+            } else if let Some(place) = places.pop() {
+                if seen.contains(&place) {
+                    continue;
+                }
+                seen.push(place);
+                for (&known, value) in &st.env {
+                    if known == place || self.places.is_part(known, place) {
+                        blocks.extend(&value.blocks);
+                        places.extend(&value.addresses);
+                    }
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Others may get what a place holds.
+    pub fn give_contents(&mut self, st: &mut State, place: PlaceId, fate: &Fate) {
+        self.give(st, &Value::address(place), fate);
+    }
+
+    /// Follows a declaration.
+    pub fn declare(&mut self, decl: DeclId, states: Vec<State>) -> Vec<State> {
+        let mut states = states;
+        for declarator in self.tree()[decl].declarators.clone() {
+            let Some(entity) = self.model().declares(declarator) else {
+                continue;
+            };
+            let init = self.tree()[declarator].init;
+            let Some(place) = self.variable(entity).filter(|_| self.is_local(entity)) else {
+                continue;
+            };
+            for st in &mut states {
+                st.forget(&self.places, place);
+            }
+            let Some(init) = init else { continue };
+            let ty = self.model().declarator_type(declarator);
+            let record = matches!(self.model()[ty], Type::Record(_) | Type::Array { .. });
+            let bare = self.bare(init);
+            if let ExprKind::List(_) = self.tree()[bare].kind {
+                states = self.initialize(place, bare, states);
+                continue;
+            }
+            if let (true, ExprKind::Compound(_, list)) = (record, &self.tree()[bare].kind) {
+                let list = *list;
+                states = self.initialize(place, list, states);
+                continue;
+            }
+            let copies = matches!(
+                self.tree()[bare].kind,
+                ExprKind::Name(_)
+                    | ExprKind::Member { .. }
+                    | ExprKind::Index(..)
+                    | ExprKind::Unary(Unary::Deref, _)
+            );
+            let mut next = Vec::new();
+            if record && copies {
+                let at = self.tree()[init].toks.start;
+                for st in states {
+                    for (mut st, from) in self.reach(bare, st) {
+                        self.copy_places(&mut st, &from, &Lvalue::sure(place), at);
+                        next.push(st);
+                    }
+                }
+            } else {
+                for (mut st, value) in self.each(init, states) {
+                    self.store(None, &mut st, &Lvalue::sure(place), &value);
+                    next.push(st);
+                }
+            }
+            states = self.merge(next);
+        }
+        states
+    }
+
+    /// `struct s s = { .f = value }`
+    pub fn initialize(&mut self, place: PlaceId, list: ExprId, states: Vec<State>) -> Vec<State> {
+        let ExprKind::List(elements) = self.tree()[list].kind.clone() else {
+            return self.effects(list, states);
+        };
+        let mut states = states;
+        let mut next_index = 0i64;
+        for element in &elements {
+            let part = self.part(place, element, &mut next_index);
+            let nested = matches!(self.tree()[element.value].kind, ExprKind::List(_));
+            if let (Some(part), true) = (part, nested) {
+                states = self.initialize(part, element.value, states);
+                continue;
+            }
+            let mut next = Vec::new();
+            for (mut st, value) in self.each(element.value, states) {
+                match part {
+                    Some(part) => self.store(None, &mut st, &Lvalue::sure(part), &value),
+                    None => {
+                        let at = self.tree()[element.value].toks.start;
+                        self.give(&mut st, &value, &Fate::Unknown(Doubt::Stored(at)));
+                    }
+                }
+                next.push(st);
+            }
+            states = self.merge(next);
+        }
+        states
+    }
+
+    /// The part of an object that an element of a list is for.
+    fn part(&mut self, place: PlaceId, element: &Element, next: &mut i64) -> Option<PlaceId> {
+        match element.designators[..] {
+            [Designator::Field(name, _)] => {
+                let field = self.model().target(element.value).and_then(|t| t.field);
+                let name = field.map_or(name, |field| self.field_name(field).unwrap_or(name));
+                self.places.add(Node::Field(place, name))
+            }
+            [Designator::Index(index)] => {
+                *next = i64::try_from(self.model().value(index)?).ok()?;
+                let part = self.element(place, *next);
+                *next += 1;
+                part
+            }
+            [] => {
+                let field = self.model().target(element.value).and_then(|t| t.field);
+                if let Some(field) = field {
+                    let name = self.field_name(field)?;
+                    return self.places.add(Node::Field(place, name));
+                }
+                let part = self.element(place, *next);
+                *next += 1;
+                part
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an expression is a structure or union.
+    fn is_record(&self, e: ExprId) -> bool {
+        matches!(self.model()[self.model().type_of(e)], Type::Record(_))
+    }
+
+    /// Whether an expression is an array.
+    pub fn is_array(&self, e: ExprId) -> bool {
+        self.model().is_array(self.model().type_of(e))
+    }
+
+    /// Without parentheses and casts.
+    pub fn bare(&self, e: ExprId) -> ExprId {
+        let mut at = e;
+        while let ExprKind::Paren(inner) | ExprKind::Cast(_, inner) = self.tree()[at].kind {
+            at = inner;
+        }
+        at
+    }
+
+    /// A new block of a parameter's contents.
+    pub fn inner_site(&mut self, st: &mut State, place: PlaceId) -> Option<Value> {
+        let (param, suffix) = self.suffix_of(place)?;
+        let source = Source::Inner(param, suffix.clone());
+        let site = self.site(None, format!("inner {param} {suffix:?}"), source);
+        st.fates.entry(site).or_insert(Fate::Owned);
+        let value = Value {
+            signs: ANY,
+            ..Value::block(site)
+        };
+        st.put(place, value.clone());
+        Some(value)
     }
 }
 
-/// The same value on several paths.
+/// The same value in several states.
 pub fn with(states: Vec<State>, value: &Value) -> Vec<(State, Value)> {
     states.into_iter().map(|st| (st, value.clone())).collect()
 }

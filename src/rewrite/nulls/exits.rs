@@ -4,10 +4,9 @@
 //! A name stands for the number only where the file can see it; else the number is written, with
 //! the name in a comment.
 
-use super::super::ast::{Stmt, StmtKind};
-use super::head::{Head, Returns};
-use super::place;
-use super::unit::Files;
+use super::Context;
+use super::returns::Returns;
+use crate::c::syntax::tree::FunctionId;
 
 /// A verdict: its name, its number, and the headers that define the name.
 struct Verdict {
@@ -99,33 +98,35 @@ fn by_section(section: &str) -> Option<Verdict> {
 }
 
 /// The statement that leaves the function, semicolon included.
-pub fn leave(files: &Files, head: &Head, body: &Stmt, wanted: Option<&str>) -> String {
-    let nothing = head.returns == Returns::Hidden && !returns_value(body);
-    if head.returns == Returns::Void || nothing {
+pub fn leave(ctx: &Context, function: FunctionId, wanted: Option<&str>) -> String {
+    let returns = ctx.returns(function);
+    let value = || ctx.returns_value(ctx.tree()[function].body);
+    let nothing = returns == Returns::Hidden && !value();
+    if returns == Returns::Void || nothing {
         return "return;".into();
     }
     if let Some(wanted) = wanted {
         return format!("return {wanted};");
     }
     let number = matches!(
-        head.returns,
+        returns,
         Returns::Signed | Returns::Unsigned | Returns::Value(_) | Returns::Hidden
     );
-    if let Some(verdict) = head.section.as_deref().and_then(by_section)
+    if let Some(verdict) = ctx.section(function).as_deref().and_then(by_section)
         && number
     {
         if verdict.name.is_empty() {
             return format!("return {};", verdict.number);
         }
-        if sees(files, &verdict) {
+        if sees(ctx, &verdict) {
             return format!("return {};", verdict.name);
         }
         return format!("return {} /* {} */;", verdict.number, verdict.name);
     }
-    match &head.returns {
+    match &returns {
         Returns::Void => "return;".into(),
         Returns::Pointer => "return NULL;".into(),
-        Returns::Bool if knows_false(files) => "return false;".into(),
+        Returns::Bool if knows_false(ctx) => "return false;".into(),
         Returns::Bool => "return 0;".into(),
         Returns::Signed | Returns::Hidden => "return -ENOMEM;".into(),
         Returns::Unsigned | Returns::Float => "return 0;".into(),
@@ -133,29 +134,25 @@ pub fn leave(files: &Files, head: &Head, body: &Stmt, wanted: Option<&str>) -> S
     }
 }
 
-/// Whether some statement returns a value.
-fn returns_value(stmt: &Stmt) -> bool {
-    matches!(stmt.kind, StmtKind::Return(Some(_)))
-        || place::children(stmt).into_iter().any(returns_value)
-}
-
 /// Whether `false` is a name in this file.
-fn knows_false(files: &Files) -> bool {
+fn knows_false(ctx: &Context) -> bool {
     let headers = &["stdbool.h", "vmlinux.h"];
-    sees(files, &verdict("false", "0", headers)) || sees(files, &verdict("true", "1", headers))
+    sees(ctx, &verdict("false", "0", headers)) || sees(ctx, &verdict("true", "1", headers))
 }
 
 /// Whether the file can use the name: it does so already, or includes a header that has it.
-fn sees(files: &Files, verdict: &Verdict) -> bool {
-    let source = files.get(0).lexed.source;
-    if memchr::memmem::find(source, verdict.name.as_bytes()).is_some() {
+fn sees(ctx: &Context, verdict: &Verdict) -> bool {
+    if memchr::memmem::find(ctx.lexed.source, verdict.name.as_bytes()).is_some() {
         return true;
     }
-    (0..files.len()).any(|file| {
-        super::super::headers::includes(files.get(file).lexed)
-            .iter()
-            .any(|(name, _)| verdict.headers.iter().any(|header| name.ends_with(header)))
-    })
+    let read = ctx.text.unit.files.iter();
+    let read = read.map(|file| file.path.to_string_lossy().into_owned());
+    // A header that is not at hand is included all the same.
+    let named = crate::rewrite::headers::includes(ctx.lexed)
+        .into_iter()
+        .map(|(name, _)| name);
+    let ends = |name: &str| verdict.headers.iter().any(|header| name.ends_with(header));
+    read.chain(named).any(|name| ends(&name))
 }
 
 #[cfg(test)]

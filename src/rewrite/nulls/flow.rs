@@ -1,103 +1,82 @@
-//! Follows all paths through one function and finds pointers that are followed before anything
-//! has made sure that they are not NULL.
+//! What holds at each point of a function: a data-flow analysis over its [`Graph`].
 //!
-//! An allocation splits its path in two: one where it succeeded and one where it failed. Conditions
-//! drop what they rule out, so that any spelling of a check counts. A failed allocation that is
-//! followed on some path lacks a check. Paths that say the same are taken together again.
+//! Each point has few states; where more meet, they are taken together. An allocation splits its
+//! state in two: one where it succeeded and one where it failed. Conditions drop what they rule
+//! out, so that any spelling of a check counts. A failed allocation that is followed lacks a check.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::super::ast::{Expr, Stmt};
-use super::super::family::Alloc;
 use super::Context;
-use super::value::{Fate, SiteId, State, Value, ZERO, merge, origin};
-use crate::c::Span;
+use super::graph::{Graph, Op};
+use super::place::{Node, PlaceId, Places};
+use super::summary::Suffix;
+pub use super::value::SiteId;
+use super::value::{APART, Fate, State, States, Value, ZERO, merge, origin};
+use crate::c::syntax::tree::{ExprId, FunctionId, StmtId, Tok, Toks, Tree};
+use crate::c::types::{EntityId, Model};
+use crate::rewrite::family::Alloc;
 
-/// How a function is followed: how many paths one by one, and how much work it may take. A unit of
-/// work is an evaluation with a handful of known variables; ordinary functions need a few thousand.
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// Paths beyond this number are taken together.
-    pub paths: usize,
-    /// Units of work, over all passes.
-    pub fuel: usize,
-}
-
-impl Effort {
-    /// What nearly all functions are done with.
-    pub const PRECISE: Self = Self {
-        paths: 24,
-        fuel: 10_000,
-    };
-    /// For the rest: less is told apart, which can only lead to more checks.
-    pub const COARSE: Self = Self {
-        paths: 2,
-        fuel: 20_000,
-    };
-}
-
-/// How often a loop is followed one path at a time before its paths are taken together.
-pub const ROUNDS: usize = 3;
-
-/// The use of a macro, or of a macro inside of a macro.
-#[derive(Debug)]
-pub struct Frame {
-    /// The macro.
-    pub name: String,
-    /// Its arguments, evaluated in the parent frame.
-    pub args: Vec<(String, Rc<Expr>)>,
-    /// The macro that uses it.
-    pub parent: Option<Rc<Frame>>,
-    /// The file that defines it.
-    pub file: usize,
-    /// The outermost use, in the function.
-    pub span: Span,
-}
-
-/// Where a block comes from.
+/// Where a block or reference comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A call of the allocator.
     Alloc(Alloc),
     /// A call of a function of the program that returns a block, or stores one where an argument
-    /// points to.
+    /// points to: its name.
     Function(String),
-    /// A parameter of the function that is summarised.
+    /// What a parameter of the followed function points to.
     Param(usize),
-    /// A reference that the kernel hands out, and what gives it back.
-    Kernel(&'static str),
+    /// What a place that a parameter leads to held when the function began.
+    Inner(usize, Suffix),
+    /// Something that the kernel lends: the call that gives it back.
+    Kernel(Lent),
+}
+
+/// Something that the kernel lends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lent {
+    /// The call that gives it back, `@` for what it gives back.
+    pub release: String,
+    /// It is a pointer, which is given back by its value.
+    pub pointer: bool,
+    /// The address of the object, as it is written.
+    pub object: Option<String>,
 }
 
 /// A place that makes blocks.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The call, or the use of the macro that calls.
-    pub span: Span,
+    /// The call.
+    pub expr: Option<ExprId>,
     /// Tells several of one call apart.
     pub part: String,
     /// What is called.
     pub source: Source,
-    /// The macro whose use this is.
-    pub in_macro: Option<String>,
-    /// The argument through which `posix_memalign` and its like store the block.
-    pub through: Option<String>,
+    /// The argument through which the call stores the block.
+    pub through: Option<PlaceId>,
+    /// Where it fails, the place it stores the block in stays as it was: only the result tells.
+    pub silent: bool,
+    /// The statement or head that is evaluated with it.
+    pub here: Toks,
+    /// It was met in this order.
+    pub order: Tok,
 }
 
 /// Where a block is stored first.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The lvalue in the source, if it stands there and can be read again.
-    pub span: Option<Span>,
-    /// Its access path.
-    pub path: String,
+    /// The lvalue; `None` for a variable that is declared.
+    pub expr: Option<ExprId>,
+    /// Its place.
+    pub place: PlaceId,
 }
 
 /// How a missing check is dealt with, once it is known to be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Behind the statement that stores the block.
-    Behind,
+    /// After the statement that stores the block.
+    After,
     /// Before the statement, as the block moves to a variable first.
     Before,
 }
@@ -106,7 +85,7 @@ pub enum Check {
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
     /// The use.
-    pub span: Span,
+    pub expr: ExprId,
     /// It stands in the statement that allocates.
     pub same_statement: bool,
 }
@@ -115,178 +94,411 @@ pub struct Use {
 pub struct Flow<'c> {
     /// What is known around it.
     pub ctx: &'c Context<'c>,
-    /// The file it stands in.
-    pub file: usize,
-    /// The macro that is being followed.
-    pub frame: Option<Rc<Frame>>,
+    /// The function.
+    pub function: FunctionId,
+    /// Its steps.
+    pub graph: Rc<Graph>,
+    /// All places.
+    pub places: Places,
     /// Places that make blocks.
     pub sites: Vec<Site>,
-    index: HashMap<(Span, String), SiteId>,
+    index: HashMap<(Option<ExprId>, String), SiteId>,
     /// Checks that count as inserted.
     pub checked: BTreeMap<SiteId, Check>,
+    /// Of those the ones after a statement, by the statement.
+    checks: HashMap<Toks, Vec<SiteId>>,
     /// Uses without a check.
     pub missing: BTreeMap<SiteId, Use>,
     /// What holds where an inserted check leaves.
     pub leaving: BTreeMap<SiteId, Vec<State>>,
-    /// What holds where a block is first stored.
+    /// Where a block is first stored.
     pub stored: BTreeMap<SiteId, Stored>,
     /// What holds where the function returns, and the value it returns.
     pub exits: Vec<(State, Value)>,
-    /// The variables of the function and its parameters.
-    pub locals: BTreeSet<String>,
-    /// Those that are arrays.
-    pub arrays: BTreeSet<String>,
-    /// Variables of macro bodies: they cannot be named outside.
-    pub hidden: BTreeSet<String>,
     /// The variables that hold blocks which move in front of their statement.
     pub temporaries: BTreeMap<SiteId, String>,
-    /// The statement of each site.
-    pub statements: BTreeMap<SiteId, Span>,
     /// The statement or head that is being evaluated.
-    pub here: Span,
-    pub breaks: Vec<Vec<State>>,
-    pub continues: Vec<Vec<State>>,
-    pub cases: Vec<(Vec<State>, bool)>,
-    pub labels: HashMap<String, Vec<State>>,
-    /// How much work is left, and how precise it is.
-    pub effort: Effort,
+    pub here: Toks,
+    /// Parameters are followed, for a summary.
+    pub params: bool,
+    /// What is met counts: the states at each point are final.
+    record: bool,
+    /// Jumps out of statement expressions.
+    out: Vec<(usize, State)>,
+    apart: usize,
 }
 
+/// Functions with this many steps keep all states apart that may be kept apart; the more there
+/// are beyond, the fewer.
+const STEPS: usize = 2_000;
+
 impl<'c> Flow<'c> {
-    /// Prepares to follow a function of `file`.
-    pub fn new(ctx: &'c Context<'c>, file: usize, effort: Effort) -> Self {
+    /// Prepares to follow a function.
+    pub fn new(ctx: &'c Context<'c>, function: FunctionId, params: bool) -> Self {
+        let graph = ctx.graph(function);
+        let apart = (APART * STEPS / graph.steps.len().max(1)).clamp(1, APART);
         Self {
             ctx,
-            file,
-            frame: None,
+            function,
+            here: ctx.tree()[function].toks,
+            graph,
+            places: Places::default(),
             sites: Vec::new(),
             index: HashMap::new(),
             checked: BTreeMap::new(),
+            checks: HashMap::new(),
             missing: BTreeMap::new(),
             leaving: BTreeMap::new(),
             stored: BTreeMap::new(),
             exits: Vec::new(),
-            locals: BTreeSet::new(),
-            arrays: BTreeSet::new(),
-            hidden: BTreeSet::new(),
             temporaries: BTreeMap::new(),
-            statements: BTreeMap::new(),
-            here: Span::at(0),
-            breaks: Vec::new(),
-            continues: Vec::new(),
-            cases: Vec::new(),
-            labels: HashMap::new(),
-            effort,
+            params,
+            record: false,
+            out: Vec::new(),
+            apart,
         }
     }
 
-    /// Follows the body from `start`. Whether it came to an end.
-    pub fn run(&mut self, body: &Stmt, start: &[State]) -> bool {
-        self.labels.clear();
-        // Jumps back are found in one pass and followed in the next.
-        for _ in 0..ROUNDS {
-            self.missing.clear();
-            self.leaving.clear();
-            self.exits.clear();
-            let known: usize = self.labels.values().map(Vec::len).sum();
-            let rest = self.exec(body, start.to_vec());
-            self.exits
-                .extend(rest.into_iter().map(|st| (st, Value::unknown())));
-            for states in self.labels.values_mut() {
-                *states = merge(std::mem::take(states), self.effort.paths);
-            }
-            if self.labels.values().map(Vec::len).sum::<usize>() == known || self.effort.fuel == 0 {
-                break;
-            }
+    /// The model of the unit.
+    pub fn model(&self) -> &'c Model<'c> {
+        self.ctx.model
+    }
+
+    /// The tree of the unit.
+    pub fn tree(&self) -> &'c Tree {
+        &self.ctx.model.tree
+    }
+
+    /// Follows the function from `start`.
+    pub fn run(&mut self, start: Vec<State>) {
+        self.missing.clear();
+        self.leaving.clear();
+        self.exits.clear();
+        let graph = Rc::clone(&self.graph);
+        self.record = true;
+        self.solve(&graph, start);
+        self.record = false;
+    }
+
+    /// Finds what holds at each step that several lead to, and then follows all steps once more
+    /// with that, so that what is met counts.
+    fn solve(&mut self, graph: &Graph, start: Vec<State>) {
+        self.record = false;
+        let mut known: BTreeMap<usize, States> = BTreeMap::new();
+        let mut open = BTreeSet::from([0]);
+        let mut kept = States::default();
+        for state in start {
+            kept.add(&self.places, state, self.apart);
         }
-        self.effort.fuel > 0
-    }
-
-    /// Counts a step on a path; false once there were too many.
-    pub fn burn(&mut self, st: &State) -> bool {
-        let cost = 1 + (st.env.len() + st.fates.len()) / 4;
-        self.effort.fuel = self.effort.fuel.saturating_sub(cost);
-        self.effort.fuel > 0
-    }
-
-    /// Takes together paths that say the same; where there are too many, also those that differ.
-    pub fn merge(&self, states: Vec<State>) -> Vec<State> {
-        merge(states, self.effort.paths)
-    }
-
-    /// The file that the text being followed stands in.
-    pub fn file_here(&self) -> usize {
-        self.frame.as_ref().map_or(self.file, |frame| frame.file)
-    }
-
-    /// The site of a call at `span`; `part` tells several of one call apart.
-    pub fn site(&mut self, span: Span, part: impl ToString, source: Source) -> SiteId {
-        let (span, in_macro) = match &self.frame {
-            Some(frame) => {
-                let mut outer = frame;
-                while let Some(parent) = &outer.parent {
-                    outer = parent;
+        known.insert(0, kept);
+        while let Some(step) = open.pop_first() {
+            let states = known.get(&step).map(|s| s.list.clone());
+            for (to, state) in self.chain(graph, step, states.unwrap_or_default()) {
+                let at = known.entry(to).or_default();
+                if at.add(&self.places, state, self.apart) {
+                    open.insert(to);
                 }
-                (frame.span, Some(outer.name.clone()))
             }
-            None => (span, None),
+        }
+        self.record = true;
+        for (step, states) in known {
+            self.chain(graph, step, states.list);
+        }
+    }
+
+    /// Follows steps one after the other, up to those that several lead to.
+    fn chain(&mut self, graph: &Graph, first: usize, states: Vec<State>) -> Vec<(usize, State)> {
+        let mut reached = Vec::new();
+        let mut open = vec![(first, states)];
+        while let Some((step, states)) = open.pop() {
+            // What stands first in the source is followed first.
+            for (to, states) in self.transfer(graph, step, states).into_iter().rev() {
+                if states.is_empty() {
+                    continue;
+                }
+                if graph.reached[to] > 1 {
+                    reached.extend(states.into_iter().map(|state| (to, state)));
+                } else {
+                    open.push((to, states));
+                }
+            }
+            reached.append(&mut self.out);
+        }
+        reached
+    }
+
+    /// What a step makes of the states that reach it, by the steps that it leads to.
+    fn transfer(
+        &mut self,
+        graph: &Graph,
+        step: usize,
+        states: Vec<State>,
+    ) -> Vec<(usize, Vec<State>)> {
+        let it = &graph.steps[step];
+        self.here = it.here;
+        let rest = match &it.op {
+            Op::Pass => states,
+            Op::Expr(expr) => self.effects(*expr, states),
+            Op::Decl(decl) => self.declare(*decl, states),
+            Op::Cond(expr) => {
+                let (yes, no) = self.split(*expr, states);
+                return match it.next[..] {
+                    [into, out] => vec![(into, yes), (out, no)],
+                    _ => Vec::new(),
+                };
+            }
+            Op::Switch(expr) => self.effects(*expr, states),
+            Op::Return(value, scopes) => {
+                self.leave_function(*value, scopes, states);
+                return Vec::new();
+            }
+            Op::Leave(scopes) => {
+                let mut rest = states;
+                for &scope in scopes {
+                    rest = self.close(graph, scope, rest);
+                }
+                rest
+            }
+            Op::Check => states,
+            Op::Unread => states.iter().map(State::unread).collect(),
         };
-        let sites = &mut self.sites;
-        let part = part.to_string();
-        let key = (span, part.clone());
-        let site = *self.index.entry(key).or_insert_with(|| {
-            sites.push(Site {
-                span,
-                part,
-                source,
-                in_macro,
-                through: None,
-            });
-            sites.len() as SiteId - 1
+        let rest = match it.checks {
+            true => self.leave_checked(rest),
+            false => rest,
+        };
+        let rest = rest.into_iter().map(|st| self.tidy(st)).collect();
+        let rest = self.merge(rest);
+        if graph.end == Some(step) && self.record {
+            let ends = rest.iter().map(|st| (st.clone(), Value::unknown()));
+            self.exits.extend(ends);
+        }
+        let next = it.next.iter().map(|&to| (to, rest.clone()));
+        next.collect()
+    }
+
+    /// Drops what became of blocks that nothing holds any more: the program has lost them, or
+    /// given them away.
+    fn tidy(&self, mut st: State) -> State {
+        if st.env.len() > HELD {
+            st.drop_oldest();
+        }
+        let held: HashSet<SiteId> = st
+            .env
+            .values()
+            .flat_map(|value| value.blocks.iter().chain(&value.failed).copied())
+            .collect();
+        let lasts = |site: SiteId| {
+            let info = self.sites.get(origin(site) as usize);
+            info.is_none_or(|info| match &info.source {
+                Source::Param(_) | Source::Inner(..) => true,
+                Source::Kernel(lent) => !lent.pointer,
+                Source::Alloc(_) | Source::Function(_) => false,
+            })
+        };
+        st.fates
+            .retain(|&site, _| held.contains(&site) || lasts(site));
+        st
+    }
+
+    /// Notes that the check of a site counts as inserted.
+    pub fn check(&mut self, site: SiteId, check: Check) {
+        self.checked.insert(site, check);
+        if check == Check::After {
+            let here = self.sites[site as usize].here;
+            self.checks.entry(here).or_default().push(site);
+        }
+    }
+
+    /// Takes together what says the same.
+    pub fn merge(&self, states: Vec<State>) -> Vec<State> {
+        merge(&self.places, states, self.apart)
+    }
+
+    fn split(&mut self, expr: ExprId, states: Vec<State>) -> super::cond::Split {
+        let mut split = super::cond::Split::default();
+        for st in states {
+            let (yes, no) = self.cond(expr, st);
+            split.0.extend(yes);
+            split.1.extend(no);
+        }
+        (self.merge(split.0), self.merge(split.1))
+    }
+
+    fn leave_function(&mut self, value: Option<ExprId>, scopes: &[usize], states: Vec<State>) {
+        let results = match value {
+            Some(value) => self.each(value, states),
+            None => super::eval::with(states, &Value::unknown()),
+        };
+        let graph = Rc::clone(&self.graph);
+        for (st, value) in results {
+            let mut rest = vec![st];
+            for &scope in scopes {
+                let variables = &graph.scopes[scope].variables;
+                for &variable in variables.iter().rev() {
+                    rest = self.clean_up(variable, rest);
+                }
+            }
+            if self.record {
+                self.exits
+                    .extend(rest.into_iter().map(|st| (st, value.clone())));
+            }
+        }
+    }
+
+    /// The variables of a block are gone after it.
+    fn close(&mut self, graph: &Graph, scope: usize, states: Vec<State>) -> Vec<State> {
+        let mut rest = states;
+        for &variable in graph.scopes[scope].variables.iter().rev() {
+            rest = self.clean_up(variable, rest);
+            if let Some(place) = self.variable(variable) {
+                for st in &mut rest {
+                    st.forget(&self.places, place);
+                }
+            }
+        }
+        self.merge(rest)
+    }
+
+    /// A statement expression: the states after it, and its value.
+    pub fn statements(&mut self, block: StmtId, st: State) -> Vec<(State, Value)> {
+        let graph = Rc::clone(&self.graph);
+        let Some(inner) = graph.inner.get(&block) else {
+            return vec![(st.unread(), Value::unknown())];
+        };
+        let here = self.here;
+        let mut known: BTreeMap<usize, States> = BTreeMap::new();
+        let first = inner.steps.start;
+        let outer_out = std::mem::take(&mut self.out);
+        let mut out = Vec::new();
+        // The steps inside are solved by themselves; what leaves them is handed on.
+        let record = std::mem::replace(&mut self.record, false);
+        let mut open = BTreeSet::from([first]);
+        known.entry(first).or_default().list.push(st);
+        let mut ends: Vec<State> = Vec::new();
+        loop {
+            let Some(step) = open.pop_first() else {
+                if !record || self.record {
+                    break;
+                }
+                self.record = true;
+                ends.clear();
+                out.clear();
+                open.extend(known.keys());
+                continue;
+            };
+            let states = known.get(&step).map(|s| s.list.clone());
+            if inner.exit == Some(step) {
+                ends = states.unwrap_or_default();
+                continue;
+            }
+            let mut reached = Vec::new();
+            let mut chain = vec![(step, states.unwrap_or_default())];
+            while let Some((at, states)) = chain.pop() {
+                for (to, states) in self.transfer(&graph, at, states).into_iter().rev() {
+                    let single = graph.reached[to] == 1 && inner.steps.contains(&to);
+                    if single && inner.exit != Some(to) {
+                        chain.push((to, states));
+                    } else {
+                        reached.extend(states.into_iter().map(|state| (to, state)));
+                    }
+                }
+                out.append(&mut self.out);
+            }
+            for (to, state) in reached {
+                if !inner.steps.contains(&to) {
+                    out.push((to, state));
+                    continue;
+                }
+                let at = known.entry(to).or_default();
+                if at.add(&self.places, state, self.apart) {
+                    open.insert(to);
+                }
+            }
+        }
+        self.record = record;
+        self.here = here;
+        self.out = outer_out;
+        self.out.extend(out);
+        let results = match inner.value {
+            Some(value) => self.each(value, ends),
+            None => super::eval::with(ends, &Value::unknown()),
+        };
+        let scope = inner.scope;
+        results
+            .into_iter()
+            .flat_map(|(st, value)| {
+                let rest = self.close(&graph, scope, vec![st]);
+                super::eval::with(rest, &value)
+            })
+            .collect()
+    }
+
+    /// The site of a call; `part` tells several of one call apart.
+    pub fn site(&mut self, expr: Option<ExprId>, part: String, source: Source) -> SiteId {
+        let key = (expr, part);
+        if let Some(&known) = self.index.get(&key) {
+            return known;
+        }
+        let id = self.sites.len() as SiteId;
+        self.sites.push(Site {
+            expr,
+            part: key.1.clone(),
+            source,
+            through: None,
+            silent: false,
+            here: self.here,
+            order: expr.map_or(0, |e| self.tree()[e].toks.start),
         });
-        self.statements.insert(site, self.here);
-        site
+        self.index.insert(key, id);
+        id
     }
 
-    /// Whether the block is what a parameter points to.
+    /// Whether the block belongs to whoever called the followed function.
     pub fn is_param(&self, site: SiteId) -> bool {
-        self.sites
-            .get(origin(site) as usize)
-            .is_some_and(|site| matches!(site.source, Source::Param(_)))
+        let site = self.sites.get(origin(site) as usize);
+        site.is_some_and(|s| matches!(s.source, Source::Param(_) | Source::Inner(..)))
     }
 
-    /// An allocation: the paths where it succeeded and where it failed.
+    /// An allocation: the states where it succeeded and where it failed.
     pub fn allocate(&mut self, mut st: State, site: SiteId) -> (State, Option<State>) {
-        st.retire(site);
+        st.retire(&mut self.places, site);
         let mut failed = st.clone();
         st.fates.insert(site, Fate::Owned);
         failed.fates.insert(site, Fate::Failed);
         if self.checked.get(&site) == Some(&Check::Before) {
-            self.leaving.entry(site).or_default().push(failed);
-            if let Some(name) = self.temporaries.get(&site) {
-                st.put(name, Value::block(site));
+            self.leave(site, failed);
+            if let Some(place) = self.places.add(Node::Temporary(site)) {
+                st.put(place, Value::block(site));
             }
             return (st, None);
         }
         (st, Some(failed))
     }
 
-    /// The pointer is followed on this path. None if that cannot go on.
-    pub fn follow(&mut self, value: &Value, st: State, at: &Expr) -> Option<State> {
+    fn leave(&mut self, site: SiteId, st: State) {
+        if self.record {
+            self.leaving.entry(site).or_default().push(st);
+        }
+    }
+
+    /// The pointer is followed. None if that cannot go on.
+    pub fn follow(&mut self, value: &Value, st: State, at: ExprId) -> Option<State> {
         if value.signs & ZERO == 0 || value.failed.is_empty() {
             return Some(st);
         }
-        let span = self.frame.as_ref().map_or(at.span, |frame| frame.span);
         for &site in &value.failed {
             let site = origin(site);
             let info = &self.sites[site as usize];
-            let same_statement =
-                self.here.start <= info.span.start && info.span.end <= self.here.end;
-            let entry = self.missing.entry(site).or_insert(Use {
-                span,
-                same_statement,
-            });
-            entry.same_statement |= same_statement;
+            let same_statement = info
+                .expr
+                .is_some_and(|e| self.here.holds(self.tree()[e].toks));
+            if self.record {
+                let entry = self.missing.entry(site).or_insert(Use {
+                    expr: at,
+                    same_statement,
+                });
+                entry.same_statement |= same_statement;
+            }
         }
         if value.signs == ZERO {
             return None;
@@ -294,32 +506,115 @@ impl<'c> Flow<'c> {
         super::cond::assume(st, None, value, !ZERO)
     }
 
+    /// Where a check counts as inserted after this statement, the states in which it fires leave.
+    fn leave_checked(&mut self, states: Vec<State>) -> Vec<State> {
+        let checks = self.checks.get(&self.here).cloned().unwrap_or_default();
+        if checks.is_empty() {
+            return states;
+        }
+        let mut rest = states;
+        for site in checks {
+            let mut stay = Vec::new();
+            for st in rest {
+                match st.fates.get(&site) {
+                    Some(Fate::Failed) => self.leave(site, st),
+                    Some(Fate::Perhaps) => {
+                        let stored = self.stored.get(&site).map(|s| s.place);
+                        let place = self.sites[site as usize].through.or(stored);
+                        let value = place.map(|place| st.get(&mut self.places, place));
+                        match value.filter(|v| v.failed.contains(&site)) {
+                            Some(value) => {
+                                if let Some(gone) =
+                                    super::cond::assume(st.clone(), place, &value, ZERO)
+                                {
+                                    self.leave(site, gone);
+                                }
+                                stay.extend(super::cond::assume(st, place, &value, !ZERO));
+                            }
+                            None => stay.push(st),
+                        }
+                    }
+                    _ => stay.push(st),
+                }
+            }
+            rest = stay;
+        }
+        rest
+    }
+
     /// Notes where the block of an allocation is stored first.
-    pub fn note_store(&mut self, left: &Expr, path: &str, st: &State, value: &Value) {
+    pub fn note_store(&mut self, left: Option<ExprId>, place: PlaceId, value: &Value) {
         for &site in value.blocks.iter().chain(&value.failed) {
-            let known = self.stored.contains_key(&site);
-            let here = self
-                .sites
-                .get(site as usize)
-                .is_some_and(|s| self.here.start <= s.span.start && s.span.end <= self.here.end);
-            if known || !here || !value.whole && value.failed.is_empty() {
+            let here = self.here;
+            let fresh = self.sites.get(site as usize).is_some_and(|s| {
+                s.expr.is_some_and(|e| here.holds(self.tree()[e].toks)) && !self.is_param(site)
+            });
+            if self.stored.contains_key(&site) || !fresh {
                 continue;
             }
-            let root = path.split(['[', '.']).next().unwrap_or(path);
-            if !self.is_stable(left) || self.hidden.contains(root) {
+            if !value.whole && value.failed.is_empty() {
                 continue;
             }
-            let span = self.frame.is_none().then_some(left.span);
-            let named = self.name_of(path, st);
-            if span.is_some() || named.is_some() {
-                self.stored.insert(
-                    site,
-                    Stored {
-                        span,
-                        path: named.unwrap_or_else(|| path.to_owned()),
-                    },
-                );
+            let stable = left.is_none_or(|left| self.is_stable(left));
+            let hidden = self
+                .places
+                .variable_of(place)
+                .is_some_and(|v| self.is_hidden(v));
+            if stable && !hidden {
+                self.stored.insert(site, Stored { expr: left, place });
             }
+        }
+    }
+
+    /// Whether a variable is declared by a macro, so that it has no name in the file.
+    pub fn is_hidden(&self, variable: EntityId) -> bool {
+        let entity = &self.model()[variable];
+        entity.tok.is_some_and(|tok| {
+            let token = &self.ctx.text.unit.tokens[tok];
+            token.expansion.is_some() || token.synthetic
+        })
+    }
+}
+
+/// How much is known of places at one point: hardly any function holds more blocks at once.
+const HELD: usize = 128;
+
+impl State {
+    /// Forgets half of what is known: numbers first, then what was met first. Of blocks that are
+    /// forgotten it is not known any more whose they are.
+    fn drop_oldest(&mut self) {
+        let mut places: Vec<(bool, PlaceId)> = self
+            .env
+            .iter()
+            .map(|(&place, value)| (value.is_tracked() || value.leads(), place))
+            .collect();
+        places.sort_unstable();
+        places.truncate(places.len().saturating_sub(HELD / 2));
+        for (_, place) in places {
+            let Some(value) = self.env.remove(&place) else {
+                continue;
+            };
+            for site in value.blocks {
+                if self.fates.get(&site).is_some_and(Fate::is_ours) {
+                    let doubt = Fate::Unknown(super::value::Doubt::Unread);
+                    self.fates.insert(site, doubt);
+                }
+            }
+        }
+    }
+
+    /// Nothing is known any more, and no block is ours for sure.
+    pub fn unread(&self) -> Self {
+        let fates = self.fates.iter().map(|(&site, fate)| {
+            let fate = match fate {
+                Fate::Failed | Fate::Freed | Fate::Moved => fate.clone(),
+                _ => Fate::Unknown(super::value::Doubt::Unread),
+            };
+            (site, fate)
+        });
+        Self {
+            fates: fates.collect(),
+            ..Self::default()
         }
     }
 }

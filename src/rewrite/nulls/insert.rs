@@ -1,41 +1,27 @@
 //! Writes checks into the source, in its own style.
 
-use std::rc::Rc;
-
-use super::super::ast::{Stmt, StmtKind};
-use super::super::plan::EditKind;
-use super::head::Head;
+use super::Checks;
+use super::Context;
+use super::decide::{How, Pointer};
+use super::draft::{Draft, copy, plain};
 use super::style::Style;
 use super::value::SiteId;
-use super::{Checks, Context, Edit, Notice, Rule, Severity, Span, place};
-use crate::c::bytes::{decode, encode, shown};
+use crate::c::Span;
+use crate::c::bytes::shown;
 use crate::c::lexer::{Lexed, line_ending};
-
-/// What is done about a missing check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum How {
-    /// The pointer with this text is tested behind the statement.
-    Behind(String),
-    /// The result with this name, zero for success, is tested behind the statement.
-    Result(String),
-    /// The whole statement is a call that returns zero for success: it becomes a condition.
-    Wrap,
-    /// The result moves to a variable in front of the statement, and is tested there.
-    Before {
-        /// The name of the variable.
-        name: String,
-        /// Its type, with the blank or star in front of the name.
-        kind: &'static str,
-    },
-    /// A person has to do it: why, or nothing where the usual advice is enough.
-    Person(String),
-}
+use crate::c::syntax::tree::{StmtId, StmtKind};
+use crate::c::types::Parent;
+use crate::rewrite::plan::{EditKind, Notice, Rule, Severity};
 
 /// A missing check.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The call, or the use of the macro that calls.
     pub span: Span,
+    /// What moves in front of the statement, if anything does.
+    pub moves: Span,
+    /// The statement next to which the check goes.
+    pub place: Option<Place>,
     /// Tells several of one call apart.
     pub part: String,
     /// The site: in the order in which they are evaluated.
@@ -46,23 +32,35 @@ pub struct Finding {
     pub how: How,
     /// The statements that leave the function.
     pub body: Vec<String>,
-    /// The function, in the configuration in which this was found.
-    pub tree: Rc<Stmt>,
+    /// What may stay behind: in which line it was allocated, and why.
+    pub behind: Vec<(usize, String, String)>,
 }
 
 impl Finding {
+    /// Whether one check does for both.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let call = self.span == other.span && self.part == other.part;
+        let place = self.place == other.place && self.place.is_some();
+        call || place && matches!(self.how, How::After(_)) && self.how == other.how
+    }
+
     /// Tells a person what is missing and what to write.
-    pub fn notice(&self, head: &Head, severity: Severity) -> Notice {
-        let leave = self.body.join(" ");
+    pub fn notice(&self, source: &[u8], function: &str, severity: Severity) -> Notice {
+        let leave = self.body.join(" ").replace(super::style::BODY, " ");
         let help = match &self.how {
             How::Person(why) if !why.is_empty() => {
                 format!("{why}; where it is NULL, leave with `{leave}`")
             }
-            How::Behind(pointer) => format!("write `if (!{pointer}) {{ {leave} }}` behind it"),
-            How::Result(name) => format!("write `if ({name}) {{ {leave} }}` behind it"),
-            How::Wrap => format!("write `if (…) {{ {leave} }}` around the call"),
+            How::After(pointer) => {
+                let pointer = plain(source, &pointer.text());
+                format!("write `if (!{pointer}) {{ {leave} }}` after it")
+            }
+            How::Result(cond) => format!("write `if ({cond}) {{ {leave} }}` after it"),
+            How::Wrap(before, behind) => {
+                format!("write `if ({before}…{behind}) {{ {leave} }}` around the call")
+            }
             _ => format!(
-                "store the result in a variable first, write `if (!block) {{ {leave} }}` behind \
+                "store the result in a variable first, write `if (!block) {{ {leave} }}` after \
                  it, and use the variable here"
             ),
         };
@@ -73,15 +71,48 @@ impl Finding {
             message: format!(
                 "the result of `{}` is used in `{}` without a NULL check",
                 shown(&self.called),
-                shown(&head.name)
+                shown(function)
             ),
             help: Some(shown(&help)),
+        }
+    }
+
+    /// Tells what stays behind where the inserted check leaves.
+    pub fn left_behind(&self) -> Option<Notice> {
+        let mut parts: Vec<String> = Vec::new();
+        for (line, call, why) in &self.behind {
+            parts.push(format!(
+                "the block of `{}` in line {line}: {why}",
+                shown(call)
+            ));
+        }
+        (!parts.is_empty()).then(|| Notice {
+            span: self.span,
+            rule: Rule::StaysBehind,
+            severity: Severity::Note,
+            message: format!(
+                "where the inserted check of `{}` leaves, this may stay behind: {}",
+                shown(&self.called),
+                parts.join("; ")
+            ),
+            help: Some("free it there if it is still this function's".into()),
+        })
+    }
+}
+
+impl Pointer {
+    /// Its text, for a draft.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Copy(span) => copy(*span),
+            Self::Text(text) => text.clone(),
         }
     }
 }
 
 /// Where a statement stands.
-struct Place {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
     span: Span,
     /// Statements can be put next to it without braces.
     listed: bool,
@@ -93,33 +124,30 @@ struct Place {
 
 /// Writes the checks of one function; where that is not possible, a notice.
 pub fn write(
-    ctx: &Context,
-    function: usize,
+    lexed: &Lexed,
     style: &Style,
+    name: &str,
     findings: Vec<Finding>,
     checks: &mut Checks,
 ) {
-    let head = &ctx.functions[function].head;
-    let lexed = ctx.files.get(0).lexed;
+    let source = lexed.source;
     let mut statements: Vec<(Place, Vec<Finding>)> = Vec::new();
     for finding in findings {
         let place = match &finding.how {
             How::Person(_) => None,
-            how => place_of(
-                &finding.tree,
-                finding.span,
-                matches!(how, How::Before { .. }),
-            )
-            .filter(|place| can_edit(lexed, place, &finding)),
+            _ => finding.place.clone(),
         };
+        let place = place.filter(|place| can_edit(lexed, place, &finding));
         let Some(place) = place else {
             let mut finding = finding;
             if !matches!(finding.how, How::Person(_)) {
                 finding.how = How::Person(String::new());
             }
-            checks.notices.push(finding.notice(head, Severity::Warning));
+            let notice = finding.notice(source, name, Severity::Warning);
+            checks.notices.push(notice);
             continue;
         };
+        checks.notices.extend(finding.left_behind());
         match statements.iter_mut().find(|(p, _)| p.span == place.span) {
             Some((_, list)) => list.push(finding),
             None => statements.push((place, vec![finding])),
@@ -129,7 +157,6 @@ pub fn write(
         // What is held at a check is what was allocated before it.
         list.sort_by_key(|finding| finding.site);
         let mut statement = Statement {
-            ctx,
             lexed,
             style,
             place,
@@ -139,43 +166,36 @@ pub fn write(
     }
 }
 
-fn place_of(tree: &Stmt, span: Span, before: bool) -> Option<Place> {
-    let mut around = place::around(tree, span);
-    let mut stmt = around.pop()?;
-    if stmt.broken {
+/// Where a statement of the file stands.
+pub fn place_of(ctx: &Context, stmt: StmtId) -> Option<Place> {
+    let tree = ctx.tree();
+    let span = ctx.text.statement(tree[stmt].toks)?;
+    let Parent::Stmt(outer) = ctx.model.stmt_parent(stmt) else {
         return None;
-    }
-    if before
-        && let Some(outer) = around.last()
-        && matches!(&outer.kind, StmtKind::For { init: Some(init), .. } if std::ptr::eq(&**init, stmt))
-    {
-        stmt = outer;
-        around.pop();
-    }
-    let outer = around.last()?;
-    let first = |list: &[Stmt]| list.first().is_some_and(|s| std::ptr::eq(s, stmt));
-    let (mut listed, mut takes_declaration) = match &outer.kind {
-        StmtKind::Block(_) => (true, true),
-        StmtKind::Case { body, .. } => (true, !first(body)),
-        StmtKind::Label { .. } => (true, false),
-        _ => (false, false),
     };
-    if matches!(outer.kind, StmtKind::Label { .. }) {
-        let list = around
-            .iter()
-            .rev()
-            .find(|s| !matches!(s.kind, StmtKind::Label { .. }))?;
-        listed = matches!(list.kind, StmtKind::Block(_) | StmtKind::Case { .. });
+    let toks = tree[outer].toks;
+    let outer_span = ctx.text.statement(toks)?;
+    let braced = ctx.lexed.source[outer_span.start..].starts_with(b"{")
+        || ctx.lexed.source[outer_span.start..].starts_with(b"<%");
+    let mut listed = false;
+    let mut takes_declaration = false;
+    if let StmtKind::Block(list) = &tree[outer].kind
+        && braced
+    {
+        let at = list.iter().position(|&s| s == stmt)?;
+        let before = at.checked_sub(1).map(|before| &tree[list[before]].kind);
+        listed = true;
+        takes_declaration = !matches!(before, Some(StmtKind::Label(_) | StmtKind::Case { .. }));
     }
-    if matches!(stmt.kind, StmtKind::Decl(_)) {
+    if matches!(tree[stmt].kind, StmtKind::Decl(_)) {
         // Braces around it would end its scope; only a list can hold it anyway.
         takes_declaration = listed;
     }
     Some(Place {
-        span: stmt.span,
+        span,
         listed,
         takes_declaration,
-        outer: outer.span,
+        outer: outer_span,
     })
 }
 
@@ -201,7 +221,7 @@ fn previous_end(lexed: &Lexed, at: usize) -> usize {
         .map_or(at, |before| lexed.tokens[before].end)
 }
 
-/// What stands behind a statement on its line.
+/// What stands after a statement on its line.
 enum Rest {
     /// Nothing but blanks and comments, up to this offset.
     Ends(usize),
@@ -209,15 +229,14 @@ enum Rest {
     Code,
 }
 
-struct Statement<'a, 'c> {
-    ctx: &'a Context<'c>,
+struct Statement<'a> {
     lexed: &'a Lexed<'a>,
     style: &'a Style,
     place: Place,
     checks: &'a mut Checks,
 }
 
-impl Statement<'_, '_> {
+impl Statement<'_> {
     fn write(&mut self, list: &[Finding]) {
         let span = self.place.span;
         let own_line = self.is_first_on_line(span.start);
@@ -238,7 +257,7 @@ impl Statement<'_, '_> {
         let mut close = String::new();
         let mut open_at = span.start;
         if braces && self.place.listed {
-            // Behind a label: the braces stand where the statement stood.
+            // After a label: the braces stand where the statement stood.
             let inner = format!("{indent}{}", self.style.unit);
             (open, close) = if lines {
                 (
@@ -272,10 +291,11 @@ impl Statement<'_, '_> {
         }
         let mut front = open;
         let mut behind = String::new();
+        let mut tested: Vec<String> = Vec::new();
         for finding in list {
             let cond = match &finding.how {
                 How::Before { name, kind } => {
-                    let value = self.converted(finding.span, list, Some(finding));
+                    let value = copy(finding.moves);
                     let cond = self.style.is_null(name);
                     front += &format!("{kind}{name} = {value};");
                     front += &if lines {
@@ -285,14 +305,19 @@ impl Statement<'_, '_> {
                     };
                     continue;
                 }
-                How::Behind(pointer) => self.style.is_null(pointer),
-                How::Result(name) => name.clone(),
-                How::Wrap => {
-                    self.wrap(finding, &indent, lines);
+                How::After(pointer) => self.style.is_null(&pointer.text()),
+                How::Result(cond) => cond.clone(),
+                How::Wrap(before, behind) => {
+                    self.wrap(finding, before, behind, &indent, lines);
                     continue;
                 }
                 How::Person(_) => continue,
             };
+            // Several calls may store in one place, by `?:` for example.
+            if tested.contains(&cond) {
+                continue;
+            }
+            tested.push(cond.clone());
             behind += &if lines {
                 self.style.lines(&indent, &cond, &finding.body)
             } else {
@@ -341,7 +366,7 @@ impl Statement<'_, '_> {
         blanks && self.lexed.source[..end].ends_with(b"else")
     }
 
-    /// Where the `else` behind a statement starts, if only blanks and line endings stand between.
+    /// Where the `else` after a statement starts, if only blanks and line endings stand between.
     fn else_behind(&self, at: usize) -> Option<usize> {
         let tokens = &self.lexed.tokens;
         let next = tokens.get(tokens.partition_point(|t| t.start < at))?;
@@ -351,7 +376,7 @@ impl Statement<'_, '_> {
         (blank && self.lexed.is_ident(next, "else")).then_some(next.start)
     }
 
-    /// Indents the lines of the statement behind its first one by one more level.
+    /// Indents the lines of the statement after its first one by one more level.
     fn shift_lines(&mut self, finding: &Finding) {
         let span = self.place.span;
         let source = self.lexed.source;
@@ -382,15 +407,15 @@ impl Statement<'_, '_> {
     }
 
     /// `if (posix_memalign(…)) leave;`
-    fn wrap(&mut self, finding: &Finding, indent: &str, lines: bool) {
+    fn wrap(&mut self, finding: &Finding, before: &str, behind: &str, indent: &str, lines: bool) {
         let span = self.place.span;
         self.edit(
             Span::new(span.start, finding.span.start),
-            "if (".into(),
+            format!("if ({before}"),
             EditKind::NullCheck,
             finding,
         );
-        // The text behind `if (cond)` of the style, on its own lines or not.
+        // The text after `if (cond` of the style, on its own lines or not.
         let whole = if lines {
             self.style.lines(indent, "\0", &finding.body)
         } else {
@@ -399,7 +424,7 @@ impl Statement<'_, '_> {
         let tail = whole.split_once('\0').map_or("", |(_, tail)| tail);
         self.edit(
             Span::new(finding.span.end, span.end),
-            tail.to_owned(),
+            format!("{behind}{tail}"),
             EditKind::NullCheck,
             finding,
         );
@@ -411,69 +436,23 @@ impl Statement<'_, '_> {
             let How::Before { name, .. } = &finding.how else {
                 continue;
             };
-            for token in &self.lexed.tokens {
-                let inside = finding.span.start <= token.start && token.end <= finding.span.end;
-                if inside && self.ctx.files.site(0, token).is_some() {
-                    self.checks
-                        .consumed
-                        .insert(Span::new(token.start, token.end));
-                }
-            }
+            self.checks.moved.push((finding.moves, name.clone()));
             let inner = list.iter().any(|other| {
                 matches!(other.how, How::Before { .. })
-                    && other.span != finding.span
-                    && other.span.start <= finding.span.start
-                    && finding.span.end <= other.span.end
+                    && other.moves != finding.moves
+                    && other.moves.start <= finding.moves.start
+                    && finding.moves.end <= other.moves.end
             });
             if !inner {
-                self.edit(finding.span, name.clone(), EditKind::Temporary, finding);
+                self.edit(finding.moves, name.clone(), EditKind::Temporary, finding);
             }
         }
-    }
-
-    /// The text of a call as it will stand in front of the statement.
-    fn converted(&self, span: Span, list: &[Finding], except: Option<&Finding>) -> String {
-        let source = self.lexed.source;
-        let mut out: Vec<u8> = Vec::new();
-        let mut at = span.start;
-        for token in &self.lexed.tokens {
-            if token.start < at || token.end > span.end {
-                continue;
-            }
-            let moved = list.iter().find(|f| {
-                matches!(f.how, How::Before { .. })
-                    && f.span.start == token.start
-                    && f.span.end <= span.end
-                    && except.is_none_or(|own| own.span != f.span)
-            });
-            if let Some(Finding {
-                how: How::Before { name, .. },
-                span: inner,
-                ..
-            }) = moved
-            {
-                out.extend_from_slice(&source[at..inner.start]);
-                out.extend_from_slice(&encode(name));
-                at = inner.end;
-                continue;
-            }
-            let text = self.lexed.text(token);
-            let renamed = self.ctx.files.get(0).calls.contains(&token.start)
-                && super::Alloc::named(&text).is_some();
-            if renamed {
-                out.extend_from_slice(&source[at..token.start]);
-                out.extend_from_slice(super::super::family::PREFIX.as_bytes());
-                at = token.start;
-            }
-        }
-        out.extend_from_slice(&source[at..span.end]);
-        decode(&out)
     }
 
     fn edit(&mut self, span: Span, text: String, kind: EditKind, finding: &Finding) {
-        self.checks.edits.push(Edit {
+        self.checks.drafts.push(Draft {
             span,
-            text: encode(&text),
+            text,
             kind,
             reason: format!(
                 "the result of `{}` can be NULL, and the verifier refuses to follow it",

@@ -1,71 +1,52 @@
 //! Functions and macros of the kernel, libbpf and the C library that say something about
 //! pointers. All others are taken to follow the pointers they get, and to keep them.
 
-/// What a call with a known meaning does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// It does not come back.
-    NoReturn,
-    /// It is its first argument.
-    Value,
-    /// It assigns its second argument to its first.
-    Store,
-    /// It hands out a reference that must be given back: the text of the call that does so, with
-    /// `@` for the pointer. May return NULL.
-    Acquire(&'static str),
-    /// It enters a section that must be left on every path: the text of the call that leaves it.
-    Enter(&'static str),
-    /// It gives back what its first argument refers to, or leaves a section.
-    Release(Option<&'static str>),
+/// Whether a call does not come back.
+pub fn ends(name: &str) -> bool {
+    matches!(
+        name,
+        "exit"
+            | "_exit"
+            | "_Exit"
+            | "abort"
+            | "bpf_throw"
+            | "panic"
+            | "__assert_fail"
+            | "__builtin_unreachable"
+            | "__builtin_trap"
+            | "unreachable"
+            | "BUG"
+    )
 }
 
-const RCU: &str = "bpf_rcu_read_unlock()";
-const PREEMPT: &str = "bpf_preempt_enable()";
+/// Whether a call is its first argument.
+pub fn is_argument(name: &str) -> bool {
+    matches!(
+        name,
+        "READ_ONCE" | "__builtin_assume_aligned" | "__builtin_launder" | "static_pointer"
+    )
+}
 
-/// The known call with this name. The verifier refuses a program that leaves while it holds a
-/// reference or is inside of a section, so an inserted check must end those too.
-pub fn find(name: &str) -> Option<Known> {
-    Some(match name {
-        "exit"
-        | "_exit"
-        | "_Exit"
-        | "abort"
-        | "bpf_throw"
-        | "panic"
-        | "__assert_fail"
-        | "__builtin_unreachable"
-        | "__builtin_trap"
-        | "unreachable"
-        | "BUG" => Known::NoReturn,
-        "READ_ONCE" | "__builtin_assume_aligned" | "__builtin_launder" => Known::Value,
-        "WRITE_ONCE" => Known::Store,
-        "bpf_ringbuf_reserve" => Known::Acquire("bpf_ringbuf_discard(@, 0)"),
-        "bpf_ringbuf_submit" | "bpf_ringbuf_discard" => Known::Release(None),
-        "bpf_sk_lookup_tcp" | "bpf_sk_lookup_udp" | "bpf_skc_lookup_tcp" => {
-            Known::Acquire("bpf_sk_release(@)")
-        }
-        "bpf_sk_release" => Known::Release(None),
-        "bpf_obj_new" => Known::Acquire("bpf_obj_drop(@)"),
-        "bpf_percpu_obj_new" => Known::Acquire("bpf_percpu_obj_drop(@)"),
-        "bpf_obj_drop" | "bpf_percpu_obj_drop" => Known::Release(None),
-        "bpf_task_acquire" | "bpf_task_from_pid" | "bpf_task_from_vpid" => {
-            Known::Acquire("bpf_task_release(@)")
-        }
-        "bpf_task_release" => Known::Release(None),
-        "bpf_cgroup_acquire" | "bpf_cgroup_from_id" | "bpf_cgroup_ancestor" => {
-            Known::Acquire("bpf_cgroup_release(@)")
-        }
-        "bpf_cgroup_release" => Known::Release(None),
-        "bpf_cpumask_create" | "bpf_cpumask_acquire" => Known::Acquire("bpf_cpumask_release(@)"),
-        "bpf_cpumask_release" => Known::Release(None),
-        "bpf_get_task_exe_file" => Known::Acquire("bpf_put_file(@)"),
-        "bpf_put_file" => Known::Release(None),
-        "bpf_rcu_read_lock" => Known::Enter(RCU),
-        "bpf_rcu_read_unlock" => Known::Release(Some(RCU)),
-        "bpf_preempt_disable" => Known::Enter(PREEMPT),
-        "bpf_preempt_enable" => Known::Release(Some(PREEMPT)),
-        _ => return None,
-    })
+/// Whether a function copies what its second argument points to where its first does.
+pub fn copies(name: &str) -> bool {
+    matches!(
+        name,
+        "memcpy"
+            | "memmove"
+            | "__builtin_memcpy"
+            | "__builtin_memmove"
+            | "static_memcpy"
+            | "static_memmove"
+    )
+}
+
+/// The argument of which a function stores a copy in a map.
+pub fn stores_copy(name: &str) -> Option<usize> {
+    match name {
+        "bpf_map_update_elem" => Some(2),
+        "bpf_map_push_elem" => Some(1),
+        _ => None,
+    }
 }
 
 /// What a call says as a condition.
@@ -73,9 +54,9 @@ pub fn find(name: &str) -> Option<Known> {
 pub enum Condition {
     /// It is its first argument.
     Itself,
-    /// Behind it the argument is true.
+    /// After it the argument is true.
     Holds,
-    /// Behind it the argument is false.
+    /// After it the argument is false.
     Fails,
 }
 
@@ -102,7 +83,7 @@ pub fn condition(name: &str) -> Option<Condition> {
 }
 
 /// What a function or macro that the project does not define says, by its name: test frameworks
-/// and libraries have many such, and no other check behind them.
+/// and libraries have many such, and no other check after them.
 pub fn assertion(name: &str) -> Option<Condition> {
     let name = name.to_ascii_lowercase();
     let asserts = [
@@ -128,10 +109,15 @@ pub fn assertion(name: &str) -> Option<Condition> {
 
 /// Whether anything is known of a function or macro by its name.
 pub fn is_known(name: &str) -> bool {
-    find(name).is_some() || condition(name).is_some() || borrows(name)
+    ends(name)
+        || is_argument(name)
+        || condition(name).is_some()
+        || borrows(name)
+        || super::references::acquired(name).is_some()
+        || super::references::released(name).is_some()
 }
 
-/// Whether the function gives back the pointers it gets: nobody holds them behind the call.
+/// Whether the function gives back the pointers it gets: nobody holds them after the call.
 pub fn borrows(name: &str) -> bool {
     let keeps = [
         "bpf_kptr_xchg",

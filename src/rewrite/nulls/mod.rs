@@ -2,337 +2,79 @@
 //!
 //! The verifier refuses a program that follows a pointer which may be NULL, and clang deletes the
 //! allocator's own check where the source does not test. Each function that allocates is followed
-//! path by path ([`flow`], [`exec`], [`eval`], [`calls`]); what is missing is planned by [`plan`] and
-//! written by [`insert`]; how the function leaves is decided in [`exits`] and [`reuse`], and what
-//! it gives back before that in [`cleanup`].
+//! on the syntax tree, as a data-flow analysis: [`graph`] has its steps, [`flow`] finds what holds
+//! at each of them ([`eval`], [`cond`], [`calls`]), and [`summary`] what a call of it does. What is
+//! missing is decided by [`decide`] and written by [`insert`]; how the function leaves is told by
+//! [`exits`] and [`reuse`], and what it gives back before that, or what may stay behind, by
+//! [`cleanup`].
+//!
+//! Three things are told apart of each block at each point: it is certainly this function's, it
+//! certainly is not any more, or that is not known. Only the first is freed.
 
+mod arms;
+mod arrays;
 mod calls;
 mod cleanup;
 mod cond;
+mod context;
+mod decide;
+mod draft;
 mod eval;
-mod exec;
 mod exits;
 mod flow;
-mod head;
+mod graph;
 mod insert;
 mod known;
-mod macros;
-mod mask;
-mod paths;
+mod lvalue;
 mod place;
-mod plan;
+mod references;
+mod returns;
 mod reuse;
-mod search;
 mod style;
 mod summary;
-mod unit;
+mod text;
 mod value;
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::BTreeSet;
 
-use super::ast::Stmt;
 use super::family::Alloc;
-use super::outline::Outline;
 use super::plan::{Edit, Notice, Rule, Severity};
 use super::project::Facts;
 use super::sites::Site;
-use super::syntax::{self, As, Unread};
 use super::unit::Unit;
 use super::{OnNull, Options};
 use crate::c::Span;
-use crate::c::bytes::{decode, encode, shown};
-use crate::c::conditionals::Conditionals;
-use crate::c::lexer::{Kind, Lexed, Token, lex, op};
-use head::{Head, Returns};
-use macros::Macros;
-use mask::{Masking, mask};
-use summary::Summary;
-use unit::{File, Files};
-
-/// How many configurations of a function are looked at: conditional groups rarely have more arms.
-const CONFIGURATIONS: usize = 4;
+use crate::c::bytes::shown;
+use crate::c::cpp::{self, FileId, FileKind};
+use crate::c::lexer::{Kind, op};
+use crate::c::syntax::tree::{FunctionId, Toks};
+use crate::c::types::Model;
+use context::Context;
+use decide::How;
+use draft::{Draft, Moved};
+use flow::{Flow, Source};
+use insert::Finding;
+use returns::Returns;
+use style::Style;
+use text::Text;
 
 /// What is planned for one file.
 #[derive(Debug, Default)]
 pub struct Checks {
     /// What is inserted and moved.
-    pub edits: Vec<Edit>,
+    pub drafts: Vec<Draft>,
+    /// What moved to variables.
+    pub moved: Vec<(Span, String)>,
     /// What a person has to do.
     pub notices: Vec<Notice>,
-    /// Calls whose text was moved, and their names rewritten with it.
-    pub consumed: BTreeSet<Span>,
 }
 
-/// A function of the file or of a header.
-pub(crate) struct Function {
-    /// The file.
-    pub file: usize,
-    /// Its frame in that file's outline.
-    pub frame: usize,
-    /// Its head.
-    pub head: Head,
-}
-
-/// The text of a function in one configuration, as a tree.
-type Tree = Result<Rc<Stmt>, Unread>;
-
-/// All that is known around the functions of a file.
-pub(crate) struct Context<'c> {
-    pub files: &'c Files<'c>,
-    pub macros: &'c Macros,
-    pub facts: &'c Facts,
-    functions: Vec<Function>,
-    by_name: HashMap<String, usize>,
-    /// Names through which an allocation can come about.
-    allocating: HashSet<Vec<u8>>,
-    /// Names through which a path may come to hold something: those, and what acquires references.
-    holding: HashSet<Vec<u8>>,
-    trees: RefCell<HashMap<(usize, usize), Tree>>,
-    summaries: RefCell<HashMap<usize, Rc<Summary>>>,
-    open: RefCell<Vec<usize>>,
-    words: OnceCell<HashSet<Vec<u8>>>,
-}
-
-/// How deep calls of functions of the program are followed into each other.
-const CALL_DEPTH: usize = 12;
-
-impl<'c> Context<'c> {
-    fn new(files: &'c Files<'c>, macros: &'c Macros, facts: &'c Facts) -> Self {
-        let mut functions = Vec::new();
-        let mut by_name = HashMap::new();
-        for file in 0..files.len() {
-            for frame in files.get(file).outline.functions() {
-                if let Some(head) = head::head(files, file, frame) {
-                    by_name.entry(head.name.clone()).or_insert(functions.len());
-                    functions.push(Function { file, frame, head });
-                }
-            }
-        }
-        let mut context = Self {
-            files,
-            macros,
-            facts,
-            functions,
-            by_name,
-            allocating: HashSet::new(),
-            holding: HashSet::new(),
-            trees: RefCell::default(),
-            summaries: RefCell::default(),
-            open: RefCell::default(),
-            words: OnceCell::new(),
-        };
-        let (allocating, holding) = context.find_allocating();
-        context.allocating = allocating;
-        context.holding = holding;
-        context
+impl Checks {
+    /// The edits of the checks together with all others of the file.
+    pub fn settle(&self, source: &[u8], others: Vec<Edit>) -> Vec<Edit> {
+        let moved: &Moved = &self.moved;
+        draft::settle(source, &self.drafts, moved, others)
     }
-
-    /// The identifiers of a file. Only the planned file is ever asked for.
-    fn words(&self, file: usize) -> &HashSet<Vec<u8>> {
-        self.words.get_or_init(|| {
-            let lexed = self.files.get(file).lexed;
-            let all = lexed.tokens.iter().chain(&lexed.inner);
-            all.filter(|t| t.kind == Kind::Ident)
-                .map(|t| lexed.text(t).into_owned())
-                .collect()
-        })
-    }
-
-    /// Everything that may allocate: functions and macros that call the allocator, and those that
-    /// call them; and the same with what acquires references on top. Linear in the length of the
-    /// files.
-    fn find_allocating(&self) -> (HashSet<Vec<u8>>, HashSet<Vec<u8>>) {
-        let mut open: Vec<Vec<u8>> = Vec::new();
-        // By name, who mentions it.
-        let mut callers: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
-        for (index, function) in self.functions.iter().enumerate() {
-            let lexed = self.files.get(function.file).lexed;
-            let name = function.head.name.as_bytes();
-            let mut names = HashSet::new();
-            let mut direct = false;
-            for token in self.tokens(index) {
-                if token.kind == Kind::Ident {
-                    let call = self.files.site(function.file, token);
-                    direct |= call.is_some_and(allocates);
-                    names.insert(lexed.text(token).into_owned());
-                }
-            }
-            if direct {
-                open.push(name.to_vec());
-            }
-            for mentioned in names {
-                callers.entry(mentioned).or_default().push(name.to_vec());
-            }
-        }
-        for (name, names, direct) in self.macros.mentions(self.files) {
-            if direct {
-                open.push(name.to_vec());
-            }
-            for mentioned in names {
-                callers.entry(mentioned).or_default().push(name.to_vec());
-            }
-        }
-        for name in callers.keys() {
-            let facts = self.facts.functions.get(name);
-            let local = self.by_name.contains_key(&decode(name));
-            if !local && facts.is_some_and(|facts| facts.allocates) {
-                open.push(name.clone());
-            }
-        }
-        let allocating = with_callers(open, HashSet::new(), &callers);
-        let acquires = |name: &&Vec<u8>| {
-            let known = known::find(&decode(name));
-            matches!(
-                known,
-                Some(known::Known::Acquire(_) | known::Known::Enter(_))
-            )
-        };
-        let acquiring = callers.keys().filter(acquires).cloned().collect();
-        let holding = with_callers(acquiring, allocating.clone(), &callers);
-        (allocating, holding)
-    }
-
-    /// Whether a function stands here whose calls change nothing on a path that holds nothing.
-    pub fn is_idle(&self, name: &str) -> bool {
-        self.by_name.contains_key(name) && !self.holding.contains(&encode(name))
-    }
-
-    /// What functions that allocate call, and nothing is known of. With `deep`, also what the
-    /// functions call that those call.
-    fn unknown_calls(&self, deep: bool) -> HashSet<Vec<u8>> {
-        let mut unknown = HashSet::new();
-        let allocates = |&index: &usize| {
-            let function = &self.functions[index];
-            function.file == 0 && self.allocating.contains(function.head.name.as_bytes())
-        };
-        let mut open: Vec<usize> = (0..self.functions.len()).filter(allocates).collect();
-        let mut seen: HashSet<usize> = open.iter().copied().collect();
-        while let Some(index) = open.pop() {
-            let lexed = self.files.get(self.functions[index].file).lexed;
-            for pair in self.tokens(index).windows(2) {
-                if pair[0].kind != Kind::Ident || !pair[1].is(op("(")) {
-                    continue;
-                }
-                let word = lexed.text(&pair[0]);
-                let name = decode(&word);
-                if let Some(&callee) = self.by_name.get(&name) {
-                    if deep && seen.insert(callee) {
-                        open.push(callee);
-                    }
-                    continue;
-                }
-                let known = super::stream::is_statement_word(&word)
-                    || Alloc::named(&word).is_some()
-                    || Alloc::replaced_by(&word).is_some()
-                    || self.macros.get(&word).is_some()
-                    || known::is_known(&name);
-                if !known {
-                    unknown.insert(word.into_owned());
-                }
-            }
-        }
-        unknown
-    }
-
-    fn tokens(&self, function: usize) -> &'c [Token] {
-        let function = &self.functions[function];
-        let file = self.files.get(function.file);
-        let frame = &file.outline.frames[function.frame];
-        let open = frame.open.unwrap_or(frame.close);
-        let end = (frame.close + 1).min(file.lexed.tokens.len());
-        &file.lexed.tokens[open.min(end)..end]
-    }
-
-    /// How many configurations tell all arms of the conditionals in a function apart.
-    fn configurations(&self, function: usize) -> usize {
-        let tokens = self.tokens(function);
-        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
-            return 1;
-        };
-        let conditionals = self.files.get(self.functions[function].file).conditionals;
-        let arms = conditionals
-            .groups
-            .iter()
-            .filter(|group| !group.guard)
-            .filter(|group| {
-                group
-                    .arms
-                    .iter()
-                    .any(|arm| arm.start < last.end && first.start < arm.end)
-            })
-            .map(|group| {
-                let live = group.arms.iter().filter(|arm| !arm.dead).count();
-                live + usize::from(!group.has_else)
-            });
-        arms.max().unwrap_or(1).clamp(1, CONFIGURATIONS)
-    }
-
-    /// The tree of a function in one configuration.
-    fn tree(&self, function: usize, configuration: usize) -> Tree {
-        let key = (function, configuration);
-        if let Some(tree) = self.trees.borrow().get(&key) {
-            return tree.clone();
-        }
-        let file = self.files.get(self.functions[function].file);
-        let tokens = self.tokens(function);
-        let span = match (tokens.first(), tokens.last()) {
-            (Some(first), Some(last)) => first.start..last.end,
-            _ => 0..0,
-        };
-        let dropped = dropped(file.conditionals, &span, configuration);
-        let text = mask(&Masking {
-            lexed: file.lexed,
-            tokens: tokens
-                .iter()
-                .filter(|t| !dropped.iter().any(|arm| arm.contains(&t.start)))
-                .copied()
-                .collect(),
-            span: span.clone(),
-            shape: &|name| self.macros.shape(name),
-            statements: true,
-        });
-        let tree = syntax::read(&text, span.start, As::Body).map(Rc::new);
-        self.trees.borrow_mut().insert(key, tree.clone());
-        tree
-    }
-
-    /// What a function of the program does; none if there is no such function here.
-    pub fn summary(&self, name: &str) -> Option<Rc<Summary>> {
-        let &function = self.by_name.get(name)?;
-        if let Some(known) = self.summaries.borrow().get(&function) {
-            return Some(Rc::clone(known));
-        }
-        let head = &self.functions[function].head;
-        if self.open.borrow().contains(&function) || self.open.borrow().len() > CALL_DEPTH {
-            return Some(Rc::new(Summary::unknown(head)));
-        }
-        self.open.borrow_mut().push(function);
-        let summary = Rc::new(match self.tree(function, 0) {
-            Ok(tree) => plan::summary(self, function, &tree),
-            Err(_) => Summary::unknown(head),
-        });
-        self.open.borrow_mut().pop();
-        self.summaries
-            .borrow_mut()
-            .insert(function, Rc::clone(&summary));
-        Some(summary)
-    }
-}
-
-/// Adds the names in `open`, and everybody who mentions them, directly or through others.
-fn with_callers(
-    mut open: Vec<Vec<u8>>,
-    mut found: HashSet<Vec<u8>>,
-    callers: &HashMap<Vec<u8>, Vec<Vec<u8>>>,
-) -> HashSet<Vec<u8>> {
-    while let Some(name) = open.pop() {
-        if found.insert(name.clone()) {
-            open.extend(callers.get(&name).into_iter().flatten().cloned());
-        }
-    }
-    found
 }
 
 /// Whether a call returns a block, one way or another.
@@ -340,124 +82,22 @@ fn allocates(call: Alloc) -> bool {
     !matches!(call, Alloc::Free | Alloc::UsableSize)
 }
 
-/// The byte ranges that a configuration does not compile.
-fn dropped(
-    conditionals: &Conditionals,
-    span: &std::ops::Range<usize>,
-    configuration: usize,
-) -> Vec<std::ops::Range<usize>> {
-    let mut dropped = Vec::new();
-    for group in conditionals.groups.iter().filter(|group| !group.guard) {
-        let live: Vec<usize> = (0..group.arms.len())
-            .filter(|&arm| !group.arms[arm].dead)
-            .collect();
-        let choices = live.len() + usize::from(!group.has_else);
-        let kept = live
-            .get(configuration.min(choices.saturating_sub(1)))
-            .copied();
-        // A function that stands in an arm is compiled with that arm.
-        let inside = group
-            .arms
-            .iter()
-            .position(|arm| arm.start <= span.start && span.end <= arm.end);
-        for (index, arm) in group.arms.iter().enumerate() {
-            if Some(index) != inside.or(kept) && arm.start < span.end && span.start < arm.end {
-                dropped.push(arm.start..arm.end);
-            }
-        }
-    }
-    dropped
-}
-
-/// The tokens of a header with what is found out from them.
-struct Read<'a> {
-    lexed: &'a Lexed<'a>,
-    conditionals: Conditionals,
-    outline: Outline,
-    calls: HashSet<usize>,
-}
-
-impl<'a> Read<'a> {
-    fn new(unit: &Unit, lexed: &'a Lexed<'a>) -> Self {
-        let conditionals = Conditionals::new(lexed);
-        Self {
-            lexed,
-            outline: Outline::new(lexed, &conditionals),
-            conditionals,
-            calls: calls_of_header(unit, lexed),
-        }
-    }
-}
-
-/// Prepares the files around a unit and hands the context to `work`.
-fn with_context<T>(unit: &Unit, sites: &[Site], work: impl FnOnce(&Context) -> T) -> T {
-    let mut headers: Vec<Read> = unit
-        .headers
+/// The allocations of a file outside of directives: those that are rewritten, and those that are
+/// already.
+fn allocations(unit: &Unit, sites: &[Site]) -> Vec<Span> {
+    let sites = sites
         .iter()
-        .filter(|header| {
-            let name = header.info.path.to_string_lossy();
-            !super::include::is_allocator_header(&name)
-        })
-        .map(|header| Read::new(unit, &header.lexed))
-        .collect();
-    // Headers that do not allocate may still check what they are given.
-    let known: HashSet<_> = unit.headers.iter().map(|h| &h.info.path).collect();
-    let first = in_context(unit, sites, &headers, |ctx| {
-        let unknown = ctx.unknown_calls(false);
-        let mut more = match unknown.is_empty() {
-            true => Vec::new(),
-            false => search::headers_with(unit.path, &unit.lexed, unit.project, &unknown),
-        };
-        more.retain(|header| !known.contains(&header.path));
-        match more.is_empty() {
-            true => Ok(work(ctx)),
-            false => Err((more, work)),
-        }
+        .filter(|site| site.directive.is_none() && allocates(site.call))
+        .map(|site| site.span);
+    let tokens = &unit.lexed.tokens;
+    let done = tokens.windows(2).enumerate().filter(|(index, pair)| {
+        pair[0].kind == Kind::Ident
+            && pair[1].is(op("("))
+            && !unit.outline.dead[*index]
+            && Alloc::replaced_by(&unit.lexed.text(&pair[0])).is_some_and(allocates)
     });
-    let (more, work) = match first {
-        Ok(done) => return done,
-        Err(again) => again,
-    };
-    let more: Vec<Lexed> = more.iter().map(|header| lex(&header.bytes)).collect();
-    headers.extend(more.iter().map(|lexed| Read::new(unit, lexed)));
-    in_context(unit, sites, &headers, work)
-}
-
-fn in_context<T>(
-    unit: &Unit,
-    sites: &[Site],
-    headers: &[Read],
-    work: impl FnOnce(&Context) -> T,
-) -> T {
-    let mut files = vec![File {
-        lexed: &unit.lexed,
-        conditionals: &unit.conditionals,
-        outline: &unit.outline,
-        calls: sites.iter().map(|site| site.span.start).collect(),
-    }];
-    files.extend(headers.iter().map(|header| File {
-        lexed: header.lexed,
-        conditionals: &header.conditionals,
-        outline: &header.outline,
-        calls: header.calls.clone(),
-    }));
-    let files = Files::new(files);
-    let macros = Macros::new(&files);
-    work(&Context::new(&files, &macros, unit.project.facts()))
-}
-
-/// The calls of the allocator in a header: it is rewritten by itself, so its names decide.
-fn calls_of_header(unit: &Unit, lexed: &Lexed) -> HashSet<usize> {
-    lexed
-        .tokens
-        .iter()
-        .chain(&lexed.inner)
-        .filter(|token| token.kind == Kind::Ident)
-        .filter(|token| {
-            Alloc::named(&lexed.text(token)).is_some_and(|call| unit.own_definition(call).is_none())
-        })
-        .map(|token| token.start)
-        .collect()
+    let done = done.map(|(_, pair)| Span::new(pair[0].start, pair[0].end));
+    sites.chain(done).collect()
 }
 
 /// Whether the unit is the allocator itself.
@@ -471,12 +111,221 @@ fn is_allocator(unit: &Unit) -> bool {
     })
 }
 
-/// Plans the missing NULL checks of a file. Work per function is bounded.
+/// Reads a preprocessed file and hands what is known of it to `work`.
+fn with_context<T>(
+    unit: &Unit,
+    sites: &[Site],
+    preprocessed: &cpp::Unit,
+    work: impl FnOnce(&Context) -> T,
+) -> T {
+    let own = |file: FileId| {
+        let file = preprocessed.file(file);
+        matches!(file.kind, FileKind::Main | FileKind::Project)
+            && !super::include::is_allocator_header(&file.path.to_string_lossy())
+    };
+    let model = Model::new(preprocessed, &own);
+    let text = Text::new(preprocessed);
+    work(&Context::new(unit, &model, &text, sites))
+}
+
+/// Plans the missing NULL checks of a file.
 pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
     if options.on_null == OnNull::Off || is_allocator(unit) {
         return Checks::default();
     }
-    with_context(unit, sites, |ctx| plan::file(ctx, options))
+    let mut found = Found::default();
+    let first = super::preprocess(unit.path, unit.source(), unit.project);
+    found.read(unit, sites, options, &first);
+    for source in arms::others(unit, &allocations(unit, sites), &first) {
+        let other = super::preprocess(unit.path, &source, unit.project);
+        found.read(unit, sites, options, &other);
+    }
+    found.finish(unit, sites, options)
+}
+
+/// What the configurations of a file lack.
+#[derive(Default)]
+struct Found {
+    /// What is missing, by function.
+    functions: Vec<(String, Vec<Finding>)>,
+    checks: Checks,
+    /// The calls that were understood, by their offset.
+    read: BTreeSet<usize>,
+}
+
+impl Found {
+    /// Looks at one configuration.
+    fn read(&mut self, unit: &Unit, sites: &[Site], options: &Options, cpp: &cpp::Unit) {
+        with_context(unit, sites, cpp, |ctx| {
+            for function in ctx.functions() {
+                if ctx.is_planned(function) && !ctx.tree()[function].broken {
+                    self.function(ctx, function, options);
+                }
+            }
+        });
+    }
+
+    fn function(&mut self, ctx: &Context, function: FunctionId, options: &Options) {
+        self.read.extend(ctx.family_calls(function));
+        if !ctx.allocating.contains(&function) {
+            return;
+        }
+        let (mut flow, decided) = decide::follow(ctx, function, false);
+        let mut new: Vec<Finding> = Vec::new();
+        for (site, how) in decided {
+            if let Some(finding) = finding(&mut flow, site, how, options) {
+                merge(&mut new, finding);
+            }
+        }
+        leaks(&mut flow, &mut self.checks);
+        let name = ctx.function_name(function);
+        let known = match self.functions.iter().position(|(known, _)| *known == name) {
+            Some(at) => at,
+            None => {
+                self.functions.push((name, Vec::new()));
+                self.functions.len() - 1
+            }
+        };
+        for finding in new {
+            merge(&mut self.functions[known].1, finding);
+        }
+    }
+
+    fn finish(self, unit: &Unit, sites: &[Site], options: &Options) -> Checks {
+        let mut checks = self.checks;
+        let style = Style::of(&unit.lexed);
+        for (name, findings) in self.functions {
+            match options.on_null {
+                OnNull::Error => {
+                    let source = unit.source();
+                    let notice = |f: &Finding| f.notice(source, &name, Severity::Error);
+                    checks.notices.extend(findings.iter().map(notice));
+                }
+                _ => insert::write(&unit.lexed, &style, &name, findings, &mut checks),
+            }
+        }
+        for span in allocations(unit, sites) {
+            if !self.read.contains(&span.start) {
+                checks.notices.extend(unread(unit, span));
+            }
+        }
+        checks
+    }
+}
+
+/// Adds a finding. Where another configuration, or another arm of `?:`, has the same check, what
+/// only one of them holds cannot be given back in both.
+fn merge(findings: &mut Vec<Finding>, new: Finding) {
+    let same = findings.iter_mut().find(|known| known.is_same(&new));
+    let Some(known) = same else {
+        findings.push(new);
+        return;
+    };
+    let leave = known.body.pop();
+    known.body.retain(|statement| new.body.contains(statement));
+    known.body.extend(leave);
+    for behind in new.behind {
+        if !known.behind.contains(&behind) {
+            known.behind.push(behind);
+        }
+    }
+}
+
+/// A missing check, with all that writing it needs.
+fn finding(flow: &mut Flow, site: flow::SiteId, how: How, options: &Options) -> Option<Finding> {
+    let info = flow.sites[site as usize].clone();
+    let expr = info.expr?;
+    let call = flow.tree()[expr].toks;
+    let text = flow.ctx.text;
+    let moves = decide::moving(flow, expr).and_then(|e| text.span(flow.tree()[e].toks));
+    let span = match decide::made_by(flow, expr) {
+        Some(_) => moves.or_else(|| flow.ctx.shown(call)),
+        None => text.span(call).or_else(|| flow.ctx.shown(call)),
+    }?;
+    let stmt = decide::statement(flow, expr);
+    if let (Some(stmt), How::After(_)) = (stmt, &how)
+        && decide::is_tested_after(flow, stmt, site)
+    {
+        return None;
+    }
+    let wanted = match &options.on_null {
+        OnNull::Return(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let (body, books) = match stmt {
+        Some(stmt) => {
+            let toks: Toks = flow.tree()[stmt].toks;
+            decide::exit(flow, stmt, site, toks, wanted)
+        }
+        None => {
+            let leave = exits::leave(flow.ctx, flow.function, wanted);
+            (vec![leave], cleanup::Books::default())
+        }
+    };
+    let called = match &info.source {
+        Source::Alloc(call) => call.name().to_owned(),
+        Source::Function(name) => name.clone(),
+        Source::Param(_) | Source::Inner(..) | Source::Kernel(_) => String::new(),
+    };
+    let behind = books.behind.iter().filter_map(|(site, why)| {
+        let info = &flow.sites[*site as usize];
+        let at = flow.ctx.shown(flow.tree()[info.expr?].toks)?;
+        Some((
+            flow.ctx.line(at.start),
+            flow.ctx.called(info.expr?),
+            why.clone(),
+        ))
+    });
+    let behind = behind.collect();
+    let stmt = match how {
+        How::Before { .. } => stmt.map(|stmt| decide::in_front(flow, stmt)),
+        _ => stmt,
+    };
+    Some(Finding {
+        span,
+        moves: moves.unwrap_or(span),
+        place: stmt.and_then(|stmt| insert::place_of(flow.ctx, stmt)),
+        part: info.part,
+        site,
+        called: decide::made_by(flow, expr).unwrap_or(called),
+        how,
+        body,
+        behind,
+    })
+}
+
+/// A `realloc` whose result is tested, but whose old block is lost where it fails.
+fn leaks(flow: &mut Flow, checks: &mut Checks) {
+    for site in 0..flow.sites.len() as flow::SiteId {
+        let info = &flow.sites[site as usize];
+        let grows = matches!(
+            info.source,
+            Source::Alloc(Alloc::Realloc | Alloc::Reallocarray)
+        );
+        let (true, Some(expr)) = (grows && !flow.checked.contains_key(&site), info.expr) else {
+            continue;
+        };
+        let Some(span) = flow.ctx.shown(flow.tree()[expr].toks) else {
+            continue;
+        };
+        let stmt = flow.model().stmt_of(expr);
+        let itself = stmt.is_some_and(|stmt| decide::grows_itself(flow, stmt, expr));
+        let known = checks.notices.iter().any(|n| n.span == span);
+        if itself && !known {
+            checks.notices.push(Notice {
+                span,
+                rule: Rule::ReallocLeak,
+                severity: Severity::Note,
+                message: "where this fails, the only pointer to the old block is overwritten"
+                    .into(),
+                help: Some(
+                    "store the result in another variable, and assign it once it is known not \
+                     to be NULL"
+                        .into(),
+                ),
+            });
+        }
+    }
 }
 
 /// What the functions of a file with external linkage do with blocks; those that allocate, and
@@ -486,45 +335,65 @@ pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
     if is_allocator(unit) {
         return facts;
     }
-    with_context(unit, sites, |ctx| {
-        for function in &ctx.functions {
-            if function.file != 0 || function.head.local || function.head.section.is_some() {
+    let preprocessed = super::preprocess(unit.path, unit.source(), unit.project);
+    with_context(unit, sites, &preprocessed, |ctx| {
+        for function in ctx.functions() {
+            let others = summary::is_for_others(ctx.model, function);
+            if !ctx.is_planned(function) || !others || ctx.section(function).is_some() {
                 continue;
             }
-            let name = function.head.name.clone().into_bytes();
-            let returns = matches!(function.head.returns, Returns::Pointer | Returns::Hidden);
-            let hands_out = returns && ctx.allocating.contains(&name);
+            let name = ctx.function_name(function).into_bytes();
+            let returns = matches!(ctx.returns(function), Returns::Pointer | Returns::Hidden);
+            let hands_out = returns && ctx.allocating.contains(&function);
             if !hands_out && !ctx.facts.wanted.contains(&name) {
                 facts.left_out.insert(name);
-            } else if let Some(summary) = ctx.summary(&function.head.name) {
+            } else {
+                let summary = ctx.summary(function);
                 if summary.allocates {
                     facts.names.insert(name.clone());
                 }
                 facts.functions.insert(name, summary.facts());
             }
         }
-        facts.wanted.extend(ctx.unknown_calls(true));
+        facts.wanted.extend(ctx.unknown_calls());
         // What a header defines, macros and inline functions, its includers can use.
         if unit.path.extension().is_none_or(|ending| ending != "c") {
-            facts.names.extend(ctx.allocating.iter().cloned());
+            let allocating = ctx.allocating.iter();
+            facts
+                .names
+                .extend(allocating.map(|&f| ctx.function_name(f).into_bytes()));
+            facts.names.extend(context::allocating_macros(unit, sites));
         }
     });
     facts
 }
 
-/// The notice about a function that could not be read.
-fn unread(span: Span, name: &str) -> Notice {
-    Notice {
+/// The notice about a call in a function that could not be read.
+fn unread(unit: &Unit, span: Span) -> Option<Notice> {
+    let function = unit.outline.functions().find(|&function| {
+        let frame = &unit.outline.frames[function];
+        let tokens = &unit.lexed.tokens;
+        let (Some(open), Some(close)) = (
+            frame.open.and_then(|open| tokens.get(open)),
+            tokens.get(frame.close).or(tokens.last()),
+        ) else {
+            return false;
+        };
+        open.start <= span.start && span.end <= close.end
+    })?;
+    let name = unit.outline.function_name(&unit.lexed, function)?;
+    let name = String::from_utf8_lossy(&unit.lexed.text(&unit.lexed.tokens[name])).into_owned();
+    Some(Notice {
         span,
         rule: Rule::Unparsed,
         severity: Severity::Warning,
         message: format!(
             "`{}` could not be read well enough to look for missing NULL checks",
-            shown(name)
+            shown(&name)
         ),
         help: Some(
             "make sure that every result of an allocation is compared with NULL before it is used"
                 .into(),
         ),
-    }
+    })
 }

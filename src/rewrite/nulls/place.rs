@@ -1,210 +1,212 @@
-//! Where something stands: the statements around a place, and whether a call can be moved in
-//! front of its statement.
+//! Places: what an lvalue is called, the same however it is spelled.
+//!
+//! `p->f` and `(*p).f` are one place, and what lies in a known block is named after the block,
+//! whichever variable it is reached through.
 
-use super::super::ast::{Expr, ExprKind, Stmt, StmtKind};
-use crate::c::Span;
+use std::collections::HashMap;
 
-/// The statements around `span`, from the body of the function to the innermost.
-pub fn around(body: &Stmt, span: Span) -> Vec<&Stmt> {
-    let mut path = Vec::new();
-    descend(body, span, &mut path);
-    path
+use super::value::{SiteId, is_old, old};
+use crate::c::Symbol;
+use crate::c::types::EntityId;
+
+/// A place: an index into [`Places`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaceId(u32);
+
+/// An index of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Index {
+    /// A number.
+    Number(i64),
+    /// An expression: how it is spelled, and what it reads.
+    Text(String, Vec<PlaceId>),
+    /// Any element.
+    Any,
 }
 
-fn holds(outer: Span, inner: Span) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
+/// What a place is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    /// A variable.
+    Variable(EntityId),
+    /// The start of a block.
+    Block(SiteId),
+    /// The variable that is inserted to hold a block which moves in front of its statement.
+    Temporary(SiteId),
+    /// What a pointer that lies in a place points to.
+    Pointee(PlaceId),
+    /// A member.
+    Field(PlaceId, Symbol),
+    /// An element of an array, or what lies behind the start of a block.
+    Element(PlaceId, Index),
 }
 
-fn descend<'s>(stmt: &'s Stmt, span: Span, path: &mut Vec<&'s Stmt>) {
-    if !holds(stmt.span, span) {
-        return;
-    }
-    path.push(stmt);
-    for child in children(stmt) {
-        if holds(child.span, span) {
-            return descend(child, span, path);
+/// All places that were met.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    nodes: Vec<Node>,
+    /// By place: how many steps lead to it.
+    depth: Vec<u8>,
+    known: HashMap<Node, PlaceId>,
+}
+
+/// Places more steps away from a variable are not followed: loops would make ever longer ones.
+const DEEP: u8 = 10;
+
+impl Places {
+    /// The number of a place; none if it is too many steps away.
+    pub fn add(&mut self, node: Node) -> Option<PlaceId> {
+        if let Some(&known) = self.known.get(&node) {
+            return Some(known);
         }
-    }
-    // A statement expression has statements of its own.
-    for e in expressions(stmt) {
-        if let Some(block) = block_around(e, span) {
-            return descend(block, span, path);
-        }
-    }
-}
-
-/// The statements directly inside of a statement.
-pub fn children(stmt: &Stmt) -> Vec<&Stmt> {
-    match &stmt.kind {
-        StmtKind::Block(list) | StmtKind::Case { body: list, .. } => list.iter().collect(),
-        StmtKind::If {
-            then, otherwise, ..
-        } => std::iter::once(&**then)
-            .chain(otherwise.as_deref())
-            .collect(),
-        StmtKind::While { body, .. }
-        | StmtKind::DoWhile { body, .. }
-        | StmtKind::Switch { body, .. } => vec![body],
-        StmtKind::For { init, body, .. } => init.as_deref().into_iter().chain([&**body]).collect(),
-        StmtKind::Label { body, .. } => body.as_deref().into_iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The expressions of a statement itself.
-pub fn expressions(stmt: &Stmt) -> Vec<&Expr> {
-    match &stmt.kind {
-        StmtKind::Expr(e) | StmtKind::Return(Some(e)) => vec![e],
-        StmtKind::Decl(list) => list.iter().filter_map(|d| d.init.as_ref()).collect(),
-        StmtKind::If { cond, .. }
-        | StmtKind::While { cond, .. }
-        | StmtKind::DoWhile { cond, .. } => vec![cond],
-        StmtKind::For { cond, step, .. } => cond.iter().chain(step).collect(),
-        StmtKind::Switch { value, .. } => vec![value],
-        StmtKind::Case { value, .. } => value.iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The parts of an expression, in the order in which they are written.
-pub fn parts(e: &Expr) -> Vec<&Expr> {
-    match &e.kind {
-        ExprKind::Call { callee, args, .. } => std::iter::once(&**callee).chain(args).collect(),
-        ExprKind::Unary(_, inner)
-        | ExprKind::Deref(inner)
-        | ExprKind::AddressOf(inner)
-        | ExprKind::Update(inner)
-        | ExprKind::Cast(inner)
-        | ExprKind::Member(inner, ..) => vec![inner],
-        ExprKind::Binary(_, a, b)
-        | ExprKind::Assign(_, a, b)
-        | ExprKind::Comma(a, b)
-        | ExprKind::Index(a, b) => vec![a, b],
-        ExprKind::Conditional(cond, then, otherwise) => std::iter::once(&**cond)
-            .chain(then.as_deref())
-            .chain([&**otherwise])
-            .collect(),
-        ExprKind::List(list) => list.iter().map(|(_, e)| e).collect(),
-        ExprKind::Opaque(list) => list.iter().collect(),
-        ExprKind::Name(_)
-        | ExprKind::Number(_)
-        | ExprKind::Text
-        | ExprKind::Unevaluated(_)
-        | ExprKind::Block(_) => Vec::new(),
-    }
-}
-
-fn block_around(e: &Expr, span: Span) -> Option<&Stmt> {
-    if let ExprKind::Block(block) = &e.kind {
-        return holds(block.span, span).then_some(block);
-    }
-    parts(e)
-        .into_iter()
-        .filter(|part| holds(part.span, span))
-        .find_map(|part| block_around(part, span))
-}
-
-/// Calls `work` for a statement and all that it consists of.
-pub fn walk<'s>(stmt: &'s Stmt, work: &mut dyn FnMut(&'s Expr)) {
-    for e in expressions(stmt) {
-        walk_expr(e, work);
-    }
-    for child in children(stmt) {
-        walk(child, work);
-    }
-}
-
-/// Calls `work` for an expression and all that it consists of.
-pub fn walk_expr<'s>(e: &'s Expr, work: &mut dyn FnMut(&'s Expr)) {
-    work(e);
-    if let ExprKind::Block(block) = &e.kind {
-        walk(block, work);
-    }
-    for part in parts(e) {
-        walk_expr(part, work);
-    }
-}
-
-/// Whether the call at `span` is evaluated exactly once and before everything in the statement
-/// that has an order, so that it can move in front of it.
-pub fn can_move(stmt: &Stmt, span: Span, is_macro: &dyn Fn(&str) -> bool) -> bool {
-    match &stmt.kind {
-        StmtKind::Expr(e) | StmtKind::Return(Some(e)) => first_evaluated(e, span, is_macro),
-        StmtKind::If { cond, .. } => first_evaluated(cond, span, is_macro),
-        StmtKind::Switch { value, .. } => first_evaluated(value, span, is_macro),
-        StmtKind::Decl(list) => {
-            let Some(index) = list
-                .iter()
-                .position(|d| d.init.as_ref().is_some_and(|e| holds(e.span, span)))
-            else {
-                return false;
-            };
-            let names: Vec<&str> = list.iter().map(|d| d.name.as_str()).collect();
-            let Some(init) = &list[index].init else {
-                return false;
-            };
-            // What the call reads must exist in front of the declaration.
-            !list[index].lasting
-                && !mentions(init, span, &names)
-                && list[..index]
-                    .iter()
-                    .all(|d| d.init.as_ref().is_none_or(is_pure))
-                && first_evaluated(init, span, is_macro)
-        }
-        _ => false,
-    }
-}
-
-/// Whether the part of `e` in `span` mentions one of the names, where it is evaluated or not.
-fn mentions(e: &Expr, span: Span, names: &[&str]) -> bool {
-    let mut found = false;
-    walk_expr(e, &mut |part| {
-        if holds(span, part.span) {
-            found |= match &part.kind {
-                ExprKind::Name(name) => names.contains(&name.as_str()),
-                ExprKind::Unevaluated(all) => all.iter().any(|n| names.contains(&n.as_str())),
-                _ => false,
-            };
-        }
-    });
-    found
-}
-
-fn is_pure(e: &Expr) -> bool {
-    let mut pure = true;
-    walk_expr(e, &mut |part| {
-        pure &= !matches!(
-            part.kind,
-            ExprKind::Call { .. } | ExprKind::Assign(..) | ExprKind::Update(_) | ExprKind::Block(_)
-        );
-    });
-    pure
-}
-
-fn first_evaluated(e: &Expr, span: Span, is_macro: &dyn Fn(&str) -> bool) -> bool {
-    if e.span == span {
-        return true;
-    }
-    match &e.kind {
-        ExprKind::Binary("&&" | "||", first, _)
-        | ExprKind::Conditional(first, ..)
-        | ExprKind::Comma(first, _) => {
-            holds(first.span, span) && first_evaluated(first, span, is_macro)
-        }
-        ExprKind::Call { callee, args, .. } => {
-            if let ExprKind::Name(name) = &callee.kind
-                && is_macro(name)
-            {
-                return false;
+        let depth = match &node {
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => 0,
+            Node::Pointee(of) | Node::Field(of, _) | Node::Element(of, _) => {
+                self.depth[of.0 as usize] + 1
             }
-            args.iter()
-                .find(|arg| holds(arg.span, span))
-                .is_some_and(|arg| first_evaluated(arg, span, is_macro))
+        };
+        if depth > DEEP {
+            return None;
         }
-        ExprKind::Block(_) | ExprKind::Unevaluated(_) => false,
-        _ => parts(e)
-            .into_iter()
-            .find(|part| holds(part.span, span))
-            .is_some_and(|part| first_evaluated(part, span, is_macro)),
+        let id = PlaceId(self.nodes.len() as u32);
+        self.nodes.push(node.clone());
+        self.depth.push(depth);
+        self.known.insert(node, id);
+        Some(id)
+    }
+
+    /// What a place is.
+    pub fn node(&self, place: PlaceId) -> &Node {
+        &self.nodes[place.0 as usize]
+    }
+
+    /// How many steps lead to a place.
+    pub fn depth(&self, place: PlaceId) -> u8 {
+        self.depth[place.0 as usize]
+    }
+
+    /// The place that this one is a part of, or reached through.
+    pub fn parent(&self, place: PlaceId) -> Option<PlaceId> {
+        match *self.node(place) {
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => None,
+            Node::Pointee(of) | Node::Field(of, _) | Node::Element(of, _) => Some(of),
+        }
+    }
+
+    /// The place and those it is reached through, up to a variable or block.
+    pub fn way(&self, place: PlaceId) -> impl Iterator<Item = PlaceId> + '_ {
+        std::iter::successors(Some(place), |&at| self.parent(at))
+    }
+
+    /// The variable or block that a place is reached from.
+    pub fn root(&self, place: PlaceId) -> PlaceId {
+        self.way(place).last().unwrap_or(place)
+    }
+
+    /// The variable that a place is a part of, or reached through.
+    pub fn variable_of(&self, place: PlaceId) -> Option<EntityId> {
+        match *self.node(self.root(place)) {
+            Node::Variable(entity) => Some(entity),
+            _ => None,
+        }
+    }
+
+    /// The block that a place is a part of, or reached through.
+    pub fn block_of(&self, place: PlaceId) -> Option<SiteId> {
+        match *self.node(self.root(place)) {
+            Node::Block(site) => Some(site),
+            _ => None,
+        }
+    }
+
+    /// Whether a place is a part of its variable or block, with no pointer followed on the way.
+    pub fn is_direct(&self, place: PlaceId) -> bool {
+        self.way(place)
+            .all(|at| !matches!(self.node(at), Node::Pointee(_)))
+    }
+
+    /// Whether what a place is changes when `on` is written: it is reached through it, or an index
+    /// on the way reads it.
+    pub fn depends(&self, place: PlaceId, on: PlaceId) -> bool {
+        let within = |place: PlaceId| self.way(place).any(|at| at == on);
+        self.way(place).any(|at| match self.node(at) {
+            Node::Element(_, Index::Text(_, reads)) => reads.iter().any(|&r| within(r)),
+            _ => false,
+        }) || self.way(place).skip(1).any(|at| at == on)
+    }
+
+    /// The place of all elements that this one is among; none if no index is on the way.
+    pub fn any_of(&mut self, place: PlaceId) -> Option<PlaceId> {
+        let indexed = |at| matches!(self.node(at), Node::Element(..));
+        if !self.way(place).any(indexed) {
+            return None;
+        }
+        let of = self.parent(place)?;
+        let of = self.any_of(of).unwrap_or(of);
+        let node = match self.node(place).clone() {
+            Node::Element(..) => Node::Element(of, Index::Any),
+            Node::Field(_, name) => Node::Field(of, name),
+            Node::Pointee(_) => Node::Pointee(of),
+            root @ (Node::Variable(_) | Node::Block(_) | Node::Temporary(_)) => root,
+        };
+        self.add(node)
+    }
+
+    /// Whether it stands for several elements.
+    pub fn is_any(&self, place: PlaceId) -> bool {
+        self.way(place).any(|at| match self.node(at) {
+            Node::Element(_, Index::Any) => true,
+            Node::Block(site) => is_old(*site),
+            _ => false,
+        })
+    }
+
+    /// Whether a place is a part of another one: no pointer is followed from there to here.
+    pub fn is_part(&self, place: PlaceId, of: PlaceId) -> bool {
+        place != of
+            && self
+                .way(place)
+                .take_while(|&at| !matches!(self.node(at), Node::Pointee(_)) || at == of)
+                .any(|at| at == of)
+    }
+
+    /// The place that is to `to` what `place` is to `from`.
+    pub fn moved(&mut self, place: PlaceId, from: PlaceId, to: PlaceId) -> Option<PlaceId> {
+        if place == from {
+            return Some(to);
+        }
+        let of = self.parent(place)?;
+        let of = self.moved(of, from, to)?;
+        let node = match self.node(place).clone() {
+            Node::Element(_, index) => Node::Element(of, index),
+            Node::Field(_, name) => Node::Field(of, name),
+            Node::Pointee(_) => Node::Pointee(of),
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => return None,
+        };
+        self.add(node)
+    }
+
+    /// The same place in the blocks of earlier iterations.
+    pub fn aged(&mut self, place: PlaceId, site: SiteId) -> Option<PlaceId> {
+        let from = self.add(Node::Block(site))?;
+        let to = self.add(Node::Block(old(site)))?;
+        self.moved(place, from, to)
+    }
+
+    /// Whether two different places may be the same one, because they differ in indices alone.
+    pub fn may_be(&self, a: PlaceId, b: PlaceId) -> bool {
+        if a == b || self.depth(a) != self.depth(b) {
+            return false;
+        }
+        self.way(a)
+            .zip(self.way(b))
+            .all(|(a, b)| match (self.node(a), self.node(b)) {
+                (Node::Element(_, Index::Number(i)), Node::Element(_, Index::Number(k))) => i == k,
+                (Node::Element(..), Node::Element(..)) | (Node::Pointee(_), Node::Pointee(_)) => {
+                    true
+                }
+                (Node::Field(_, a), Node::Field(_, b)) => a == b,
+                (a, b) => a == b,
+            })
     }
 }

@@ -13,6 +13,9 @@ enum Test {
     Yoda,
 }
 
+/// Stands in a statement before the body of a loop.
+pub const BODY: char = '\u{1}';
+
 /// The style of a file.
 #[derive(Clone, Debug)]
 pub struct Style {
@@ -65,7 +68,8 @@ impl Style {
         }
         for statement in body {
             text += &inner;
-            text += statement;
+            // The body of a loop stands on a line of its own.
+            text += &statement.replace(BODY, &format!("{inner}{}", self.unit));
         }
         if braced {
             text += &line;
@@ -77,8 +81,8 @@ impl Style {
     /// The same within a line.
     pub fn inline(&self, cond: &str, body: &[String]) -> String {
         match body {
-            [only] if !self.braces => format!("if ({cond}) {only}"),
-            _ => format!("if ({cond}) {{ {} }}", body.join(" ")),
+            [only] if !self.braces => format!("if ({cond}) {}", only.replace(BODY, " ")),
+            _ => format!("if ({cond}) {{ {} }}", body.join(" ").replace(BODY, " ")),
         }
     }
 }
@@ -121,8 +125,8 @@ fn test(lexed: &Lexed) -> Test {
     }
 }
 
-/// The tokens behind the head of each `if`.
-fn behind_ifs<'l>(lexed: &'l Lexed) -> impl Iterator<Item = usize> + 'l {
+/// The tokens after the head of each `if`.
+fn after_ifs<'l>(lexed: &'l Lexed) -> impl Iterator<Item = usize> + 'l {
     let tokens = &lexed.tokens;
     (0..tokens.len()).filter_map(move |i| {
         if !lexed.is_ident(&tokens[i], "if") {
@@ -147,7 +151,7 @@ fn behind_ifs<'l>(lexed: &'l Lexed) -> impl Iterator<Item = usize> + 'l {
 fn braces(lexed: &Lexed) -> bool {
     let tokens = &lexed.tokens;
     let (mut with, mut without) = (0, 0);
-    for at in behind_ifs(lexed) {
+    for at in after_ifs(lexed) {
         if !tokens[at].is(op("{")) {
             without += 1;
             continue;
@@ -172,7 +176,7 @@ fn braces(lexed: &Lexed) -> bool {
 fn allman(lexed: &Lexed) -> bool {
     let tokens = &lexed.tokens;
     let (mut own, mut same) = (0, 0);
-    for at in behind_ifs(lexed).filter(|&at| tokens[at].is(op("{"))) {
+    for at in after_ifs(lexed).filter(|&at| tokens[at].is(op("{"))) {
         let between = &lexed.source[tokens[at - 1].end..tokens[at].start];
         if memchr::memchr2(b'\n', b'\r', between).is_some() {
             own += 1;

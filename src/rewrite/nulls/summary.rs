@@ -1,15 +1,44 @@
 //! What a call of a function of the program does, found by following the function itself.
 
-use super::super::project::{FunctionFacts, ParameterFacts};
-use super::flow::{Flow, Source};
-use super::head::{Head, Returns};
-use super::value::{ANY, Fate, NEG, POS, SiteId, State, Value, ZERO};
+use super::flow::{Flow, Lent, Source};
+use super::place::PlaceId;
+use super::returns::Returns;
+use super::value::{ANY, Doubt, Fate, NEG, POS, SiteId, State, Value, ZERO, is_old, origin};
+use crate::c::Symbol;
+use crate::c::syntax::tree::FunctionId;
+use crate::c::types::{Model, Type, TypeId};
+use crate::rewrite::project::{FunctionFacts, ParameterFacts};
 
-/// How many parameters are followed; each doubles the number of paths.
+/// How many parameters are followed; each doubles the number of states at the start.
 const FOLLOWED: usize = 4;
 
 /// How many ways out of a function are told apart.
 const OUTCOMES: usize = 12;
+
+/// A step on the way from what a parameter points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hop {
+    /// To what the pointer there points to.
+    Pointee,
+    /// To a member.
+    Field(Symbol),
+    /// To an element; `None` for any.
+    Element(Option<i64>),
+}
+
+/// The steps on the way from what a parameter points to.
+pub type Suffix = Vec<Hop>;
+
+/// A place that a parameter leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The parameter.
+    pub param: usize,
+    /// The steps from what it points to.
+    pub suffix: Suffix,
+    /// What lies there, rather than the parameter itself.
+    pub loaded: bool,
+}
 
 /// What a function does, for its callers.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +60,18 @@ pub struct Outcome {
     pub returned: Returned,
     /// What holds for its parameters.
     pub params: Vec<Effect>,
-    /// What it stores where its parameters point: parameter, rest of the access path, value.
-    pub outs: Vec<(usize, String, Returned)>,
+    /// What becomes of what places hold that its parameters lead to.
+    pub given: Vec<(Given, Fate)>,
+    /// What it stores in places that its parameters lead to.
+    pub outs: Vec<(Given, Returned)>,
+    /// What it got from the kernel and has not given back, with the object.
+    pub entered: Vec<(Lent, Option<Given>)>,
+    /// What it gave back that it had not got: the call, and the object.
+    pub left: Vec<(String, Option<Given>)>,
 }
 
 /// What an outcome says of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// It can only come about if the argument is one of these.
     pub signs: u8,
@@ -47,94 +82,156 @@ pub struct Effect {
 /// A value that a function hands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// A block that the caller owns.
-    Fresh,
+    /// A block.
+    Fresh {
+        /// The caller owns it.
+        owned: bool,
+        /// The kernel lends it.
+        lent: Option<Lent>,
+        /// The steps to the places in it that hold further blocks of the caller, and whether those
+        /// may be NULL.
+        holds: Vec<(Suffix, bool)>,
+    },
     /// NULL, because there was no memory.
     Failed,
-    /// One of its parameters.
-    Argument(usize),
+    /// The place is left as it was, because there was no memory; where others outcomes store a
+    /// block (`true`).
+    Kept(bool),
+    /// What a parameter is, or what lies where it leads; one of these.
+    Led {
+        /// The places.
+        from: Vec<Given>,
+        /// It is what lies there; else something inside of the same block.
+        whole: bool,
+        /// It is among these.
+        signs: u8,
+    },
     /// Anything else.
     Plain(u8, Option<i64>),
 }
 
 impl Summary {
-    /// What a function does that is not followed to its end: the worst.
-    pub fn unknown(head: &Head) -> Self {
+    /// What a function with so many parameters does that is not followed to its end: the worst.
+    pub fn unknown(params: usize) -> Self {
         let worst = Effect {
             signs: ANY,
-            fate: Some(Fate::Escaped),
+            fate: Some(Fate::Unknown(Doubt::Unread)),
         };
         Self {
             outcomes: vec![Outcome {
                 returned: Returned::Plain(ANY, None),
-                params: vec![worst; head.params.len()],
+                params: vec![worst; params],
+                given: Vec::new(),
                 outs: Vec::new(),
+                entered: Vec::new(),
+                left: Vec::new(),
             }],
-            uses: vec![true; head.params.len()],
+            uses: vec![true; params],
             allocates: false,
-            keeps: vec![true; head.params.len()],
+            keeps: vec![true; params],
         }
     }
 
     /// The facts for other files.
     pub fn facts(&self) -> FunctionFacts {
+        let parameters = self.uses.iter().zip(&self.keeps).enumerate();
         FunctionFacts {
             allocates: self.allocates,
-            parameters: self
-                .uses
-                .iter()
-                .zip(&self.keeps)
-                .map(|(&dereferences, &keeps)| ParameterFacts {
+            parameters: parameters
+                .map(|(index, (&dereferences, &keeps))| ParameterFacts {
                     dereferences,
                     keeps,
+                    frees: self.frees(index),
                 })
                 .collect(),
         }
     }
+
+    /// Whether a parameter that is not NULL is freed in any case.
+    pub fn frees(&self, param: usize) -> bool {
+        let mut met = false;
+        let all = self.outcomes.iter().all(|outcome| {
+            let Some(effect) = outcome.params.get(param) else {
+                return false;
+            };
+            let null = effect.signs == ZERO;
+            met |= !null;
+            null || effect.fate == Some(Fate::Freed)
+        });
+        all && met
+    }
+
+    /// What is known of a function of another file.
+    pub fn from_facts(facts: &FunctionFacts) -> Self {
+        let effect = |parameter: &ParameterFacts| Effect {
+            signs: ANY,
+            fate: match (parameter.frees, parameter.keeps) {
+                (true, _) => Some(Fate::Freed),
+                (false, true) => Some(Fate::Unknown(Doubt::Unread)),
+                (false, false) => None,
+            },
+        };
+        let params: Vec<Effect> = facts.parameters.iter().map(effect).collect();
+        let outcome = |returned| Outcome {
+            returned,
+            params: params.clone(),
+            given: Vec::new(),
+            outs: Vec::new(),
+            entered: Vec::new(),
+            left: Vec::new(),
+        };
+        let fresh = Returned::Fresh {
+            owned: true,
+            lent: None,
+            holds: Vec::new(),
+        };
+        let outcomes = match facts.allocates {
+            true => vec![outcome(fresh), outcome(Returned::Failed)],
+            false => vec![outcome(Returned::Plain(ANY, None))],
+        };
+        Self {
+            outcomes,
+            uses: facts.parameters.iter().map(|p| p.dereferences).collect(),
+            allocates: facts.allocates,
+            keeps: facts.parameters.iter().map(|p| p.keeps).collect(),
+        }
+    }
 }
 
-/// What is known of a function of another file.
-pub fn from_facts(facts: &FunctionFacts) -> (Vec<Outcome>, Vec<bool>) {
-    let params: Vec<Effect> = facts
-        .parameters
-        .iter()
-        .map(|parameter| Effect {
-            signs: ANY,
-            fate: parameter.keeps.then_some(Fate::Escaped),
-        })
-        .collect();
-    let outcome = |returned| Outcome {
-        returned,
-        params: params.clone(),
-        outs: Vec::new(),
-    };
-    let outcomes = if facts.allocates {
-        vec![outcome(Returned::Fresh), outcome(Returned::Failed)]
-    } else {
-        vec![outcome(Returned::Plain(ANY, None))]
-    };
-    let uses = facts.parameters.iter().map(|p| p.dereferences).collect();
-    (outcomes, uses)
+/// Whether what has this type can point to a block.
+pub fn may_point(model: &Model, ty: TypeId) -> bool {
+    matches!(
+        model[ty],
+        Type::Pointer { .. } | Type::Unknown | Type::Array { .. }
+    )
 }
 
 impl Flow<'_> {
-    /// Paths for every combination of parameters that are NULL and that are not.
-    pub fn start(&mut self, head: &Head, follow_params: bool) -> Vec<State> {
+    /// The states at the start of the function: with its parameters followed, one for every
+    /// combination of those that are NULL and those that are not.
+    pub fn start(&mut self) -> Vec<State> {
         let mut states = vec![State::default()];
-        for (index, param) in head.params.iter().enumerate() {
-            self.locals.insert(param.name.clone());
-            if !follow_params || !param.pointer || param.name.is_empty() || index >= FOLLOWED {
+        if !self.params {
+            return states;
+        }
+        let info = self.model().info(self.function);
+        for (index, &param) in info.params.iter().enumerate().take(FOLLOWED) {
+            let Some(param) = param else { continue };
+            let Some(place) = self.variable(param) else {
+                continue;
+            };
+            if !may_point(self.model(), self.model()[param].ty) {
                 continue;
             }
-            let site = self.site(crate::c::Span::at(0), index, Source::Param(index));
+            let site = self.site(None, format!("parameter {index}"), Source::Param(index));
             let mut next = Vec::new();
             for st in states {
                 let mut valid = st.clone();
                 valid.fates.insert(site, Fate::Owned);
-                valid.put(&param.name, Value::block(site));
+                valid.put(place, Value::block(site));
                 let mut null = st;
                 null.fates.insert(site, Fate::Failed);
-                null.put(&param.name, Value::failure(site));
+                null.put(place, Value::failure(site));
                 next.extend([valid, null]);
             }
             states = next;
@@ -143,17 +240,23 @@ impl Flow<'_> {
     }
 
     /// Puts together what the exits of a followed function say.
-    pub fn summarise(&mut self, head: &Head) -> Summary {
-        let count = head.params.len();
+    pub fn summarise(&mut self, returns: &Returns) -> Summary {
+        let info = self.model().info(self.function);
+        let params = info.params.clone();
+        let count = params.len();
         let mut sites: Vec<Option<SiteId>> = vec![None; count];
         for (site, info) in self.sites.iter().enumerate() {
             if let Source::Param(index) = info.source {
                 sites[index] = Some(site as SiteId);
             }
         }
+        let pointers: Vec<bool> = params
+            .iter()
+            .map(|p| p.is_none_or(|p| may_point(self.model(), self.model()[p].ty)))
+            .collect();
         let mut exits = std::mem::take(&mut self.exits);
         for states in self.leaving.values() {
-            let value = match head.returns {
+            let value = match returns {
                 Returns::Pointer | Returns::Bool => ZERO,
                 Returns::Signed => NEG,
                 _ => ANY,
@@ -163,73 +266,161 @@ impl Flow<'_> {
         let fresh = exits.iter().any(|(_, value)| self.is_fresh(value));
         let mut outcomes: Vec<Outcome> = Vec::new();
         for (st, value) in &exits {
-            let params = (0..count)
-                .map(|index| effect(sites[index], st, head.params[index].pointer))
-                .collect::<Vec<_>>();
-            let outs = self.outs(&sites, st);
-            for returned in self.hand_out(value, &sites, fresh) {
+            let st = &self.once(st, value);
+            let mut params: Vec<Effect> = (0..count)
+                .map(|index| effect(sites[index], st, pointers[index]))
+                .collect();
+            let (outs, given) = self.changes(st, &mut params);
+            let (entered, left) = self.lends(st);
+            for returned in self.hand_out(value, fresh, st, &mut params) {
                 let outcome = Outcome {
                     returned,
                     params: params.clone(),
+                    given: given.clone(),
                     outs: outs.clone(),
+                    entered: entered.clone(),
+                    left: left.clone(),
                 };
                 if !outcomes.contains(&outcome) {
                     outcomes.push(outcome);
                 }
             }
         }
+        keep_places(&mut outcomes);
         if outcomes.len() > OUTCOMES {
             outcomes = coarse(&outcomes, count);
         }
         let uses = sites
             .iter()
-            .zip(&head.params)
-            .map(|(site, param)| match site {
+            .zip(&pointers)
+            .map(|(site, &pointer)| match site {
                 Some(site) => self.missing.contains_key(site),
-                None => param.pointer,
+                None => pointer,
             })
             .collect();
         let keeps = (0..count)
-            .map(|index| outcomes.iter().any(|o| o.params[index].fate.is_some()))
+            .map(|index| {
+                outcomes.iter().any(|o| {
+                    o.params[index].fate.is_some() || o.given.iter().any(|g| g.0.param == index)
+                })
+            })
             .collect();
         Summary {
             allocates: outcomes
                 .iter()
-                .any(|outcome| outcome.returned == Returned::Fresh),
+                .any(|o| matches!(o.returned, Returned::Fresh { lent: None, .. })),
             outcomes,
             uses,
             keeps,
         }
     }
 
-    fn is_fresh(&self, value: &Value) -> bool {
-        value.blocks.iter().any(|&site| self.is_block(site)) && value.whole
+    /// A block that is handed out in two places is nobody's for sure.
+    fn once(&self, st: &State, value: &Value) -> State {
+        let mut handed: Vec<SiteId> = value.blocks.clone();
+        for (&place, held) in &st.env {
+            let of_caller = self
+                .places
+                .block_of(place)
+                .is_some_and(|site| self.is_param(site));
+            if of_caller && !self.places.is_any(place) {
+                handed.extend(&held.blocks);
+            }
+        }
+        handed.sort_unstable();
+        let mut once = st.clone();
+        for pair in handed.windows(2).filter(|pair| pair[0] == pair[1]) {
+            if self.is_block(pair[0]) && once.fates.contains_key(&pair[0]) {
+                once.fates.insert(pair[0], Fate::Moved);
+            }
+        }
+        once
     }
 
-    /// Whether a site is an allocation, not a parameter or a reference of the kernel.
+    fn is_fresh(&self, value: &Value) -> bool {
+        value.whole && value.blocks.iter().any(|&site| self.is_block(site))
+    }
+
+    /// Whether a site is an allocation, not what a parameter points to.
     fn is_block(&self, site: SiteId) -> bool {
-        self.sites
-            .get(super::value::origin(site) as usize)
-            .is_some_and(|site| matches!(site.source, Source::Alloc(_) | Source::Function(_)))
+        let site = self.sites.get(origin(site) as usize);
+        site.is_some_and(|site| match &site.source {
+            Source::Alloc(_) | Source::Function(_) => true,
+            Source::Kernel(lent) => lent.pointer,
+            _ => false,
+        })
+    }
+
+    /// The place that a block of the caller lay in when the function began.
+    fn given(&self, site: SiteId) -> Option<Given> {
+        match &self.sites.get(origin(site) as usize)?.source {
+            Source::Param(param) => Some(Given {
+                param: *param,
+                suffix: Suffix::new(),
+                loaded: false,
+            }),
+            Source::Inner(param, suffix) => Some(Given {
+                param: *param,
+                suffix: suffix.clone(),
+                loaded: true,
+            }),
+            _ => None,
+        }
     }
 
     /// What a value is to the caller; two things where it may be either.
-    fn hand_out(&self, value: &Value, sites: &[Option<SiteId>], fresh: bool) -> Vec<Returned> {
-        if let [site] = value.blocks[..]
-            && value.failed.is_empty()
-            && let Some(index) = sites.iter().position(|s| *s == Some(site))
-        {
-            return vec![Returned::Argument(index)];
+    fn hand_out(
+        &self,
+        value: &Value,
+        fresh: bool,
+        st: &State,
+        params: &mut [Effect],
+    ) -> Vec<Returned> {
+        let of_caller: Vec<Given> = value.blocks.iter().filter_map(|&s| self.given(s)).collect();
+        if !of_caller.is_empty() && of_caller.len() == value.blocks.len() && !fresh {
+            let mut signs = value.signs;
+            if !value.failed.is_empty() {
+                signs |= ZERO;
+            }
+            return vec![Returned::Led {
+                from: of_caller,
+                whole: value.whole && value.addresses.is_empty(),
+                signs,
+            }];
         }
-        if let ([], [site]) = (&value.blocks[..], &value.failed[..])
-            && let Some(index) = sites.iter().position(|s| s == &Some(*site))
+        if value.blocks.is_empty()
+            && let [site] = value.failed[..]
+            && let Some(given) = self.given(site)
         {
             // NULL went in, NULL comes out.
-            return vec![Returned::Argument(index)];
+            return vec![Returned::Led {
+                from: vec![given],
+                whole: true,
+                signs: ZERO,
+            }];
+        }
+        // What cannot be told apart is in doubt.
+        for given in of_caller {
+            if let Some(effect) = params.get_mut(given.param) {
+                effect.fate = Some(Fate::Unknown(Doubt::Unread));
+            }
         }
         let mut all = Vec::new();
         if self.is_fresh(value) {
-            all.push(Returned::Fresh);
+            let owned = value.blocks.iter().all(|&site| {
+                !self.is_block(site) || st.fates.get(&site).is_some_and(Fate::is_ours)
+            });
+            let lent = value.blocks.iter().find_map(|&site| {
+                match &self.sites[origin(site) as usize].source {
+                    Source::Kernel(lent) => Some(lent.clone()),
+                    _ => None,
+                }
+            });
+            let holds = match value.blocks[..] {
+                [site] if owned => self.holds(site, st),
+                _ => Vec::new(),
+            };
+            all.push(Returned::Fresh { owned, lent, holds });
         } else if value.signs & !ZERO != 0 {
             let exact = value.exact.filter(|_| value.signs != ZERO);
             all.push(Returned::Plain(value.signs & !ZERO, exact));
@@ -246,56 +437,146 @@ impl Flow<'_> {
         all
     }
 
-    fn outs(&self, sites: &[Option<SiteId>], st: &State) -> Vec<(usize, String, Returned)> {
-        let mut outs = Vec::new();
-        for (index, site) in sites.iter().enumerate() {
-            let Some(site) = site else { continue };
-            let root = format!("#{site}[0]");
-            for (path, value) in &st.env {
-                let Some(suffix) = path.strip_prefix(&root) else {
-                    continue;
+    /// The places in a block that hold others which the function has.
+    fn holds(&self, site: SiteId, st: &State) -> Vec<(Suffix, bool)> {
+        let cells = st.env.iter();
+        cells
+            .filter(|(place, _)| self.places.block_of(**place) == Some(site))
+            .filter_map(|(&place, value)| {
+                let [held] = value.blocks[..] else {
+                    return None;
                 };
-                if !value.is_tracked() || suffix.contains('*') {
-                    continue;
+                let ours = st.fates.get(&held).is_some_and(Fate::is_ours);
+                let whole = value.whole && value.addresses.is_empty();
+                if !ours || !whole || !self.is_block(held) || held == site || is_old(held) {
+                    return None;
                 }
-                if let [returned @ (Returned::Fresh | Returned::Failed)] =
-                    &self.hand_out(value, sites, false)[..]
-                {
-                    outs.push((index, suffix.to_owned(), returned.clone()));
-                }
+                Some((self.hops(place)?, value.signs & ZERO != 0))
+            })
+            .collect()
+    }
+
+    /// What is stored in places that parameters lead to, and what became of what lay there.
+    #[allow(clippy::type_complexity)]
+    fn changes(
+        &mut self,
+        st: &State,
+        params: &mut [Effect],
+    ) -> (Vec<(Given, Returned)>, Vec<(Given, Fate)>) {
+        let mut outs: Vec<(Given, Returned)> = Vec::new();
+        for &place in &st.wrote {
+            let Some((param, suffix)) = self.suffix_of(place) else {
+                continue;
+            };
+            let value = st.get(&mut self.places, place);
+            let handed = self.hand_out(&value, false, st, params);
+            let returned = match &handed[..] {
+                [one] => one.clone(),
+                _ => Returned::Plain(value.signs, None),
+            };
+            let given = Given {
+                param,
+                suffix,
+                loaded: true,
+            };
+            outs.push((given, returned));
+        }
+        // What was there before and is known not to be NULL says that nothing failed.
+        let cells: Vec<(PlaceId, Value)> = st.env.iter().map(|(p, v)| (*p, v.clone())).collect();
+        for (place, value) in cells {
+            let Some((param, suffix)) = self.suffix_of(place) else {
+                continue;
+            };
+            let given = Given {
+                param,
+                suffix,
+                loaded: true,
+            };
+            let same =
+                matches!(value.blocks[..], [site] if self.given(site) == Some(given.clone()));
+            if same && value.whole && value.signs & ZERO == 0 && !st.wrote.contains(&place) {
+                let returned = Returned::Led {
+                    from: vec![given.clone()],
+                    whole: true,
+                    signs: NEG | POS,
+                };
+                outs.push((given, returned));
             }
         }
-        outs
+        let mut given: Vec<(Given, Fate)> = Vec::new();
+        for (&site, fate) in &st.fates {
+            if fate.is_ours() || *fate == Fate::Failed {
+                continue;
+            }
+            if let Some(from) = self.given(site).filter(|given| given.loaded) {
+                given.push((from, fate.clone()));
+            }
+        }
+        // What is freed where a parameter leads deeper goes first.
+        given.sort_by_key(|(given, _)| std::cmp::Reverse(given.suffix.len()));
+        (outs, given)
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn lends(&self, st: &State) -> (Vec<(Lent, Option<Given>)>, Vec<(String, Option<Given>)>) {
+        let object = |place: PlaceId| {
+            let (param, suffix) = self.suffix_of(place)?;
+            Some(Given {
+                param,
+                suffix,
+                loaded: true,
+            })
+        };
+        let mut entered = Vec::new();
+        for (&site, fate) in &st.fates {
+            let info = &self.sites[origin(site) as usize];
+            if let Source::Kernel(lent) = &info.source
+                && !lent.pointer
+                && fate.is_ours()
+            {
+                entered.push((lent.clone(), info.through.and_then(object)));
+            }
+        }
+        let left = st.left.iter();
+        let left = left.map(|(call, place)| (call.clone(), place.and_then(object)));
+        (entered, left.collect())
+    }
+}
+
+/// Where some outcomes store a block and others leave the place as it was, those failed.
+fn keep_places(outcomes: &mut [Outcome]) {
+    let mut stored: Vec<Given> = Vec::new();
+    for outcome in outcomes.iter() {
+        for (given, returned) in &outcome.outs {
+            if matches!(returned, Returned::Fresh { .. }) && !stored.contains(given) {
+                stored.push(given.clone());
+            }
+        }
+    }
+    for outcome in outcomes {
+        for given in &stored {
+            let null = outcome.params[given.param].signs == ZERO;
+            if !null && !outcome.outs.iter().any(|(known, _)| known == given) {
+                outcome.outs.push((given.clone(), Returned::Kept(true)));
+            }
+        }
     }
 }
 
 fn effect(site: Option<SiteId>, st: &State, pointer: bool) -> Effect {
     let Some(site) = site else {
-        let fate = pointer.then_some(Fate::Escaped);
+        let fate = pointer.then_some(Fate::Unknown(Doubt::Unread));
         return Effect { signs: ANY, fate };
     };
-    match st.fates.get(&site) {
-        Some(Fate::Failed) => Effect {
-            signs: ZERO,
-            fate: None,
-        },
-        Some(Fate::Owned) => Effect {
-            signs: NEG | POS,
-            fate: None,
-        },
-        Some(Fate::Perhaps) => Effect {
-            signs: ANY,
-            fate: None,
-        },
-        Some(fate) => Effect {
-            signs: NEG | POS,
-            fate: Some(*fate),
-        },
-        None => Effect {
-            signs: ANY,
-            fate: Some(Fate::Escaped),
-        },
-    }
+    let (signs, fate) = match st.fates.get(&site) {
+        Some(Fate::Failed) => (ZERO, None),
+        Some(Fate::Owned) => (NEG | POS, None),
+        Some(Fate::Perhaps) => (ANY, None),
+        Some(fate @ (Fate::Freed | Fate::Moved)) => (NEG | POS, Some(fate.clone())),
+        Some(fate) => (ANY, Some(fate.clone())),
+        None => (ANY, Some(Fate::Unknown(Doubt::Unread))),
+    };
+    Effect { signs, fate }
 }
 
 /// One outcome for each kind of returned value.
@@ -307,29 +588,56 @@ fn coarse(outcomes: &[Outcome], count: usize) -> Vec<Outcome> {
         };
         count
     ];
-    for outcome in outcomes {
-        for (all, one) in params.iter_mut().zip(&outcome.params) {
-            if one.fate.is_some() {
-                all.fate = Some(Fate::Escaped);
-            }
+    for (index, all) in params.iter_mut().enumerate() {
+        let mut fates = outcomes.iter().filter_map(|outcome| {
+            let one = &outcome.params[index];
+            (one.signs != ZERO).then_some(&one.fate)
+        });
+        let first = fates.next().cloned().flatten();
+        let same = fates.all(|fate| *fate == first);
+        let changed = outcomes.iter().any(|o| {
+            o.outs.iter().any(|out| out.0.param == index)
+                || o.given.iter().any(|given| given.0.param == index)
+        });
+        all.fate = match same && !changed {
+            true => first,
+            false => Some(Fate::Unknown(Doubt::SomeWays)),
+        };
+        let kept = outcomes.iter().all(|o| o.params[index].fate.is_none());
+        if kept && !changed {
+            all.fate = None;
         }
     }
     let mut kinds: Vec<Returned> = Vec::new();
     for outcome in outcomes {
         let kind = match &outcome.returned {
-            Returned::Plain(..) => Returned::Plain(ANY, None),
+            Returned::Plain(..) | Returned::Kept(_) => Returned::Plain(ANY, None),
             other => other.clone(),
         };
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
+    let entered = outcomes.first().map(|o| o.entered.clone());
+    let left = outcomes.first().map(|o| o.left.clone());
     kinds
         .into_iter()
         .map(|returned| Outcome {
             returned,
             params: params.clone(),
+            given: Vec::new(),
             outs: Vec::new(),
+            entered: entered.clone().unwrap_or_default(),
+            left: left.clone().unwrap_or_default(),
         })
         .collect()
+}
+
+/// The function with external linkage that others may call.
+pub fn is_for_others(model: &Model, function: FunctionId) -> bool {
+    let entity = model.info(function).entity;
+    entity.is_some_and(|e| match model[e].kind {
+        crate::c::types::EntityKind::Function { internal, .. } => !internal,
+        _ => false,
+    })
 }

@@ -1,13 +1,14 @@
-//! What is known of variables at one point of one path through a function.
+//! What is known at one point of a function: values of places, and what became of blocks.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::{PlaceId, Places};
+use crate::c::syntax::tree::Tok;
 
 /// An allocation, by its index in the analysis' table of sites.
 pub type SiteId = u32;
 
-/// Marks a block that an earlier round of a loop got from the same site.
+/// Marks the blocks that earlier iterations of a loop got from the same site.
 const OLD: SiteId = 1 << 31;
 
 /// Less than zero.
@@ -30,7 +31,9 @@ pub struct Value {
     pub failed: Vec<SiteId>,
     /// The allocations whose block it may point into.
     pub blocks: Vec<SiteId>,
-    /// It is NULL or the start of one of the blocks, and nothing else.
+    /// The places whose address it may be.
+    pub addresses: Vec<PlaceId>,
+    /// It is NULL, the start of one of the blocks or one of the addresses, and nothing else.
     pub whole: bool,
 }
 
@@ -47,6 +50,7 @@ impl Value {
             exact: (signs == ZERO).then_some(0),
             failed: Vec::new(),
             blocks: Vec::new(),
+            addresses: Vec::new(),
             whole: signs == ZERO,
         }
     }
@@ -81,11 +85,40 @@ impl Value {
         }
     }
 
-    /// A pointer into the same block.
+    /// The address of a place.
+    pub fn address(place: PlaceId) -> Self {
+        Self {
+            addresses: vec![place],
+            whole: true,
+            ..Self::signs(POS)
+        }
+    }
+
+    /// A pointer into the same block, or something made of one.
     pub fn inside(&self) -> Self {
         Self {
+            signs: if self.signs & ZERO == 0 { POS } else { ANY },
+            exact: None,
             whole: false,
             ..self.clone()
+        }
+    }
+
+    /// The one block it is the start of, if it is sure to be that.
+    pub fn sole(&self) -> Option<SiteId> {
+        match self.blocks[..] {
+            [site] if self.whole && self.addresses.is_empty() && self.signs & ZERO == 0 => {
+                Some(site)
+            }
+            _ => None,
+        }
+    }
+
+    /// The one place whose address it is, if it is sure to be that.
+    pub fn sole_address(&self) -> Option<PlaceId> {
+        match self.addresses[..] {
+            [place] if self.whole && self.blocks.is_empty() => Some(place),
+            _ => None,
         }
     }
 
@@ -101,12 +134,20 @@ impl Value {
 
     /// It says nothing worth keeping.
     pub fn is_unknown(&self) -> bool {
-        self.signs == ANY && self.failed.is_empty() && self.blocks.is_empty()
+        self.signs == ANY
+            && self.failed.is_empty()
+            && self.blocks.is_empty()
+            && self.addresses.is_empty()
     }
 
     /// It is about a block or a failed allocation.
     pub fn is_tracked(&self) -> bool {
         !self.failed.is_empty() || !self.blocks.is_empty()
+    }
+
+    /// It leads to a block or a place.
+    pub fn leads(&self) -> bool {
+        !self.addresses.is_empty() || !self.blocks.is_empty()
     }
 
     /// The value, once its signs are known to be among `signs`.
@@ -116,6 +157,7 @@ impl Value {
         if value.signs == ZERO {
             value.exact = Some(0);
             value.blocks.clear();
+            value.addresses.clear();
             value.whole = true;
         } else if value.signs & ZERO == 0 {
             value.failed.clear();
@@ -133,6 +175,7 @@ impl Value {
             exact: self.exact.filter(|_| self.exact == other.exact),
             failed: union(&self.failed, &other.failed),
             blocks: union(&self.blocks, &other.blocks),
+            addresses: union(&self.addresses, &other.addresses),
             whole: self.whole && other.whole,
         }
     }
@@ -140,7 +183,7 @@ impl Value {
     fn retire(&mut self, site: SiteId) {
         for list in [&mut self.failed, &mut self.blocks] {
             for entry in list.iter_mut().filter(|entry| **entry == site) {
-                *entry = site | OLD;
+                *entry = old(site);
             }
             list.sort_unstable();
             list.dedup();
@@ -148,104 +191,188 @@ impl Value {
     }
 }
 
-fn union(a: &[SiteId], b: &[SiteId]) -> Vec<SiteId> {
+fn union<T: Copy + Ord>(a: &[T], b: &[T]) -> Vec<T> {
     let mut all: Vec<_> = a.iter().chain(b).copied().collect();
     all.sort_unstable();
     all.dedup();
     all
 }
 
-/// The site itself, whichever round of a loop the block is from.
+/// The site itself, whichever iteration of a loop the block is from.
 pub fn origin(site: SiteId) -> SiteId {
     site & !OLD
 }
 
+/// Whether it stands for the blocks of all earlier iterations.
+pub fn is_old(site: SiteId) -> bool {
+    site & OLD != 0
+}
+
+/// What stands for the blocks of all earlier iterations.
+pub fn old(site: SiteId) -> SiteId {
+    site | OLD
+}
+
+/// Why it is not known whether the function still has a block.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// It is given away on some of the ways that lead here.
+    SomeWays,
+    /// Something that is called may keep it, or free it: its name, empty for a call through a
+    /// pointer.
+    Passed(String),
+    /// It is stored where it is not followed.
+    Stored(Tok),
+    /// It is one of several blocks of which one was given away.
+    OneOfSeveral,
+    /// The code around it could not be read.
+    Unread,
+}
+
 /// What became of an allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fate {
     /// It failed.
     Failed,
-    /// It failed, or the function has the block.
+    /// It failed, or did not happen, or the function has the block.
     Perhaps,
     /// The function has the block and must free it.
     Owned,
-    /// Somebody else may have the block now.
-    Escaped,
     /// The block was freed.
     Freed,
+    /// Somebody else has the block: it is stored in a variable of the program, in memory of
+    /// somebody else, or returned.
+    Moved,
+    /// Somebody else may have the block now, or freed it.
+    Unknown(Doubt),
 }
 
-/// All that is known at one point of one path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+impl Fate {
+    /// The function has the block, if there is one.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Owned | Self::Perhaps)
+    }
+
+    /// Either of two; `None` where the allocation did not happen.
+    fn or(a: Option<&Self>, b: Option<&Self>) -> Option<Self> {
+        use Fate::*;
+        let (a, b) = match (a, b) {
+            (None, None) => return None,
+            (a, b) if a == b => return a.cloned(),
+            (a, b) => (a.unwrap_or(&Failed), b.unwrap_or(&Failed)),
+        };
+        Some(match (a, b) {
+            (Unknown(a), Unknown(b)) => Unknown(a.max(b).clone()),
+            (Unknown(doubt), _) | (_, Unknown(doubt)) => Unknown(doubt.clone()),
+            (Failed, Failed) => Failed,
+            (Failed | Perhaps | Owned, Failed | Perhaps | Owned) => Perhaps,
+            (Failed | Freed, Failed | Freed) => Freed,
+            (Failed | Freed | Moved, Failed | Freed | Moved) => Moved,
+            _ => Unknown(Doubt::SomeWays),
+        })
+    }
+}
+
+/// All that is known at one point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// By access path.
-    pub env: BTreeMap<String, Value>,
-    /// By allocation.
+    /// What places hold.
+    pub env: BTreeMap<PlaceId, Value>,
+    /// What became of allocations.
     pub fates: BTreeMap<SiteId, Fate>,
+    /// What was written where the parameters of a followed function point.
+    pub wrote: BTreeSet<PlaceId>,
+    /// What was given back that this function had not got: the call, and the object.
+    pub left: BTreeSet<(String, Option<PlaceId>)>,
 }
 
 impl State {
-    /// What is known of an access path.
-    pub fn get(&self, path: &str) -> Value {
-        if let Some(value) = self.env.get(path) {
+    /// What is known of a place.
+    pub fn get(&self, places: &mut Places, place: PlaceId) -> Value {
+        if let Some(value) = self.env.get(&place) {
             return value.clone();
         }
         // Any element of an array, where nothing is known of the very one.
-        if path.ends_with(']')
-            && let Some(open) = path.rfind('[')
-            && let Some(value) = self.env.get(&format!("{}[*]", &path[..open]))
+        if let Some(any) = places.any_of(place)
+            && let Some(value) = self.env.get(&any)
         {
             return value.clone();
         }
         Value::unknown()
     }
 
-    /// Notes a value without touching what depends on the path.
-    pub fn put(&mut self, path: &str, value: Value) {
+    /// Notes a value without touching what depends on the place.
+    pub fn put(&mut self, place: PlaceId, value: Value) {
         if value.is_unknown() {
-            self.env.remove(path);
+            self.env.remove(&place);
         } else {
-            self.env.insert(path.to_owned(), value);
+            self.env.insert(place, value);
         }
     }
 
-    /// The path gets a new value: what was known of things reached through it is forgotten.
-    pub fn assign(&mut self, path: &str, value: Value) {
-        self.forget(path);
-        if path.ends_with(']')
-            && let Some(open) = path.rfind('[')
-            && &path[open..] != "[0]"
-        {
-            let any = format!("{}[*]", &path[..open]);
-            let either = match self.env.get(&any) {
+    /// The place gets a new value: what was known of things reached through it is forgotten.
+    pub fn assign(&mut self, places: &mut Places, place: PlaceId, value: Value) {
+        self.forget(places, place);
+        // Elements that may be the same one.
+        let rivals: Vec<PlaceId> = self
+            .env
+            .keys()
+            .copied()
+            .filter(|&other| places.may_be(other, place))
+            .collect();
+        for other in rivals {
+            let either = match self.env.get(&other) {
                 Some(known) => known.or(&value),
-                None => value.clone(),
+                None => continue,
             };
-            self.put(&any, either);
+            self.put(other, either);
         }
-        self.put(path, value);
+        if let Some(any) = places.any_of(place)
+            && !self.env.contains_key(&any)
+        {
+            self.put(any, value.clone());
+        }
+        if !places.is_any(place) {
+            self.put(place, value);
+        }
     }
 
-    /// Forgets a path and all that mentions it.
-    pub fn forget(&mut self, path: &str) {
+    /// Forgets a place and all that depends on it.
+    pub fn forget(&mut self, places: &Places, place: PlaceId) {
         self.env
-            .retain(|known, _| known != path && !mentions(known, path));
+            .retain(|&known, _| known != place && !places.depends(known, place));
     }
 
     /// The next allocation at `site` is about to happen: what is left of the last one becomes old.
-    pub fn retire(&mut self, site: SiteId) {
+    pub fn retire(&mut self, places: &mut Places, site: SiteId) {
         let Some(fate) = self.fates.remove(&site) else {
             return;
         };
         for value in self.env.values_mut() {
             value.retire(site);
         }
-        let root = format!("#{site}[");
-        self.env.retain(|path, _| !path.starts_with(&root));
-        if fate != Fate::Failed {
-            // Blocks of earlier rounds are not told apart, so nobody can free them here.
-            self.fates.insert(site | OLD, Fate::Escaped);
+        let within = |place: &PlaceId| places.block_of(*place) == Some(site);
+        let held: Vec<PlaceId> = self.env.keys().copied().filter(within).collect();
+        for place in held {
+            let Some(value) = self.env.remove(&place) else {
+                continue;
+            };
+            if let Some(of_old) = places.aged(place, site)
+                && value.leads()
+            {
+                let known = self.env.get(&of_old).map_or(Value::unknown(), Value::clone);
+                self.put(of_old, known.or(&value).or(&Value::unknown()));
+            }
         }
+        if fate == Fate::Failed {
+            return;
+        }
+        let before = self.fates.get(&old(site));
+        let joined = match before {
+            None => fate,
+            Some(_) => Fate::or(before, Some(&fate)).unwrap_or(fate),
+        };
+        self.fates.insert(old(site), joined);
     }
 
     /// The last allocation at `site` has turned out not to have failed: nothing that holds its
@@ -259,85 +386,102 @@ impl State {
         }
     }
 
-    /// Some path of the two.
-    pub fn or(&self, other: &Self) -> Self {
+    /// Either of two.
+    pub fn or(&self, places: &Places, other: &Self) -> Self {
         let mut both = Self::default();
-        for (path, value) in self.env.iter().chain(&other.env) {
-            match (self.env.get(path), other.env.get(path)) {
-                (Some(a), Some(b)) => both.put(path, a.or(b)),
-                // What failed on one path must not be lost because the other knows nothing.
-                _ if !value.failed.is_empty() || path.ends_with("[*]") => {
-                    both.put(path, value.or(&Value::unknown()));
+        for (&place, value) in self.env.iter().chain(&other.env) {
+            match (self.env.get(&place), other.env.get(&place)) {
+                (Some(a), Some(b)) => both.put(place, a.or(b)),
+                // What one knows of blocks must not be lost because the other knows nothing.
+                _ if value.is_tracked() || value.leads() || places.is_any(place) => {
+                    both.put(place, value.or(&Value::unknown()));
                 }
                 _ => {}
             }
         }
-        for (site, fate) in self.fates.iter().chain(&other.fates) {
-            let joined = match (self.fates.get(site), other.fates.get(site)) {
-                (Some(a), Some(b)) if a == b => *a,
-                // Where it is owned, a variable that holds it says so.
-                (Some(Fate::Failed | Fate::Perhaps), Some(Fate::Owned | Fate::Perhaps))
-                | (Some(Fate::Owned), Some(Fate::Failed | Fate::Perhaps))
-                | (Some(Fate::Perhaps), Some(Fate::Failed)) => Fate::Perhaps,
-                (Some(Fate::Failed), Some(f)) | (Some(f), Some(Fate::Failed)) => *f,
-                (Some(_), Some(_)) => Fate::Escaped,
-                _ => *fate,
-            };
-            both.fates.insert(*site, joined);
+        for site in self.fates.keys().chain(other.fates.keys()) {
+            if let Some(fate) = Fate::or(self.fates.get(site), other.fates.get(site)) {
+                both.fates.insert(*site, fate);
+            }
         }
+        both.wrote = self.wrote.union(&other.wrote).copied().collect();
+        both.left = self.left.union(&other.left).cloned().collect();
         both
     }
 
-    /// A number for the part that is about blocks: paths that agree in it are taken together.
-    fn pointers(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for tracked in self.env.iter().filter(|(_, value)| value.is_tracked()) {
-            tracked.hash(&mut hasher);
-        }
-        self.fates.hash(&mut hasher);
-        hasher.finish()
+    /// Whether two states say the same of blocks: they are taken together first.
+    fn is_akin(&self, other: &Self) -> bool {
+        let tracked = |value: &(&PlaceId, &Value)| value.1.is_tracked();
+        self.fates == other.fates
+            && self.left == other.left
+            && self
+                .env
+                .iter()
+                .filter(tracked)
+                .eq(other.env.iter().filter(tracked))
     }
 }
 
-/// Whether an access path reads `part` on its way: an identifier in it, or a prefix of it.
-pub fn mentions(path: &str, part: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '#' || c == '$';
-    path.match_indices(part).any(|(at, _)| {
-        let before = path[..at].chars().next_back();
-        let after = path[at + part.len()..].chars().next();
-        let starts = before.is_none_or(|c| !word(c) && c != '.');
-        starts && after.is_some_and(|c| !word(c))
-    })
+/// The states that reach a point: few, and taken together where there are more.
+#[derive(Clone, Debug, Default)]
+pub struct States {
+    /// The states.
+    pub list: Vec<State>,
+    /// There were so many that they are kept as one.
+    one: bool,
 }
 
-/// Takes together paths that know the same of blocks; where there are more than `many`, all of
-/// them.
-pub fn merge(states: Vec<State>, many: usize) -> Vec<State> {
+/// So many places are known at a point of nearly all functions.
+const FEW: usize = 40;
+
+/// How many states of one point are told apart at most.
+pub const APART: usize = 16;
+
+impl States {
+    /// Adds a state; beyond `apart` they are kept as one. Whether that says anything new.
+    pub fn add(&mut self, places: &Places, state: State, apart: usize) -> bool {
+        if self.one {
+            let Some(known) = self.list.first_mut() else {
+                self.list.push(state);
+                return true;
+            };
+            let both = known.or(places, &state);
+            let new = both != *known;
+            *known = both;
+            return new;
+        }
+        if let Some(known) = self.list.iter_mut().find(|known| known.is_akin(&state)) {
+            let both = known.or(places, &state);
+            let new = both != *known;
+            *known = both;
+            return new;
+        }
+        // The more there is to keep, the fewer are told apart.
+        let apart = (apart * FEW / state.env.len().max(FEW)).max(1);
+        self.list.push(state);
+        if self.list.len() > apart {
+            self.unite(places);
+        }
+        true
+    }
+
+    /// Keeps all states as one from now on.
+    pub fn unite(&mut self, places: &Places) {
+        self.one = true;
+        let all = std::mem::take(&mut self.list);
+        self.list
+            .extend(all.into_iter().reduce(|a, b| a.or(places, &b)));
+    }
+}
+
+/// Takes together states that say the same of blocks; where there are too many, all of them.
+pub fn merge(places: &Places, states: Vec<State>, apart: usize) -> Vec<State> {
     if states.len() < 2 {
         return states;
     }
-    let mut groups: BTreeMap<u64, State> = BTreeMap::new();
+    let mut merged = States::default();
     for state in states {
-        match groups.entry(state.pointers()) {
-            Entry::Vacant(empty) => {
-                empty.insert(state);
-            }
-            Entry::Occupied(mut group) => {
-                if *group.get() != state {
-                    let both = group.get().or(&state);
-                    group.insert(both);
-                }
-            }
-        }
+        merged.add(places, state, apart);
     }
-    let states: Vec<State> = groups.into_values().collect();
-    if states.len() > many {
-        return join(states).into_iter().collect();
-    }
-    states
-}
-
-/// All paths as one.
-pub fn join(states: Vec<State>) -> Option<State> {
-    states.into_iter().reduce(|a, b| a.or(&b))
+    merged.list
 }

@@ -1,0 +1,298 @@
+//! Arrays of blocks that a loop fills, so that a loop can free them.
+
+use super::flow::Flow;
+use super::style::BODY;
+use super::value::SiteId;
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Tok, Unary};
+use crate::c::types::{EntityId, Parent};
+
+/// The elements of an array that hold a block each.
+#[derive(Clone, Debug)]
+pub struct Filled {
+    /// Where the blocks are from.
+    pub site: SiteId,
+    /// The last block is among them.
+    pub newest: bool,
+    /// The loop that frees them.
+    pub text: String,
+}
+
+/// `for (i = 0; i < n; i++) a[i] = …;`
+struct Fill {
+    stmt: StmtId,
+    /// The loop.
+    whole: StmtId,
+    index: EntityId,
+    array: EntityId,
+    /// The bound: a constant, or a name.
+    bound: ExprId,
+}
+
+impl Flow<'_> {
+    /// The elements of an array that surely hold the blocks of a site where the check of another
+    /// one leaves. Each iteration must fill the next element, and nothing else may write it.
+    pub fn filled(&mut self, site: SiteId, check: SiteId) -> Option<Filled> {
+        let fill = self.fill(site)?;
+        let at = self.sites[check as usize].order;
+        let whole = self.tree()[fill.whole].toks;
+        let array = self.ctx.name(self.model()[fill.array].name);
+        let index = self.ctx.name(self.model()[fill.index].name);
+        let stmt = self.tree()[fill.stmt].toks;
+        let (relation, bound, newest) = if check == site || stmt.contains(at) {
+            ("<", index, false)
+        } else if whole.contains(at) && at >= stmt.end {
+            ("<=", index, true)
+        } else if at >= whole.end && self.is_passed(&fill, at) {
+            let bound = self.ctx.written(fill.bound)?;
+            ("<", bound, true)
+        } else {
+            return None;
+        };
+        let counter = self.ctx.unused("k", &[]);
+        let text = format!(
+            "for (int {counter} = 0; {counter} {relation} {bound}; \
+             {counter}++){BODY}static_free({array}[{counter}]);"
+        );
+        Some(Filled { site, newest, text })
+    }
+
+    /// The loop that fills an array with the blocks of a site.
+    fn fill(&mut self, site: SiteId) -> Option<Fill> {
+        let model = self.model();
+        let call = self.sites[site as usize].expr?;
+        let stmt = model.stmt_of(call)?;
+        let StmtKind::Expr(expr) = self.tree()[stmt].kind else {
+            return None;
+        };
+        let ExprKind::Assign {
+            op: None,
+            left,
+            right,
+            ..
+        } = self.tree()[self.tree().bare(expr)].kind
+        else {
+            return None;
+        };
+        if self.bare(right) != call {
+            return None;
+        }
+        let ExprKind::Index(base, index) = self.tree()[self.tree().bare(left)].kind else {
+            return None;
+        };
+        let (array, index) = (model.named(base)?, model.named(index)?);
+        // The statement stands in the body itself.
+        let body = self.around(stmt)?;
+        let whole = match self.tree()[body].kind {
+            StmtKind::For { .. } => body,
+            _ => self.around(body)?,
+        };
+        let StmtKind::For {
+            init: Some(init),
+            cond: Some(cond),
+            step: Some(step),
+            body: of,
+            ..
+        } = self.tree()[whole].kind
+        else {
+            return None;
+        };
+        let direct = of == stmt || of == body && matches!(self.tree()[of].kind, StmtKind::Block(_));
+        let bound = self.bound(cond, index)?;
+        let counts = self.starts_at_zero(init, index) && self.steps_by_one(step, index);
+        let own = model[array].is_automatic() && model[index].is_automatic();
+        let plain =
+            !model.is_address_taken(index) && !self.is_hidden(array) && !self.is_hidden(index);
+        let array_type = model.is_array(model[array].ty);
+        if !(direct && counts && own && plain && array_type) {
+            return None;
+        }
+        let fill = Fill {
+            stmt,
+            whole,
+            index,
+            array,
+            bound,
+        };
+        (self.only_filled(&fill, left) && self.only_counts(&fill) && self.is_steady(&fill))
+            .then_some(fill)
+    }
+
+    fn bound(&self, cond: ExprId, index: EntityId) -> Option<ExprId> {
+        match self.tree()[self.tree().bare(cond)].kind {
+            ExprKind::Binary {
+                op: Binary::Lt | Binary::Ne,
+                left,
+                right,
+                ..
+            } if self.model().named(left) == Some(index) => Some(right),
+            _ => None,
+        }
+    }
+
+    fn starts_at_zero(&self, init: StmtId, index: EntityId) -> bool {
+        match self.tree()[init].kind {
+            StmtKind::Decl(decl) => self.tree()[decl].declarators.iter().any(|&d| {
+                let zero = self.tree()[d].init.is_some_and(|e| self.model().is_zero(e));
+                self.model().declares(d) == Some(index) && zero
+            }),
+            StmtKind::Expr(expr) => match self.tree()[self.tree().bare(expr)].kind {
+                ExprKind::Assign {
+                    op: None,
+                    left,
+                    right,
+                    ..
+                } => self.model().named(left) == Some(index) && self.model().is_zero(right),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn steps_by_one(&self, step: ExprId, index: EntityId) -> bool {
+        let named = |e: ExprId| self.model().named(e) == Some(index);
+        match self.tree()[self.tree().bare(step)].kind {
+            ExprKind::Unary(Unary::Increment, operand)
+            | ExprKind::Postfix {
+                increment: true,
+                operand,
+            } => named(operand),
+            ExprKind::Assign {
+                op: Some(Binary::Add),
+                left,
+                right,
+                ..
+            } => named(left) && self.model().value(right) == Some(1),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing but the filling statement writes elements, or hands the array out.
+    fn only_filled(&self, fill: &Fill, left: ExprId) -> bool {
+        let model = self.model();
+        model.uses(fill.array).iter().all(|&name| {
+            let mut at = name;
+            let mut element = None;
+            while let Parent::Expr(outer) = model.parent(at) {
+                match self.tree()[outer].kind {
+                    ExprKind::Paren(_) => {}
+                    ExprKind::Index(base, _) if element.is_none() && base == at => {
+                        element = Some(outer);
+                    }
+                    ExprKind::SizeofExpr(_) => return true,
+                    _ => break,
+                }
+                at = outer;
+            }
+            let Some(element) = element else {
+                return false;
+            };
+            if element == self.tree().bare(left) {
+                return true;
+            }
+            let Parent::Expr(outer) = model.parent(at) else {
+                return true;
+            };
+            !matches!(
+                self.tree()[outer].kind,
+                ExprKind::Assign { left, .. } if left == at
+            ) && !matches!(
+                self.tree()[outer].kind,
+                ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
+                    | ExprKind::Postfix { .. }
+            )
+        })
+    }
+
+    /// Whether the counter is written by its loop alone, as long as the loop runs.
+    fn only_counts(&self, fill: &Fill) -> bool {
+        let StmtKind::For { body, .. } = self.tree()[fill.whole].kind else {
+            return false;
+        };
+        let body = self.tree()[body].toks;
+        let uses = self.model().uses(fill.index).iter();
+        uses.filter(|&&name| body.contains(self.tree()[name].toks.start))
+            .all(|&name| !self.is_written(name))
+    }
+
+    /// Whether a variable is written where it is named.
+    fn is_written(&self, name: ExprId) -> bool {
+        let mut at = name;
+        while let Parent::Expr(outer) = self.model().parent(at) {
+            match self.tree()[outer].kind {
+                ExprKind::Paren(_) => at = outer,
+                ExprKind::Assign { left, .. } => return left == at,
+                ExprKind::Unary(Unary::Increment | Unary::Decrement | Unary::AddressOf, _)
+                | ExprKind::Postfix { .. } => return true,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether each iteration that goes on has filled its element: nothing leaves it before, and no
+    /// label leads into it.
+    fn is_steady(&self, fill: &Fill) -> bool {
+        let StmtKind::For { body, .. } = self.tree()[fill.whole].kind else {
+            return false;
+        };
+        let filled = self.tree()[fill.stmt].toks.start;
+        let mut open = vec![body];
+        while let Some(stmt) = open.pop() {
+            let before = self.tree()[stmt].toks.start < filled;
+            match self.tree()[stmt].kind {
+                StmtKind::Label(_) | StmtKind::Case { .. } => return false,
+                StmtKind::Continue
+                | StmtKind::Goto(_)
+                | StmtKind::GotoComputed(_)
+                | StmtKind::Break
+                    if before =>
+                {
+                    return false;
+                }
+                _ => open.extend(self.tree().substatements(stmt)),
+            }
+        }
+        true
+    }
+
+    /// Whether every way to `at` has passed the whole loop, with its bound still the same.
+    fn is_passed(&self, fill: &Fill, at: Tok) -> bool {
+        let whole = self.tree()[fill.whole].toks;
+        // The check stands in the block of the loop, or inside of a later statement there.
+        let Some(block) = self.around(fill.whole) else {
+            return false;
+        };
+        if !self.tree()[block].toks.contains(at) {
+            return false;
+        }
+        let mut open = vec![block];
+        while let Some(stmt) = open.pop() {
+            let start = self.tree()[stmt].toks.start;
+            if start < whole.start && !self.tree()[stmt].toks.holds(whole) || start > at {
+                continue;
+            }
+            match self.tree()[stmt].kind {
+                StmtKind::Label(_) | StmtKind::Case { .. } if start >= whole.start => return false,
+                // Out of the loop before its end.
+                StmtKind::Break | StmtKind::Goto(_) if whole.contains(start) => return false,
+                _ => open.extend(self.tree().substatements(stmt)),
+            }
+        }
+        if self.model().value(fill.bound).is_some() {
+            return true;
+        }
+        let Some(bound) = self.model().named(fill.bound) else {
+            return false;
+        };
+        let steady = self.model()[bound].is_automatic() && !self.model().is_address_taken(bound);
+        let within = |name: ExprId| {
+            let tok = self.tree()[name].toks.start;
+            whole.start <= tok && tok < at
+        };
+        let uses = self.model().uses(bound).iter();
+        steady
+            && !uses
+                .copied()
+                .any(|name| within(name) && self.is_written(name))
+    }
+}
