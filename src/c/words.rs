@@ -296,6 +296,8 @@ const WORDS: &[(&str, Word, Origin)] = &[
     ("__arg_arena", Word::Decoration, Header),
     ("__arena", Word::Decoration, Header),
     ("__arena_global", Word::Decoration, Header),
+    // Before a loop that the header of the heap counts.
+    ("static_bounded", Word::Decoration, Header),
     ("__rcu", Word::Decoration, Header),
     ("__user", Word::Decoration, Header),
     ("__kernel", Word::Decoration, Header),

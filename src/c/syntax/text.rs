@@ -540,6 +540,8 @@ impl<'u> Writer<'u> {
         match word {
             Word::Void | Word::Number(_) => self.put_type(at),
             Word::Auto => self.put_type(at),
+            // `static_bounded for (…)`: it is the statement's.
+            Word::Decoration if matches!(self.word(at + 1), Some(Word::Statement(_))) => {}
             Word::Typedef
             | Word::Static
             | Word::Extern

@@ -135,7 +135,9 @@ impl Words {
                 (None, words::Word::Bool) if name == "bool" => common.push((symbol, (1, true))),
                 // A program may call a variable of its own `noinline`, and `struct stat` has a
                 // member `__unused`.
-                (None, words::Word::Decoration) if name.starts_with("__") && name != "__unused" => {
+                (None, words::Word::Decoration)
+                    if name.starts_with("__") && name != "__unused" || name == "static_bounded" =>
+                {
                     by_symbol[symbol.index()] = Some(Word::Decoration);
                 }
                 _ => by_symbol[symbol.index()] = Word::new(word),
