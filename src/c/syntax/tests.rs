@@ -510,6 +510,22 @@ fn what_nobody_declares() {
 }
 
 #[test]
+fn what_is_declared_is_no_type_that_everybody_knows() {
+    reads(
+        "void f(void) { int *s8 = g(4); if (s8) *s8 = 1; h(s8); (s8)[0] = 2; { u8 *u16; u16 * u16; } }",
+        "void f(){i32 s8* = g(4);if s8 Deref<s8> = 1;h(s8);(s8)[0] = 2;{u8 u16*;Mul<u16, u16>;}}",
+    );
+    reads(
+        "void f(char *u32) { *u32 = 1; k(u32, (u32)); } u32 y;",
+        "void f(i8 u32*){Deref<u32> = 1;k(u32, (u32));}u32 y;",
+    );
+    reads(
+        "static int *u64; void f(void) { u64 = g(u64); *u64 = 3; }",
+        "static i32 u64*;void f(){u64 = g(u64);Deref<u64> = 3;}",
+    );
+}
+
+#[test]
 fn types_as_arguments() {
     reads(
         "int f(void *p) { struct s *q = as(struct s, p); int g(int), *h = of(p, int *, m); return q == as(u32, p + 1); }",

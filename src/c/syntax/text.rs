@@ -729,7 +729,11 @@ impl<'u> Writer<'u> {
     }
 
     fn is_type(&self, symbol: Symbol) -> bool {
-        let known = self.outlines.types[symbol.index()] || self.words.common_type(symbol).is_some();
+        // A type that everybody knows by its name, unless the unit calls something else so.
+        let common = || {
+            self.words.common_type(symbol).is_some() && !self.outlines.naming.contains_key(&symbol)
+        };
+        let known = self.outlines.types[symbol.index()] || common();
         known && !self.shadowed.iter().any(|s| s.1 == symbol)
     }
 
@@ -855,7 +859,7 @@ impl<'u> Writer<'u> {
         if inside {
             self.declared.insert(symbol);
         }
-        if self.outlines.types[symbol.index()] && inside {
+        if inside && self.is_type(symbol) {
             let blocks = self
                 .levels
                 .iter()
