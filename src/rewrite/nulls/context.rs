@@ -8,12 +8,12 @@ use super::calls::{Callee, called};
 use super::decide;
 use super::graph::Graph;
 use super::known;
-use super::summary::Summary;
+use super::outcome::Summary;
 use super::text::Text;
 use crate::c::bytes::decode;
 use crate::c::cpp::FileId;
 use crate::c::lexer::{Kind, Lexed};
-use crate::c::syntax::tree::{ExprId, FunctionId, Toks, Tree};
+use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Toks, Tree};
 use crate::c::types::{EntityId, EntityKind, Model, Type};
 use crate::c::{Span, Symbol};
 use crate::rewrite::family::Alloc;
@@ -132,7 +132,6 @@ impl<'c> Context<'c> {
 
     /// What a call calls, for a message.
     pub fn called(&self, e: ExprId) -> String {
-        use crate::c::syntax::tree::ExprKind;
         match self.tree()[e].kind {
             ExprKind::Call { callee, .. } => self.spelled(called(self.tree(), callee)),
             _ => self.spelled(e),
@@ -161,6 +160,7 @@ impl<'c> Context<'c> {
                     };
                 }
                 EntityKind::Function { .. } => {}
+                _ if self.is_helper(entity) => {}
                 _ => return Callee::Pointer,
             }
         }
@@ -168,6 +168,23 @@ impl<'c> Context<'c> {
             return Callee::Family(call);
         }
         Callee::Named(self.name(name))
+    }
+
+    /// Whether a pointer is a helper of the kernel by its number, as libbpf declares them:
+    /// `static long (* const bpf_spin_lock)(…) = (void *) 93;`
+    fn is_helper(&self, entity: EntityId) -> bool {
+        let tree = self.tree();
+        let entity = &self.model[entity];
+        !entity.is_automatic()
+            && entity.declarators.iter().any(|&declarator| {
+                let mut init = tree[declarator].init;
+                while let Some(ExprKind::Cast(_, inner) | ExprKind::Paren(inner)) =
+                    init.map(|e| &tree[e].kind)
+                {
+                    init = Some(*inner);
+                }
+                init.is_some_and(|e| self.model.value(e).is_some_and(|number| number > 0))
+            })
     }
 
     /// The function of the allocator that a name which is called stands for: one that is
@@ -211,7 +228,6 @@ impl<'c> Context<'c> {
         for function in self.functions() {
             let mut direct = false;
             for call in &self.model.info(function).calls {
-                use crate::c::syntax::tree::ExprKind;
                 let ExprKind::Call { callee, .. } = self.tree()[call.expr].kind else {
                     continue;
                 };
@@ -243,7 +259,6 @@ impl<'c> Context<'c> {
     /// The names that functions which allocate call, or the functions those call, and that nothing
     /// is known of.
     pub fn unknown_calls(&self) -> HashSet<Vec<u8>> {
-        use crate::c::syntax::tree::ExprKind;
         let mut unknown = HashSet::new();
         let planned = |f: &FunctionId| self.is_planned(*f);
         let mut open: Vec<FunctionId> = self.allocating.iter().copied().filter(planned).collect();

@@ -9,10 +9,10 @@ use std::rc::Rc;
 
 use super::Context;
 use super::graph::{Graph, Op};
+use super::outcome::Suffix;
 use super::place::{Node, PlaceId, Places};
-use super::summary::Suffix;
 pub use super::value::SiteId;
-use super::value::{APART, Fate, State, States, Value, ZERO, merge, origin};
+use super::value::{APART, Fate, HELD, State, States, Value, ZERO, merge, origin};
 use crate::c::syntax::tree::{ExprId, FunctionId, StmtId, Tok, Toks, Tree};
 use crate::c::types::{EntityId, Model};
 use crate::rewrite::family::Alloc;
@@ -573,48 +573,5 @@ impl<'c> Flow<'c> {
             let token = &self.ctx.text.unit.tokens[tok];
             token.expansion.is_some() || token.synthetic
         })
-    }
-}
-
-/// How much is known of places at one point: hardly any function holds more blocks at once.
-const HELD: usize = 128;
-
-impl State {
-    /// Forgets half of what is known: numbers first, then what was met first. Of blocks that are
-    /// forgotten it is not known any more whose they are.
-    fn drop_oldest(&mut self) {
-        let mut places: Vec<(bool, PlaceId)> = self
-            .env
-            .iter()
-            .map(|(&place, value)| (value.is_tracked() || value.leads(), place))
-            .collect();
-        places.sort_unstable();
-        places.truncate(places.len().saturating_sub(HELD / 2));
-        for (_, place) in places {
-            let Some(value) = self.env.remove(&place) else {
-                continue;
-            };
-            for site in value.blocks {
-                if self.fates.get(&site).is_some_and(Fate::is_ours) {
-                    let doubt = Fate::Unknown(super::value::Doubt::Unread);
-                    self.fates.insert(site, doubt);
-                }
-            }
-        }
-    }
-
-    /// Nothing is known any more, and no block is ours for sure.
-    pub fn unread(&self) -> Self {
-        let fates = self.fates.iter().map(|(&site, fate)| {
-            let fate = match fate {
-                Fate::Failed | Fate::Freed | Fate::Moved => fate.clone(),
-                _ => Fate::Unknown(super::value::Doubt::Unread),
-            };
-            (site, fate)
-        });
-        Self {
-            fates: fates.collect(),
-            ..Self::default()
-        }
     }
 }

@@ -3,16 +3,17 @@
 //! The verifier refuses a program that follows a pointer which may be NULL, and clang deletes the
 //! allocator's own check where the source does not test. Each function that allocates is followed
 //! on the syntax tree, as a data-flow analysis: [`graph`] has its steps, [`flow`] finds what holds
-//! at each of them ([`eval`], [`cond`], [`calls`]), and [`summary`] what a call of it does. What is
-//! missing is decided by [`decide`] and written by [`insert`]; how the function leaves is told by
-//! [`exits`] and [`reuse`], and what it gives back before that, or what may stay behind, by
-//! [`cleanup`].
+//! at each of them ([`eval`], [`cond`], [`store`], [`calls`], [`lent`]), and [`summary`] what a call
+//! of it does to its callers ([`outcome`], [`callee`]). What is missing is decided by [`decide`] and
+//! written by [`insert`]; how the function leaves is told by [`exits`] and [`reuse`], and what it
+//! gives back before that, or what may stay behind, by [`cleanup`].
 //!
 //! Three things are told apart of each block at each point: it is certainly this function's, it
 //! certainly is not any more, or that is not known. Only the first is freed.
 
 mod arms;
 mod arrays;
+mod callee;
 mod calls;
 mod cleanup;
 mod cond;
@@ -25,11 +26,15 @@ mod flow;
 mod graph;
 mod insert;
 mod known;
+mod lent;
 mod lvalue;
+mod names;
+mod outcome;
 mod place;
 mod references;
 mod returns;
 mod reuse;
+mod store;
 mod style;
 mod summary;
 mod text;

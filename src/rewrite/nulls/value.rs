@@ -422,6 +422,49 @@ impl State {
     }
 }
 
+/// How much is known of places at one point: hardly any function holds more blocks at once.
+pub const HELD: usize = 128;
+
+impl State {
+    /// Forgets half of what is known: numbers first, then what was met first. Of blocks that are
+    /// forgotten it is not known any more whose they are.
+    pub fn drop_oldest(&mut self) {
+        let mut places: Vec<(bool, PlaceId)> = self
+            .env
+            .iter()
+            .map(|(&place, value)| (value.is_tracked() || value.leads(), place))
+            .collect();
+        places.sort_unstable();
+        places.truncate(places.len().saturating_sub(HELD / 2));
+        for (_, place) in places {
+            let Some(value) = self.env.remove(&place) else {
+                continue;
+            };
+            for site in value.blocks {
+                if self.fates.get(&site).is_some_and(Fate::is_ours) {
+                    let doubt = Fate::Unknown(Doubt::Unread);
+                    self.fates.insert(site, doubt);
+                }
+            }
+        }
+    }
+
+    /// Nothing is known any more, and no block is ours for sure.
+    pub fn unread(&self) -> Self {
+        let fates = self.fates.iter().map(|(&site, fate)| {
+            let fate = match fate {
+                Fate::Failed | Fate::Freed | Fate::Moved => fate.clone(),
+                _ => Fate::Unknown(Doubt::Unread),
+            };
+            (site, fate)
+        });
+        Self {
+            fates: fates.collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The states that reach a point: few, and taken together where there are more.
 #[derive(Clone, Debug, Default)]
 pub struct States {
