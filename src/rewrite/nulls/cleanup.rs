@@ -311,6 +311,10 @@ impl Flow<'_> {
 
     /// What is not given back, and may be this function's.
     fn left_behind(&self, states: &[State], given: &[Vec<SiteId>], books: &mut Books) {
+        let gone = |st: &State, site: SiteId| {
+            let fate = st.fates.get(&site);
+            fate.is_some_and(|fate| !fate.is_ours() && *fate != Fate::Failed)
+        };
         let mut found: BTreeMap<SiteId, String> = BTreeMap::new();
         for (st, given) in states.iter().zip(given) {
             for (&site, fate) in &st.fates {
@@ -331,6 +335,9 @@ impl Flow<'_> {
                     Fate::Failed | Fate::Freed | Fate::Moved => continue,
                     Fate::Owned | Fate::Perhaps if is_old(site) => {
                         "it is from an earlier iteration of a loop".to_owned()
+                    }
+                    Fate::Owned | Fate::Perhaps if states.iter().any(|st| gone(st, site)) => {
+                        self.doubt(&Doubt::SomeWays)
                     }
                     Fate::Owned | Fate::Perhaps => {
                         "which variable holds it depends on the way that led here".to_owned()

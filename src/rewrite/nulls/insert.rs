@@ -4,6 +4,7 @@ use super::Checks;
 use super::Context;
 use super::decide::{How, Pointer};
 use super::draft::{Draft, copy, plain};
+use super::references;
 use super::style::Style;
 use super::value::SiteId;
 use crate::c::Span;
@@ -81,8 +82,11 @@ impl Finding {
     pub fn left_behind(&self) -> Option<Notice> {
         let mut parts: Vec<String> = Vec::new();
         for (line, call, why) in &self.behind {
+            let lent = call == references::SWAP || references::acquired(call).is_some();
+            let what = if lent { "what" } else { "the block of" };
+            let lends = if lent { " lends" } else { "" };
             parts.push(format!(
-                "the block of `{}` in line {line}: {why}",
+                "{what} `{}` in line {line}{lends}: {why}",
                 shown(call)
             ));
         }

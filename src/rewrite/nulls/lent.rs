@@ -2,7 +2,7 @@
 
 use super::flow::{Flow, Lent, Source};
 use super::references::{self, GivesBack, Lends};
-use super::value::{ANY, Doubt, Fate, SiteId, State, Value, ZERO};
+use super::value::{Doubt, Fate, NEG, SiteId, State, Value};
 use crate::c::syntax::tree::ExprId;
 
 impl Flow<'_> {
@@ -43,7 +43,7 @@ impl Flow<'_> {
             match lends {
                 Lends::HeldIfZero(_) => {
                     results.push((st, Value::number(0)));
-                    results.push((before, Value::signs(ANY & !ZERO)));
+                    results.push((before, Value::signs(NEG)));
                 }
                 _ => results.push((st, Value::unknown())),
             }

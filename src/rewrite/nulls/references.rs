@@ -13,7 +13,8 @@ pub enum Lends {
     Object(usize),
     /// It takes the lock, or saves the state, that this argument points to; always.
     Held(usize),
-    /// It takes the lock that this argument points to, and returns zero if it could.
+    /// It takes the lock that this argument points to, and returns zero if it could, else an error
+    /// below zero.
     HeldIfZero(usize),
     /// It enters a section.
     Section,
