@@ -196,6 +196,8 @@ pub struct Cache {
     boring: RwLock<HashSet<PathBuf>>,
     /// Headers in tokens, for the preprocessor.
     pub sources: crate::c::cpp::Cache,
+    /// The files of the run, preprocessed and read.
+    pub files: super::parsed::Store,
 }
 
 impl Cache {

@@ -11,6 +11,7 @@ mod include;
 pub mod macros;
 mod nulls;
 pub mod outline;
+mod parsed;
 pub mod plan;
 mod preprocess;
 pub mod project;
@@ -139,7 +140,15 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
 const ROUNDS: usize = 4;
 
 /// Plans the rewrite of one file. Any bytes are welcome; planning the result again gives no edits.
+///
+/// The last that a run asks for of a file: what is kept of its text goes.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
+    let plan = plan_stages(path, source, project, options);
+    project.cache().files.forget(path);
+    plan
+}
+
+fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
     if options.recursion == Recursion::Off || !heap {
         return plan_text(path, source, project, options);

@@ -1,9 +1,11 @@
 //! From what is known of a unit to the edits that say it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
+use std::rc::Rc;
 
 use super::facts::{ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind};
-use super::loops::{self, Guard, Start};
+use super::loops::{Guard, Search, Start};
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Token};
@@ -40,6 +42,15 @@ pub struct Trouble {
     pub help: String,
 }
 
+/// What all editors of a reading need to know.
+#[derive(Default)]
+struct Shared<'a> {
+    search: OnceCell<Search<'a>>,
+    moved: OnceCell<HashSet<Var>>,
+    tables: OnceCell<HashSet<Tok>>,
+    backward: OnceCell<Rc<[(usize, Tok, Tok)]>>,
+}
+
 /// Collects the edits of a unit.
 pub struct Editor<'a> {
     reading: &'a Reading<'a>,
@@ -49,8 +60,7 @@ pub struct Editor<'a> {
     pub troubles: BTreeSet<Trouble>,
     /// The declarations that were qualified, and the address space that each says.
     pub qualified: Vec<(Tok, Var)>,
-    /// Variables that become blocks.
-    pub(super) moved: HashSet<Var>,
+    shared: Rc<Shared<'a>>,
     /// The heap lies in an arena.
     pub(super) in_arena: bool,
 }
@@ -65,9 +75,47 @@ impl<'a> Editor<'a> {
             edits: BTreeSet::new(),
             troubles: BTreeSet::new(),
             qualified: Vec::new(),
-            moved: HashSet::new(),
+            shared: Rc::default(),
             in_arena: true,
         }
+    }
+
+    /// Another editor of the same reading, for an arena.
+    pub fn another(&self) -> Self {
+        Self {
+            shared: Rc::clone(&self.shared),
+            ..Self::new(self.reading)
+        }
+    }
+
+    /// How the loops end.
+    pub(super) fn search(&self) -> &Search<'a> {
+        let shared = &self.shared.search;
+        shared.get_or_init(|| Search::new(self.reading))
+    }
+
+    /// The variables that become blocks: their declarations say so in their own way.
+    pub(super) fn moved(&self) -> &HashSet<Var> {
+        let moved = || self.in_arena.then(|| self.reading.moved());
+        self.shared
+            .moved
+            .get_or_init(|| moved().unwrap_or_default())
+    }
+
+    /// The jumps back: the function, by index, the label and the `goto`.
+    pub(super) fn backward(&self) -> Rc<[(usize, Tok, Tok)]> {
+        let found = &self.shared.backward;
+        Rc::clone(found.get_or_init(|| self.find_backward().into()))
+    }
+
+    /// The `*` of tables, which go.
+    fn table_stars(&self) -> &HashSet<Tok> {
+        self.shared.tables.get_or_init(|| {
+            let objects = self.reading.objects.iter();
+            objects
+                .filter_map(|o| Some(self.reading.table(o)?.star))
+                .collect()
+        })
     }
 
     /// The edits of all readings for which `wanted` holds.
@@ -82,18 +130,14 @@ impl<'a> Editor<'a> {
                 self.group(group);
             }
         }
-        let tables: HashSet<Tok> = reading
-            .objects
-            .iter()
-            .filter_map(|o| Some(reading.table(o)?.star))
-            .collect();
         for after in &reading.after_stars {
-            // The `*` of a table goes.
-            if tables.contains(&after.star) || self.moved.contains(&after.space) {
-                continue;
-            }
             let macro_body = self.toks[after.star].expansion.is_some();
-            if (wanted(after.instance) || macro_body) && !after.said && self.arena(after.space) {
+            if (wanted(after.instance) || macro_body)
+                && !after.said
+                && self.arena(after.space)
+                && !self.table_stars().contains(&after.star)
+                && !self.moved().contains(&after.space)
+            {
                 self.after_star(after.star, after.space);
             }
         }
@@ -112,7 +156,7 @@ impl<'a> Editor<'a> {
         for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
             self.copied(copied);
         }
-        for bound in loops::bounds(reading, &wanted) {
+        for bound in self.search().bounds(&wanted) {
             self.guard(bound.this, &bound.guard, &bound.hidden);
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
@@ -257,8 +301,7 @@ impl<'a> Editor<'a> {
 
     /// Bounds the loops by a counter, as kernels without `can_loop` need it.
     pub(super) fn bounded(&mut self) {
-        let reading = self.reading;
-        for bound in loops::bounds(reading, &|_| true) {
+        for bound in self.search().bounds(&|_| true) {
             let keyword = bound.this.tok;
             if !self.editable(keyword) {
                 self.unreachable(keyword);
@@ -313,7 +356,7 @@ impl<'a> Editor<'a> {
     fn group(&mut self, group: &Group) {
         let wants = |d: &super::facts::Declared| {
             d.base
-                .is_some_and(|b| self.arena(b) && !self.moved.contains(&b))
+                .is_some_and(|b| self.arena(b) && !self.moved().contains(&b))
         };
         if let Some(star) = group.declarators.iter().find_map(|d| d.star)
             && self.reading.both_kinds.contains(&self.toks[star].loc)

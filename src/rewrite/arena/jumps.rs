@@ -2,7 +2,7 @@
 
 use super::edits::{Editor, Trouble};
 use super::facts::{Function, Instance, Loop, LoopKind};
-use super::loops::{self, Guard};
+use super::loops::Guard;
 use super::vars::Tok;
 use crate::c::lexer::{Kind, op};
 use crate::c::syntax::tree::Toks;
@@ -12,33 +12,46 @@ impl Editor<'_> {
     /// Bounds what jumps back and follows pointers into the arena on its way.
     pub(super) fn jumps(&mut self, wanted: &impl Fn(Instance) -> bool) {
         let reading = self.reading();
-        for function in &reading.functions {
+        for &(index, label, tok) in self.backward().iter() {
+            let function = &reading.functions[index];
+            let Some((from, to)) = function.definition.map(|d| d.body) else {
+                continue;
+            };
+            let follows = reading
+                .follows
+                .iter()
+                .any(|f| label < f.tok && f.tok < tok && wanted(f.instance) && self.arena(f.space));
+            if !follows {
+                continue;
+            }
+            let bounded = self.word(tok.wrapping_sub(2)) == b"can_loop"
+                || self.asks_first(label, to)
+                || self.is_chosen_by_asking(from, tok);
+            if !bounded {
+                let hidden = self.search().hidden_in_jump(Toks::new(label, tok));
+                let hides = self.hides(&hidden);
+                self.jump(function, tok, to - 1, &hides);
+            }
+        }
+    }
+
+    /// The jumps back: the function, by index, the label and the `goto`.
+    pub(super) fn find_backward(&self) -> Vec<(usize, Tok, Tok)> {
+        let mut found = Vec::new();
+        for (index, function) in self.reading().functions.iter().enumerate() {
             let Some(definition) = function.definition else {
                 continue;
             };
             let (from, to) = definition.body;
-            for tok in from..to {
-                if self.word(tok) != b"goto" {
-                    continue;
-                }
+            for tok in (from..to).filter(|&t| self.word(t) == b"goto") {
                 let target = self.word(tok + 1);
                 let label = (from..tok).find(|&t| {
                     self.word(t) == target && self.is(t + 1, ":") && self.begins_statement(t)
                 });
-                let Some(label) = label else { continue };
-                let follows = reading.follows.iter().any(|f| {
-                    label < f.tok && f.tok < tok && wanted(f.instance) && self.arena(f.space)
-                });
-                let bounded = self.word(tok.wrapping_sub(2)) == b"can_loop"
-                    || self.asks_first(label, to)
-                    || self.is_chosen_by_asking(from, tok);
-                if follows && !bounded {
-                    let hidden = loops::hidden_in_jump(reading, Toks::new(label, tok));
-                    let hides = self.hides(&hidden);
-                    self.jump(function, tok, to - 1, &hides);
-                }
+                found.extend(label.map(|label| (index, label, tok)));
             }
         }
+        found
     }
 
     /// Whether what follows a label asks `can_loop` before anything else can happen.

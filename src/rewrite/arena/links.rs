@@ -15,9 +15,19 @@ use crate::rewrite::plan::Edit;
 /// A place in a header where an address space is written: behind a `*`, or in the specifiers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
-    path: PathBuf,
+    // First, for it is quickly compared and seldom the same.
     offset: u32,
     behind: bool,
+    path: PathBuf,
+}
+
+/// What a file learns from others.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    chosen: bool,
+    spots: BTreeSet<Spot>,
+    functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
+    imports: Vec<Vec<u8>>,
 }
 
 /// What one file has to do with others.
@@ -164,6 +174,22 @@ impl Links {
     pub fn carriers(&self) -> impl Iterator<Item = &Path> {
         let spots = self.stored.values().flatten();
         spots.map(|spot| spot.path.as_path())
+    }
+
+    /// What a file learns from these that has `own` to do with others.
+    pub(super) fn told(&self, path: &Path, own: &Self) -> Told {
+        let reached = |spot: &&Spot| spot.path == path || own.headers.contains(&spot.path);
+        let names = || own.names.values().flatten();
+        let function = |name| Some((Vec::clone(name), self.functions.get(name)?.clone()));
+        Told {
+            chosen: self.chooses(path),
+            spots: self.spots.iter().filter(reached).cloned().collect(),
+            functions: names().filter_map(function).collect(),
+            imports: names()
+                .filter(|name| self.imports.contains(*name))
+                .cloned()
+                .collect(),
+        }
     }
 
     /// The headers that have to be edited.

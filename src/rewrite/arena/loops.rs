@@ -22,8 +22,8 @@ use super::read::Reading;
 use super::vars::Tok;
 use crate::c::cpp::Token;
 use crate::c::lexer::Kind;
-use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtKind, Toks, Unary};
-use crate::c::types::{EntityId, EntityKind, Root};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtId, StmtKind, Toks, Unary};
+use crate::c::types::{EntityId, EntityKind, Parent, Root};
 
 /// Iterations of a loop around others that the verifier may follow one by one.
 const FEW: u64 = 12;
@@ -78,75 +78,138 @@ pub struct Bound<'a> {
     pub hidden: Vec<EntityId>,
 }
 
-/// The loops of some readings that get `can_loop`.
-pub fn bounds<'a>(reading: &'a Reading<'a>, wanted: &impl Fn(Instance) -> bool) -> Vec<Bound<'a>> {
-    let search = Search::new(reading);
-    let mut started = HashSet::new();
-    let mut found = Vec::new();
-    for (index, this) in reading.loops.iter().enumerate() {
-        let common = reading.unit.tokens[this.condition.1].expansion.is_some();
-        if !(wanted(this.instance) || common) || !search.needs(index) {
-            continue;
-        }
-        let (mut starts, hidden) = search.hiding(this);
-        starts.retain(|s| started.insert(*s));
-        found.push(Bound {
-            this,
-            guard: search.form(this),
-            starts,
-            hidden,
-        });
-    }
-    found
-}
-
-/// What to hide where a jump back makes a loop of the tokens from a label to it.
-pub fn hidden_in_jump(reading: &Reading, region: Toks) -> Vec<EntityId> {
-    let search = Search::new(reading);
-    search.changing(&[region], region)
-}
-
-/// Whether there is a loop whose end the verifier cannot see.
-pub fn any_unseen(reading: &Reading) -> bool {
-    Search::new(reading).ends.contains(&End::Unseen)
-}
-
-/// The pointers that are followed at places that nobody can prove: indexed freely, or stepped on in a
-/// loop whose end the verifier cannot see. Arrays too.
-pub fn followed_freely(reading: &Reading) -> Vec<ExprId> {
-    let search = Search::new(reading);
-    let model = reading.model;
-    let mut found = Vec::new();
-    for (number, expr) in model.tree.exprs.iter().enumerate() {
-        let this = ExprId(number as u32);
-        if model.function_of(this).is_none() {
-            continue;
-        }
-        match expr.kind {
-            ExprKind::Index(array, index)
-                if model.value(index).is_none() && search.is_free(index) =>
-            {
-                found.push(array);
-            }
-            ExprKind::Unary(Unary::Deref, pointer) if search.is_stepped(pointer) => {
-                found.push(pointer);
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-struct Search<'a> {
+/// How the loops of a unit end, and what makes them end. Holds for the address spaces as they are
+/// known when it is made.
+pub struct Search<'a> {
     reading: &'a Reading<'a>,
     toks: &'a [Token],
     numbers: Numbers<'a>,
+    index: Index,
     ends: Vec<End>,
     /// Functions in which something loops without a bound in sight, themselves or in what they
     /// call.
     looping: HashSet<FunctionId>,
-    /// By loop: how many tokens the verifier follows in one iteration.
-    weights: Vec<u64>,
+    /// By loop: whether it gets `can_loop`.
+    needs: Vec<bool>,
+}
+
+/// Where to find what stands among some tokens, without looking at all there is.
+struct Index {
+    /// `array[index]`, by first token.
+    elements: Vec<(Tok, ExprId, ExprId)>,
+    /// Changes of numbers, by token.
+    changes: Vec<(Tok, EntityId)>,
+    /// The loops of a reading, by keyword.
+    loops: FxHashMap<Instance, Vec<(Tok, usize)>>,
+    /// The loops that a statement is.
+    stmts: FxHashMap<StmtId, Vec<usize>>,
+    /// What is followed, by reading and token.
+    follows: Vec<(Instance, Tok, usize)>,
+    /// The same, by the pointer.
+    pointers: FxHashMap<(Tok, Tok), Vec<usize>>,
+    /// The functions, by first token, and the one around each.
+    functions: Vec<(Toks, FunctionId, Option<usize>)>,
+}
+
+impl Index {
+    /// Sorts what there is.
+    fn new(reading: &Reading, numbers: &Numbers) -> Self {
+        let tree = &reading.model.tree;
+        let mut elements: Vec<_> = (tree.exprs.iter())
+            .filter_map(|e| match e.kind {
+                ExprKind::Index(array, index) => Some((e.toks.start, array, index)),
+                _ => None,
+            })
+            .collect();
+        elements.sort();
+        let mut changes: Vec<_> = numbers
+            .all()
+            .flat_map(|(entity, mods)| mods.iter().map(move |m| (m.tok, entity)))
+            .collect();
+        changes.sort();
+        let mut loops: FxHashMap<Instance, Vec<(Tok, usize)>> = FxHashMap::default();
+        let mut stmts: FxHashMap<StmtId, Vec<usize>> = FxHashMap::default();
+        for (index, this) in reading.loops.iter().enumerate() {
+            loops
+                .entry(this.instance)
+                .or_default()
+                .push((this.tok, index));
+            stmts.entry(this.stmt).or_default().push(index);
+        }
+        loops.values_mut().for_each(|list| list.sort());
+        let mut follows = Vec::with_capacity(reading.follows.len());
+        let mut pointers: FxHashMap<(Tok, Tok), Vec<usize>> = FxHashMap::default();
+        for (index, follow) in reading.follows.iter().enumerate() {
+            follows.push((follow.instance, follow.tok, index));
+            pointers.entry(follow.pointer).or_default().push(index);
+        }
+        follows.sort();
+        let functions = tree.functions.iter().enumerate();
+        let mut functions: Vec<(Toks, FunctionId, Option<usize>)> = functions
+            .map(|(index, f)| (f.toks, FunctionId(index as u32), None))
+            .collect();
+        functions.sort_by_key(|f| (f.0.start, std::cmp::Reverse(f.0.end)));
+        let mut open: Vec<usize> = Vec::new();
+        for at in 0..functions.len() {
+            let start = functions[at].0.start;
+            while open.last().is_some_and(|&o| functions[o].0.end <= start) {
+                open.pop();
+            }
+            functions[at].2 = open.last().copied();
+            open.push(at);
+        }
+        Self {
+            elements,
+            changes,
+            loops,
+            stmts,
+            follows,
+            pointers,
+            functions,
+        }
+    }
+
+    fn elements(&self, within: Toks) -> impl Iterator<Item = (ExprId, ExprId)> + '_ {
+        let from = self.elements.partition_point(|e| e.0 < within.start);
+        let inside = self.elements[from..].iter();
+        inside
+            .take_while(move |e| e.0 < within.end)
+            .map(|e| (e.1, e.2))
+    }
+
+    /// The numbers that change among tokens, several times if they change several times.
+    fn changes(&self, within: Toks) -> impl Iterator<Item = EntityId> + '_ {
+        let from = self.changes.partition_point(|c| c.0 < within.start);
+        let inside = self.changes[from..].iter();
+        inside.take_while(move |c| c.0 < within.end).map(|c| c.1)
+    }
+
+    /// The loops of a reading whose keywords stand among tokens.
+    fn loops(&self, instance: Instance, within: Toks) -> impl Iterator<Item = usize> + '_ {
+        let list = self.loops.get(&instance).map_or(&[][..], Vec::as_slice);
+        let from = list.partition_point(|l| l.0 < within.start);
+        let inside = list[from..].iter();
+        inside.take_while(move |l| l.0 < within.end).map(|l| l.1)
+    }
+
+    /// What a reading follows among tokens.
+    fn follows(&self, instance: Instance, within: Toks) -> impl Iterator<Item = usize> + '_ {
+        let from = (self.follows).partition_point(|f| (f.0, f.1) < (instance, within.start));
+        let inside = self.follows[from..].iter();
+        inside
+            .take_while(move |f| (f.0, f.1) < (instance, within.end))
+            .map(|f| f.2)
+    }
+
+    /// The functions around tokens, from the innermost.
+    fn functions(&self, around: Toks) -> impl Iterator<Item = FunctionId> + '_ {
+        let behind = (self.functions).partition_point(|f| f.0.start <= around.start);
+        let chain = std::iter::successors(behind.checked_sub(1), |&at| self.functions[at].2);
+        chain
+            .map(|at| self.functions[at])
+            .filter(move |f| f.0.holds(around))
+            .map(|f| f.1)
+    }
 }
 
 fn span(range: (Tok, Tok)) -> Toks {
@@ -154,38 +217,103 @@ fn span(range: (Tok, Tok)) -> Toks {
 }
 
 impl<'a> Search<'a> {
-    fn new(reading: &'a Reading<'a>) -> Self {
+    /// Looks at all loops.
+    pub fn new(reading: &'a Reading<'a>) -> Self {
+        let numbers = Numbers::new(reading.model);
         let mut search = Self {
             reading,
             toks: &reading.unit.tokens,
-            numbers: Numbers::new(reading.model),
+            index: Index::new(reading, &numbers),
+            numbers,
             ends: Vec::new(),
             looping: HashSet::new(),
-            weights: Vec::new(),
+            needs: Vec::new(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
         search.looping = search.looping();
         let mut functions = FxHashMap::default();
-        search.weights = reading
-            .loops
-            .iter()
-            .map(|l| search.weight(span(l.body), l.instance, &mut functions, 0))
+        search.needs = (0..reading.loops.len())
+            .map(|index| search.look(index, &mut functions))
             .collect();
         search
     }
 
-    /// The loops around a token that get `can_loop`, and all loops around it.
-    fn around(&self, tok: Tok) -> Vec<usize> {
-        let tree = &self.reading.model.tree;
-        (0..self.reading.loops.len())
-            .filter(|&l| tree[self.reading.loops[l].stmt].toks.contains(tok))
-            .collect()
+    /// The loops of some readings that get `can_loop`.
+    pub fn bounds(&self, wanted: &impl Fn(Instance) -> bool) -> Vec<Bound<'a>> {
+        let mut started = HashSet::new();
+        let mut found = Vec::new();
+        for (index, this) in self.reading.loops.iter().enumerate() {
+            let common = self.toks[this.condition.1].expansion.is_some();
+            if !self.needs[index] || !(wanted(this.instance) || common) {
+                continue;
+            }
+            let (mut starts, hidden) = self.hiding(this);
+            starts.retain(|s| started.insert(*s));
+            found.push(Bound {
+                this,
+                guard: self.form(this),
+                starts,
+                hidden,
+            });
+        }
+        found
+    }
+
+    /// What to hide where a jump back makes a loop of the tokens from a label to it.
+    pub fn hidden_in_jump(&self, region: Toks) -> Vec<EntityId> {
+        self.changing(&[region], region)
+    }
+
+    /// Whether there is a loop whose end the verifier cannot see.
+    pub fn any_unseen(&self) -> bool {
+        self.ends.contains(&End::Unseen)
+    }
+
+    /// The pointers that are followed at places that nobody can prove: indexed freely, or stepped
+    /// on in a loop whose end the verifier cannot see. Arrays too.
+    pub fn followed_freely(&self) -> Vec<ExprId> {
+        let model = self.reading.model;
+        let mut found = Vec::new();
+        for (number, expr) in model.tree.exprs.iter().enumerate() {
+            let this = ExprId(number as u32);
+            if model.function_of(this).is_none() {
+                continue;
+            }
+            match expr.kind {
+                ExprKind::Index(array, index)
+                    if model.value(index).is_none() && self.is_free(index) =>
+                {
+                    found.push(array);
+                }
+                ExprKind::Unary(Unary::Deref, pointer) if self.is_stepped(pointer) => {
+                    found.push(pointer);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The loops around an expression.
+    fn around(&self, expr: ExprId) -> Vec<usize> {
+        let model = self.reading.model;
+        let mut found = Vec::new();
+        let mut at = model.stmt_of(expr);
+        while let Some(stmt) = at {
+            found.extend(self.index.stmts.get(&stmt).into_iter().flatten());
+            at = match model.stmt_parent(stmt) {
+                Parent::Stmt(outer) => Some(outer),
+                Parent::Expr(outer) => model.stmt_of(outer),
+                _ => None,
+            };
+        }
+        found
     }
 
     fn is_free(&self, index: ExprId) -> bool {
         let model = self.reading.model;
-        let around = self.around(model.tree[index].toks.start);
-        let guarded: Vec<usize> = around.iter().copied().filter(|&l| self.needs(l)).collect();
+        let around = self.around(index);
+        let guarded: Vec<usize> = around.iter().copied().filter(|&l| self.needs[l]).collect();
         if !guarded.is_empty() {
             let entity = model.named(index);
             let kept = entity.is_some_and(|e| guarded.iter().any(|&l| self.keeps_below(e, l)));
@@ -195,10 +323,7 @@ impl<'a> Search<'a> {
             .iter()
             .flat_map(|&l| {
                 let this = &self.reading.loops[l];
-                self.numbers.all().filter_map(move |(e, mods)| {
-                    let inside = |t: Tok| model.tree[this.stmt].toks.contains(t);
-                    mods.iter().any(|m| inside(m.tok)).then_some(e)
-                })
+                self.index.changes(model.tree[this.stmt].toks)
             })
             .collect();
         self.unknown(index, &counters)
@@ -226,12 +351,12 @@ impl<'a> Search<'a> {
         if !model[entity].is_automatic() || !model.is_pointer(model[entity].ty) {
             return false;
         }
-        let around = self.around(model.tree[pointer].toks.start);
-        around.iter().filter(|&&l| self.needs(l)).any(|&l| {
+        let around = self.around(pointer);
+        around.iter().filter(|&&l| self.needs[l]).any(|&l| {
             let whole = model.tree[self.reading.loops[l].stmt].toks;
             model.uses(entity).iter().any(|&u| {
                 whole.contains(model.tree[u].toks.start)
-                    && matches!(model.parent(u), crate::c::types::Parent::Expr(outer)
+                    && matches!(model.parent(u), Parent::Expr(outer)
                         if matches!(model.tree[outer].kind, ExprKind::Postfix { .. }
                             | ExprKind::Unary(Unary::Increment | Unary::Decrement, _)
                             | ExprKind::Assign { op: Some(_), .. }))
@@ -291,10 +416,9 @@ impl<'a> Search<'a> {
         }
         let condition = span(this.condition);
         let mut walks = self
-            .reading
-            .follows
-            .iter()
-            .filter(|f| condition.contains(f.tok) && f.instance == this.instance)
+            .index
+            .follows(this.instance, condition)
+            .map(|f| &self.reading.follows[f])
             .peekable();
         let walked = walks.peek().is_some()
             && walks.all(|f| !self.reading.vars.is_arena(f.space) && self.stays(f.space));
@@ -494,11 +618,10 @@ impl<'a> Search<'a> {
     /// Whether a token belongs to a loop within this one.
     fn in_inner(&self, tok: Tok, this: &Loop) -> bool {
         let tree = &self.reading.model.tree;
-        self.reading.loops.iter().any(|l| {
-            l.instance == this.instance
-                && l.stmt != this.stmt
-                && span(this.body).contains(l.tok)
-                && tree[l.stmt].toks.contains(tok)
+        let mut inner = self.index.loops(this.instance, span(this.body));
+        inner.any(|l| {
+            let stmt = self.reading.loops[l].stmt;
+            stmt != this.stmt && tree[stmt].toks.contains(tok)
         })
     }
 
@@ -578,7 +701,7 @@ impl<'a> Search<'a> {
             if tok >= first || tok < this.function.0 {
                 return None;
             }
-            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+            let Parent::Expr(outer) = model.parent(name) else {
                 return None;
             };
             let ExprKind::Binary {
@@ -603,17 +726,8 @@ impl<'a> Search<'a> {
     /// Whether something that changes in the loop is an index into other memory than the arena's:
     /// the verifier wants to know it exactly.
     fn indexes(&self, this: &Loop) -> bool {
-        let model = self.reading.model;
-        let body = span(this.body);
-        let exprs = model.tree.exprs.iter().enumerate();
-        exprs
-            .filter(|(_, e)| body.contains(e.toks.start))
-            .any(|(_, e)| match e.kind {
-                ExprKind::Index(array, index) => {
-                    self.is_plain(array, this) && self.changes_in(index, this)
-                }
-                _ => false,
-            })
+        let mut elements = self.index.elements(span(this.body));
+        elements.any(|(array, index)| self.is_plain(array, this) && self.changes_in(index, this))
     }
 
     /// Whether an expression is an array in, or a pointer to, other memory than the arena's.
@@ -628,11 +742,10 @@ impl<'a> Search<'a> {
             }
             _ => {
                 let toks = model.tree[array].toks;
-                let mut follows = self
-                    .reading
-                    .follows
-                    .iter()
-                    .filter(|f| f.pointer == (toks.start, toks.end) && f.instance == this.instance)
+                let follows = self.index.pointers.get(&(toks.start, toks.end));
+                let mut follows = (follows.into_iter().flatten())
+                    .map(|&f| &self.reading.follows[f])
+                    .filter(|f| f.instance == this.instance)
                     .peekable();
                 model.tree.name(array).is_some()
                     && follows.peek().is_some()
@@ -675,8 +788,9 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Whether a loop gets `can_loop`.
-    fn needs(&self, index: usize) -> bool {
+    /// Whether a loop gets `can_loop`. `functions` has what is known of how many tokens the verifier
+    /// follows in them.
+    fn look(&self, index: usize, functions: &mut FxHashMap<FunctionId, u64>) -> bool {
         let this = &self.reading.loops[index];
         match self.ends[index] {
             End::Said | End::Walked => false,
@@ -687,9 +801,11 @@ impl<'a> Search<'a> {
                     false => FEW,
                 };
                 let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
-                let long = iterations
-                    .is_some_and(|r| r > few && r.saturating_mul(self.weights[index]) > FOLLOWED);
-                many || long
+                let long = |times: u64| {
+                    let weight = self.weight(span(this.body), this.instance, functions, 0);
+                    times > few && times.saturating_mul(weight) > FOLLOWED
+                };
+                many || iterations.is_some_and(long)
             }
         }
     }
@@ -697,19 +813,16 @@ impl<'a> Search<'a> {
     /// Whether something in the body loops without a bound in sight.
     fn holds_loop(&self, this: &Loop) -> bool {
         let body = span(this.body);
-        let mut loops = self.reading.loops.iter().zip(&self.ends);
-        loops.any(|(l, end)| {
-            *end == End::Unseen && l.instance == this.instance && body.contains(l.tok)
-        }) || self.calls_in(body).any(|f| self.looping.contains(&f))
+        let mut loops = self.index.loops(this.instance, body);
+        loops.any(|l| self.ends[l] == End::Unseen)
+            || self.calls_in(body).any(|f| self.looping.contains(&f))
     }
 
     /// The functions of the program that are called among tokens.
     fn calls_in(&self, toks: Toks) -> impl Iterator<Item = FunctionId> + '_ {
         let model = self.reading.model;
-        let calls = (0..model.tree.functions.len())
-            .map(|f| FunctionId(f as u32))
-            .filter(move |&f| model.tree[f].toks.holds(toks))
-            .flat_map(move |f| model.info(f).calls.iter());
+        let around = self.index.functions(toks);
+        let calls = around.flat_map(move |f| model.info(f).calls.iter());
         calls.filter_map(move |call| {
             let inside = toks.contains(model.tree[call.expr].toks.start);
             let callee = call.callee.filter(|_| inside)?;
@@ -733,14 +846,13 @@ impl<'a> Search<'a> {
         }
         let tree = &self.reading.model.tree;
         let mut total = (toks.end - toks.start) as u64;
-        let loops = self.reading.loops.iter().zip(&self.ends);
-        for (this, end) in loops.filter(|(l, _)| l.instance == instance && toks.contains(l.tok)) {
+        let loops: Vec<usize> = self.index.loops(instance, toks).collect();
+        for &index in &loops {
+            let (this, end) = (&self.reading.loops[index], self.ends[index]);
             let whole = tree[this.stmt].toks;
-            let nested = self.reading.loops.iter().any(|l| {
-                l.instance == instance
-                    && l.stmt != this.stmt
-                    && toks.contains(l.tok)
-                    && tree[l.stmt].toks.holds(whole)
+            let nested = loops.iter().any(|&l| {
+                let outer = self.reading.loops[l].stmt;
+                outer != this.stmt && tree[outer].toks.holds(whole)
             });
             if nested || !toks.holds(whole) {
                 continue;
@@ -832,26 +944,25 @@ impl<'a> Search<'a> {
     /// The numbers of the function that change among `within`, live on from one iteration to the
     /// next, and whose values the verifier knows and needs.
     fn changing(&self, within: &[Toks], body: Toks) -> Vec<EntityId> {
-        let mut found: Vec<EntityId> = self
-            .numbers
-            .all()
-            .filter(|(entity, mods)| {
-                let inside = |m: &&super::numbers::Mod| within.iter().any(|t| t.contains(m.tok));
-                let known = |m: &super::numbers::Mod| match m.change {
-                    Change::Step(_) => true,
-                    Change::Set(value) => self.numbers.is_known(value),
-                    Change::Combined(value) => self.numbers.is_known(value),
-                    Change::Lent => true,
-                };
-                mods.iter().filter(inside).any(known)
-                    && !body.contains(self.numbers.declared(*entity))
-                    && self.starts_known(*entity, mods)
-                    && self.numbers.matters(*entity)
-            })
-            .map(|(entity, _)| entity)
-            .collect();
-        found.sort();
-        found
+        let changed = within.iter().flat_map(|&t| self.index.changes(t));
+        let mut changed: Vec<EntityId> = changed.collect();
+        changed.sort();
+        changed.dedup();
+        changed.retain(|&entity| {
+            let mods = self.numbers.of(entity);
+            let inside = |m: &&super::numbers::Mod| within.iter().any(|t| t.contains(m.tok));
+            let known = |m: &super::numbers::Mod| match m.change {
+                Change::Step(_) => true,
+                Change::Set(value) => self.numbers.is_known(value),
+                Change::Combined(value) => self.numbers.is_known(value),
+                Change::Lent => true,
+            };
+            mods.iter().filter(inside).any(known)
+                && !body.contains(self.numbers.declared(entity))
+                && self.starts_known(entity, mods)
+                && self.numbers.matters(entity)
+        });
+        changed
     }
 
     /// Whether the verifier knows a value of the variable at any time: one that starts unknown and
@@ -886,7 +997,7 @@ impl<'a> Search<'a> {
             return false;
         };
         model.uses(entity).iter().any(|&name| {
-            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+            let Parent::Expr(outer) = model.parent(name) else {
                 return false;
             };
             match &model.tree[outer].kind {
@@ -906,7 +1017,7 @@ impl<'a> Search<'a> {
             if !condition.contains(model.tree[name].toks.start) {
                 return false;
             }
-            let crate::c::types::Parent::Expr(outer) = model.parent(name) else {
+            let Parent::Expr(outer) = model.parent(name) else {
                 return false;
             };
             match model.tree[outer].kind {

@@ -34,15 +34,20 @@ pub use self::links::Links;
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
 pub use self::stored::DEFINE_STORED;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 use self::edits::{Editor, FileEdit, Trouble};
 use self::facts::{Flow, Follow, Instance, ObjectKind};
+use self::loops::Search;
 use self::read::Reading;
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Unit};
 use crate::c::types::{EntityId, Model};
+use crate::rewrite::parsed::Parsed;
 
 /// Where the heap lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub enum Backend {
 
 /// What was found out about a translation unit.
 #[derive(Debug)]
-struct Linked {
+pub(super) struct Linked {
     /// The heap lies in an arena.
     arena: bool,
     /// Pointers are stored and turned back.
@@ -80,14 +85,46 @@ struct Linked {
     reasons: Vec<(Tok, String)>,
 }
 
+/// The last look at a unit: what was found, and what was known of other files.
+#[derive(Debug)]
+pub(super) struct Last {
+    backend: Backend,
+    explain: bool,
+    told: links::Told,
+    linked: Arc<Linked>,
+}
+
+/// Looks at a translation unit, unless the last look had the same before it.
+fn analyse(
+    path: &Path,
+    parsed: &Parsed,
+    backend: Backend,
+    others: &Links,
+    explain: bool,
+) -> Arc<Linked> {
+    let mut last = parsed.last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(last) = &*last
+        && (last.backend, last.explain) == (backend, explain)
+        && last.told == others.told(path, &last.linked.links)
+    {
+        return Arc::clone(&last.linked);
+    }
+    let linked = Arc::new(look(path, parsed.model(), backend, others, explain));
+    *last = Some(Last {
+        backend,
+        explain,
+        told: others.told(path, &linked.links),
+        linked: Arc::clone(&linked),
+    });
+    linked
+}
+
 /// Looks at a translation unit.
-fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: bool) -> Linked {
-    let ours: Vec<bool> = unit.files.iter().map(read::is_ours).collect();
-    let model = Model::new(unit, &|file| ours[file.0 as usize]);
+fn look(path: &Path, model: &Model, backend: Backend, others: &Links, explain: bool) -> Linked {
     let mut several = HashSet::new();
     // Each round gives the calls of more functions readings of their own.
     for _ in 0..ROUNDS {
-        let (reading, needed, why) = read(&model, backend, others, &several);
+        let (reading, needed, why) = read(model, backend, others, &several);
         let more = match needed {
             true => shared(&reading, &several),
             false => HashSet::new(),
@@ -97,7 +134,7 @@ fn analyse(path: &Path, unit: &Unit, backend: Backend, others: &Links, explain: 
         }
         several.extend(more);
     }
-    let (reading, needed, why) = read(&model, backend, others, &several);
+    let (reading, needed, why) = read(model, backend, others, &several);
     finish(path, &reading, others, needed, why, backend, explain)
 }
 
@@ -157,8 +194,10 @@ fn read<'a>(
     reading.movable();
     let mut why = reason(&reading);
     if why.is_none() && backend == Backend::Auto && !reading.allocations.is_empty() {
-        let free = reading.followed_freely();
-        let reached = free.first().map(|f| f.1).or(reading.keeps_on_stack());
+        let search = Search::new(&reading);
+        let free = reading.followed_freely(&search);
+        let reached = free.first().map(|f| f.1);
+        let reached = reached.or_else(|| reading.keeps_on_stack(&search));
         why = reached.map(|tok| (tok, tok));
     }
     let needed = match backend {
@@ -216,7 +255,7 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((object.place, object.tok));
         }
     }
-    for (space, tok) in reading.followed_freely() {
+    for (space, tok) in reading.followed_freely(&Search::new(reading)) {
         if !reading.vars.is_arena(space) {
             moved.push((space, tok));
         }
@@ -244,7 +283,6 @@ fn store(reading: &Reading, others: &Links, linked: &mut Linked) {
 
 fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) {
     let mut editor = Editor::new(reading);
-    editor.find_moves();
     editor.collect(|i| i == Instance(0));
     editor.linkage(others);
     editor.mention();
@@ -261,7 +299,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
             .map(|&(tok, var)| (tok, because(reading, var)))
             .collect();
     }
-    versions::write(reading, &mut linked.edits, &mut linked.troubles);
+    versions::write(&editor, &mut linked.edits, &mut linked.troubles);
     for conflict in reading.vars.conflicts() {
         linked.troubles.insert(mixed(reading, &conflict));
     }
@@ -310,8 +348,8 @@ fn settle(reading: &mut Reading) {
     }
 }
 
-fn spots(reading: &Reading) -> HashMap<Spot, Vec<(Var, Tok)>> {
-    let mut spots: HashMap<Spot, Vec<(Var, Tok)>> = HashMap::new();
+fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
+    let mut spots: FxHashMap<Spot, Vec<(Var, Tok)>> = FxHashMap::default();
     let mut note = |tok: Tok, instance: Instance, after: bool, var: Var| {
         let token = &reading.unit.tokens[tok];
         let instance = match token.expansion {
@@ -363,7 +401,7 @@ fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<Follow> {
 fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Follow)> {
     let stack = reading.vars.stack_only();
     let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
-    let mut from: HashMap<Flow, Tok> = HashMap::new();
+    let mut from: FxHashMap<Flow, Tok> = FxHashMap::default();
     let mut queue = VecDeque::new();
     for load in &reading.loads {
         let heap = load.space.is_none_or(&kind);
@@ -372,7 +410,7 @@ fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(To
             queue.push_back(load.flow);
         }
     }
-    let mut next: HashMap<Flow, Vec<Flow>> = HashMap::new();
+    let mut next: FxHashMap<Flow, Vec<Flow>> = FxHashMap::default();
     for &(a, b) in &reading.flows {
         next.entry(a).or_default().push(b);
     }

@@ -16,10 +16,13 @@ use std::collections::HashSet;
 
 use super::edits::Editor;
 use super::facts::{Object, ObjectKind};
+use super::loops::Search;
 use super::read::Reading;
-use super::vars::Tok;
+use super::vars::{Tok, Var};
 use crate::c::lexer::op;
-use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtKind, Unary};
+use crate::c::syntax::tree::{
+    DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Unary,
+};
 use crate::c::types::{EntityKind, Parent, Type};
 use crate::rewrite::plan::EditKind;
 
@@ -71,11 +74,7 @@ impl Reading<'_> {
             return false;
         }
         // A jump must not pass the block by.
-        let body = tree[tree[function].body].toks;
-        let jumps = tree.stmts.iter().any(|s| {
-            body.contains(s.toks.start) && matches!(s.kind, StmtKind::Label(_) | StmtKind::Goto(_))
-        });
-        if jumps {
+        if self.jumps(function) {
             return false;
         }
         if self.is_parameter_of(declarator) {
@@ -106,6 +105,20 @@ impl Reading<'_> {
             .iter()
             .any(|s| matches!(tree[*s].kind, StmtKind::Case { .. }))
             && self.has_value_for(declarator)
+    }
+
+    /// Whether a function jumps.
+    fn jumps(&self, function: FunctionId) -> bool {
+        let model = self.model;
+        let jumping = self.jumping.get_or_init(|| {
+            let stmts = model.tree.stmts.iter().enumerate();
+            let jumps =
+                stmts.filter(|(_, s)| matches!(s.kind, StmtKind::Label(_) | StmtKind::Goto(_)));
+            jumps
+                .filter_map(|(index, _)| model.stmt_function(StmtId(index as u32)))
+                .collect()
+        });
+        jumping.contains(&function)
     }
 
     fn is_parameter_of(&self, declarator: DeclaratorId) -> bool {
@@ -179,10 +192,10 @@ impl Reading<'_> {
 
     /// The address spaces of what is followed at places that nobody can prove, as far as all of it
     /// can lie in the arena.
-    pub(super) fn followed_freely(&self) -> Vec<(super::vars::Var, Tok)> {
+    pub(super) fn followed_freely(&self, search: &Search) -> Vec<(Var, Tok)> {
         let model = self.model;
         let mut found = Vec::new();
-        for pointer in super::loops::followed_freely(self) {
+        for pointer in search.followed_freely() {
             let toks = model.tree[pointer].toks;
             let root = model.root(pointer);
             let array = model.is_array(model.type_of(pointer));
@@ -207,14 +220,23 @@ impl Reading<'_> {
 
     /// Whether a variable on the stack that others write to through its address holds pointers into
     /// the heap, in a program with loops whose end the verifier cannot see.
-    pub(super) fn keeps_on_stack(&self) -> Option<Tok> {
-        let unseen = super::loops::any_unseen(self);
+    pub(super) fn keeps_on_stack(&self, search: &Search) -> Option<Tok> {
+        let unseen = search.any_unseen();
         let grown = self.grows;
         let mut held = self
             .objects
             .iter()
             .filter(|o| o.kind == ObjectKind::Local && self.is_aggregate(o) && self.moves_along(o));
         held.next().map(|o| o.tok).filter(|_| unseen || grown)
+    }
+
+    /// The variables on the stack that become blocks.
+    pub(super) fn moved(&self) -> HashSet<Var> {
+        let local = self.objects.iter().filter(|o| o.kind == ObjectKind::Local);
+        local
+            .filter(|o| self.vars.is_arena(o.place) && self.can_move(o))
+            .map(|o| o.place)
+            .collect()
     }
 
     fn is_aggregate(&self, object: &Object) -> bool {
@@ -241,24 +263,11 @@ impl Editor<'_> {
         let reading = self.reading();
         let mut done = HashSet::new();
         for object in &reading.objects {
-            if self.moved.contains(&object.place) && done.insert(object.entity) {
+            if self.moved().contains(&object.place) && done.insert(object.entity) {
                 self.declare_block(object);
                 self.use_block(object);
             }
         }
-    }
-
-    /// The variables that move: their declarations say so in their own way.
-    pub(super) fn find_moves(&mut self) {
-        let reading = self.reading();
-        let local = reading
-            .objects
-            .iter()
-            .filter(|o| o.kind == ObjectKind::Local);
-        self.moved = local
-            .filter(|o| self.arena(o.place) && reading.can_move(o))
-            .map(|o| o.place)
-            .collect();
     }
 
     fn declare_block(&mut self, object: &Object) {

@@ -1,10 +1,10 @@
 //! The numbers of a function that change: what is done to them, and whether the verifier would
 //! have to know their values.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::vars::Tok;
-use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtKind, Toks, Unary};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtId, StmtKind, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage};
 
 /// How a variable changes.
@@ -33,10 +33,12 @@ pub struct Mod {
 pub struct Numbers<'a> {
     model: &'a Model<'a>,
     mods: FxHashMap<EntityId, Vec<Mod>>,
+    /// The functions that return a constant somewhere.
+    constant: FxHashSet<FunctionId>,
 }
 
 impl<'a> Numbers<'a> {
-    /// Linear in the number of uses of variables.
+    /// Linear in the number of statements and of uses of variables.
     pub fn new(model: &'a Model<'a>) -> Self {
         let mut mods = FxHashMap::default();
         for index in 0..model.entities.len() {
@@ -45,7 +47,19 @@ impl<'a> Numbers<'a> {
                 mods.insert(entity, changes(model, entity));
             }
         }
-        Self { model, mods }
+        let returns = model.tree.stmts.iter().enumerate();
+        let constant = returns.filter_map(|(index, s)| match s.kind {
+            StmtKind::Return(Some(e)) if model.value(e).is_some() => {
+                model.stmt_function(StmtId(index as u32))
+            }
+            _ => None,
+        });
+        let constant = constant.collect();
+        Self {
+            model,
+            mods,
+            constant,
+        }
     }
 
     /// All variables, with their changes.
@@ -129,15 +143,7 @@ impl<'a> Numbers<'a> {
             ExprKind::Call { callee, .. } => {
                 // A function of the program that returns a constant somewhere.
                 let callee = model.named(*callee).and_then(|c| model[c].definition());
-                callee.is_some_and(|f| {
-                    let body = tree[tree[f].body].toks;
-                    tree.stmts.iter().any(|s| match s.kind {
-                        StmtKind::Return(Some(e)) => {
-                            body.contains(s.toks.start) && model.value(e).is_some()
-                        }
-                        _ => false,
-                    })
-                })
+                callee.is_some_and(|f| self.constant.contains(&f))
             }
             ExprKind::Conditional {
                 then, otherwise, ..

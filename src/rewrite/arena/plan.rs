@@ -52,12 +52,13 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
             notices: Vec::new(),
         };
     }
-    let unit = crate::rewrite::preprocess(path, source, project);
+    let parsed = project.cache().files.parsed(path, source, project);
+    let unit = parsed.unit();
     let backend = match stored {
         true => Backend::Stored,
         false => choice(path, said, others, backend),
     };
-    let linked = analyse(path, &unit, backend, others, options.explain);
+    let linked = analyse(path, &parsed, backend, others, options.explain);
     let mut found = Found {
         arena: linked.arena,
         said: said || stored,
@@ -65,14 +66,14 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     };
     if !linked.arena {
         found.stored = linked.stored;
-        let ours = linked.edits.into_iter().filter(|e| e.file == FileId::MAIN);
+        let ours = linked.edits.iter().filter(|e| e.file == FileId::MAIN);
         found.edits.extend(ours.map(own));
-        let troubles = linked.troubles.into_iter();
-        found.notices.extend(troubles.map(|t| told(&unit, t)));
+        let troubles = linked.troubles.iter();
+        found.notices.extend(troubles.map(|t| told(unit, t)));
         return found;
     }
     let mut elsewhere = BTreeSet::new();
-    for edit in linked.edits {
+    for edit in &linked.edits {
         match edit.file {
             FileId::MAIN => found.edits.push(own(edit)),
             file => {
@@ -81,7 +82,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
         }
     }
     if let Some((load, follow)) = linked.why.filter(|_| !said) {
-        found.notices.push(why(&unit, load, follow));
+        found.notices.push(why(unit, load, follow));
     }
     for file in elsewhere {
         let header = &unit.file(file).path;
@@ -98,13 +99,13 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
             });
         }
     }
-    for (tok, reason) in linked.reasons {
-        found.notices.push(explained(&unit, tok, &reason));
+    for (tok, reason) in &linked.reasons {
+        found.notices.push(explained(unit, *tok, reason));
     }
-    for trouble in linked.troubles {
-        found.notices.push(told(&unit, trouble));
+    for trouble in &linked.troubles {
+        found.notices.push(told(unit, trouble));
     }
-    for tok in linked.lost {
+    for &tok in &linked.lost {
         let Some(token) = unit.tokens.get(tok) else {
             continue;
         };
@@ -136,17 +137,17 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
         return Links::default();
     }
     let others = &project.facts().links;
-    let unit = crate::rewrite::preprocess(path, source, project);
+    let parsed = project.cache().files.parsed(path, source, project);
     let backend = choice(path, is_chosen(source), others, backend);
-    analyse(path, &unit, backend, others, false).links
+    analyse(path, &parsed, backend, others, false).links.clone()
 }
 
-fn own(edit: FileEdit) -> Edit {
+fn own(edit: &FileEdit) -> Edit {
     Edit {
         span: Span::new(edit.start, edit.end),
-        text: edit.text.into_bytes(),
+        text: edit.text.clone().into_bytes(),
         kind: edit.kind,
-        reason: edit.reason,
+        reason: edit.reason.clone(),
     }
 }
 
@@ -204,22 +205,22 @@ fn explained(unit: &Unit, tok: usize, reason: &str) -> Notice {
     }
 }
 
-fn told(unit: &Unit, trouble: Trouble) -> Notice {
+fn told(unit: &Unit, trouble: &Trouble) -> Notice {
     let loc = unit.tokens.get(trouble.tok).map(|t| unit.visible_loc(t));
     let (span, message) = match loc {
-        Some(loc) if loc.file == FileId::MAIN => (span(loc), trouble.message),
+        Some(loc) if loc.file == FileId::MAIN => (span(loc), trouble.message.clone()),
         Some(loc) => {
             let path = unit.file(loc.file).path.display();
             let line = line(unit, loc);
             (Span::at(0), format!("{path}:{line}: {}", trouble.message))
         }
-        None => (Span::at(0), trouble.message),
+        None => (Span::at(0), trouble.message.clone()),
     };
     Notice {
         span,
         rule: Rule::MixedMemory,
         severity: Severity::Warning,
         message,
-        help: Some(trouble.help),
+        help: Some(trouble.help.clone()),
     }
 }

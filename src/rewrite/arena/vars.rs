@@ -5,7 +5,9 @@
 //! fall into classes (union-find). A class that an allocation reaches lies in the arena; one that
 //! something else reaches (the stack, a map, a packet) does not; one that both reach is a conflict.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 /// An unknown address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +66,10 @@ pub struct Vars {
     /// By root: whether a seed of each kind is in the class.
     arena: Vec<bool>,
     plain: Vec<bool>,
+    /// By root: whether there is any seed in the class.
+    known: Vec<bool>,
+    /// By root: whether something in the class has to stay where it is.
+    fixed: Vec<bool>,
     seeds: Vec<(Var, Seed, Tok)>,
     links: Vec<(Var, Var, Tok)>,
     /// What moves into the arena where it meets the heap.
@@ -77,6 +83,8 @@ impl Vars {
         self.size.push(1);
         self.arena.push(false);
         self.plain.push(false);
+        self.known.push(false);
+        self.fixed.push(false);
         Var(var)
     }
 
@@ -105,16 +113,26 @@ impl Vars {
         self.size[a] += self.size[b];
         self.arena[a] |= self.arena[b];
         self.plain[a] |= self.plain[b];
+        self.known[a] |= self.known[b];
+        self.fixed[a] |= self.fixed[b];
     }
 
     /// Says where a class comes from.
     pub fn seed(&mut self, var: Var, seed: Seed, tok: Tok) {
         self.seeds.push((var, seed, tok));
         let root = self.find(var).0 as usize;
+        self.known[root] = true;
         match seed {
             Seed::Arena => self.arena[root] = true,
             Seed::Plain(_) => self.plain[root] = true,
         }
+        self.fixed[root] |= self.fixes(var, seed);
+    }
+
+    /// Whether a seed says that a variable has to stay where it is.
+    fn fixes(&self, var: Var, seed: Seed) -> bool {
+        matches!(seed, Seed::Plain(why) if why != Plain::Literal)
+            && self.movable.binary_search(&var).is_err()
     }
 
     pub fn is_arena(&self, var: Var) -> bool {
@@ -126,8 +144,8 @@ impl Vars {
     }
 
     /// Whether everything that is known of a class is that it lies on the stack.
-    pub fn stack_only(&self) -> HashMap<Var, bool> {
-        let mut classes: HashMap<Var, bool> = HashMap::new();
+    pub fn stack_only(&self) -> FxHashMap<Var, bool> {
+        let mut classes: FxHashMap<Var, bool> = FxHashMap::default();
         for &(var, seed, _) in &self.seeds {
             let stack = seed == Seed::Plain(Plain::Stack);
             *classes.entry(self.find(var)).or_insert(true) &= stack;
@@ -139,28 +157,28 @@ impl Vars {
     pub fn movable(&mut self, vars: Vec<Var>) {
         self.movable = vars;
         self.movable.sort();
+        self.fixed.fill(false);
+        for index in 0..self.seeds.len() {
+            let (var, seed, _) = self.seeds[index];
+            let root = self.find(var).0 as usize;
+            self.fixed[root] |= self.fixes(var, seed);
+        }
     }
 
     /// Whether it is known where anything in a class lies.
     pub fn is_known(&self, var: Var) -> bool {
-        let root = self.find(var);
-        self.seeds.iter().any(|s| self.find(s.0) == root)
+        self.known[self.find(var).0 as usize]
     }
 
     /// Whether something in a class has to stay where it is.
     pub fn is_fixed(&self, var: Var) -> bool {
-        let root = self.find(var);
-        self.seeds.iter().any(|&(v, seed, _)| {
-            matches!(seed, Seed::Plain(why) if why != Plain::Literal)
-                && self.find(v) == root
-                && self.movable.binary_search(&v).is_err()
-        })
+        self.fixed[self.find(var).0 as usize]
     }
 
     /// One pair of seeds of each class that lies in the arena and elsewhere: a variable with its
     /// place for either, and why the other is no arena memory.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut first: HashMap<Var, Conflict> = HashMap::new();
+        let mut first: FxHashMap<Var, Conflict> = FxHashMap::default();
         let mixed = |var: Var| self.is_arena(var) && self.is_plain(var);
         for &(var, seed, tok) in self.seeds.iter().filter(|s| mixed(s.0)) {
             let moves = self.movable.binary_search(&var).is_ok();
@@ -185,20 +203,20 @@ impl Vars {
     /// the tokens that link them, from `var` on.
     pub fn explain(&self, var: Var, wanted: impl Fn(Seed) -> bool) -> Option<Origin> {
         let root = self.find(var);
-        let mut seeds: HashMap<Var, (Seed, Tok)> = HashMap::new();
+        let mut seeds: FxHashMap<Var, (Seed, Tok)> = FxHashMap::default();
         for &(v, seed, tok) in &self.seeds {
             if wanted(seed) && self.find(v) == root {
                 seeds.entry(v).or_insert((seed, tok));
             }
         }
-        let mut near: HashMap<Var, Vec<(Var, Tok)>> = HashMap::new();
+        let mut near: FxHashMap<Var, Vec<(Var, Tok)>> = FxHashMap::default();
         for &(a, b, tok) in &self.links {
             if self.find(a) == root {
                 near.entry(a).or_default().push((b, tok));
                 near.entry(b).or_default().push((a, tok));
             }
         }
-        let mut from: HashMap<Var, Option<(Var, Tok)>> = HashMap::from([(var, None)]);
+        let mut from: FxHashMap<Var, Option<(Var, Tok)>> = FxHashMap::from_iter([(var, None)]);
         let mut queue = VecDeque::from([var]);
         while let Some(at) = queue.pop_front() {
             if let Some(&(seed, tok)) = seeds.get(&at) {
@@ -241,5 +259,11 @@ mod tests {
         let (seed, tok, way) = vars.explain(c, |s| s == Seed::Arena).expect("a seed");
         assert_eq!((seed, tok), (Seed::Arena, 7));
         assert_eq!(way, [(b, 2), (a, 1)]);
+        // What moves is in nobody's way.
+        assert!(vars.is_known(a) && vars.is_fixed(a));
+        vars.movable(vec![d]);
+        assert!(!vars.is_fixed(a));
+        vars.seed(b, Seed::Plain(Plain::Context), 11);
+        assert!(vars.is_fixed(d));
     }
 }

@@ -14,12 +14,16 @@ use crate::rewrite::plan::EditKind;
 type Shape = (BTreeSet<FileEdit>, Vec<(Tok, usize)>);
 
 /// Adds the edits that make the versions of functions which are read several times.
-pub fn write(reading: &Reading, edits: &mut BTreeSet<FileEdit>, troubles: &mut BTreeSet<Trouble>) {
+///
+/// `editor` has made the others.
+pub fn write(editor: &Editor, edits: &mut BTreeSet<FileEdit>, troubles: &mut BTreeSet<Trouble>) {
+    let reading = editor.reading();
     if reading.instances.len() == 1 {
         return;
     }
     let mut versions = Versions {
         reading,
+        editor,
         common: edits.clone(),
         of: HashMap::new(),
         shapes: BTreeMap::new(),
@@ -32,8 +36,9 @@ pub fn write(reading: &Reading, edits: &mut BTreeSet<FileEdit>, troubles: &mut B
     versions.write(edits, troubles);
 }
 
-struct Versions<'a> {
+struct Versions<'e, 'a> {
     reading: &'a Reading<'a>,
+    editor: &'e Editor<'a>,
     /// What is done whatever the version.
     common: BTreeSet<FileEdit>,
     /// The version that each reading is.
@@ -43,7 +48,7 @@ struct Versions<'a> {
     busy: HashSet<Instance>,
 }
 
-impl Versions<'_> {
+impl Versions<'_, '_> {
     fn version(&mut self, instance: Instance, troubles: &mut BTreeSet<Trouble>) -> usize {
         if let Some(&known) = self.of.get(&instance) {
             return known;
@@ -55,8 +60,7 @@ impl Versions<'_> {
         if !self.busy.insert(instance) {
             return 0;
         }
-        let mut editor = Editor::new(self.reading);
-        editor.find_moves();
+        let mut editor = self.editor.another();
         editor.collect(|i| i == instance);
         let mut own = editor.take();
         own.retain(|e| !self.common.contains(e));

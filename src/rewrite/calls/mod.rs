@@ -23,10 +23,9 @@ mod write;
 use std::path::Path;
 
 use super::plan::{Edit, EditKind, Notice, Plan, Rule, Severity};
-use super::preprocess::preprocess;
 use super::project::Project;
 use crate::c::Span;
-use crate::c::cpp::{FileId, FileKind, Unit};
+use crate::c::cpp::{FileId, Unit};
 use crate::c::syntax::tree::Tok;
 use crate::c::types::Model;
 
@@ -131,19 +130,15 @@ pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
     if !program && !super::may_matter(source) {
         return Plan::default();
     }
-    let unit = preprocess(path, source, project);
-    if !program && !is_for_bpf(&unit) {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let unit = parsed.unit();
+    if !program && !is_for_bpf(unit) {
         return Plan::default();
     }
-    let own = |file: FileId| {
-        let kind = unit.file(file).kind;
-        matches!(kind, FileKind::Main | FileKind::Project)
-    };
-    let model = Model::new(&unit, &own);
-    let found = recursion(&model);
+    let found = recursion(parsed.model());
     let reasons = found.reasons.iter().map(|r| r.1.as_str());
     let reason = match reasons.collect::<Vec<_>>().join(", ") {
-        names if names.is_empty() => return told(&unit, &found, Vec::new()),
+        names if names.is_empty() => return told(unit, &found, Vec::new()),
         names => {
             format!("BPF has no recursion: {names} keep their variables in frames on the heap")
         }
@@ -156,7 +151,7 @@ pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
         reason: reason.clone(),
     });
     let edits = edits.collect();
-    told(&unit, &found, edits)
+    told(unit, &found, edits)
 }
 
 /// Whether a unit is for BPF: it includes what such programs include.

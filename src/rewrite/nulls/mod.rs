@@ -41,8 +41,10 @@ mod text;
 mod value;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::family::Alloc;
+use super::parsed::Parsed;
 use super::plan::{Edit, Notice, Rule, Severity};
 use super::project::Facts;
 use super::sites::Site;
@@ -50,10 +52,8 @@ use super::unit::Unit;
 use super::{OnNull, Options};
 use crate::c::Span;
 use crate::c::bytes::shown;
-use crate::c::cpp::{self, FileId, FileKind};
 use crate::c::lexer::{Kind, op};
 use crate::c::syntax::tree::{FunctionId, Toks};
-use crate::c::types::Model;
 use context::Context;
 use decide::How;
 use draft::{Draft, Moved};
@@ -116,21 +116,21 @@ fn is_allocator(unit: &Unit) -> bool {
     })
 }
 
-/// Reads a preprocessed file and hands what is known of it to `work`.
+/// A file, preprocessed and read.
+fn parsed(unit: &Unit) -> Arc<Parsed> {
+    let files = &unit.project.cache().files;
+    files.parsed(unit.path, unit.source(), unit.project)
+}
+
+/// Hands what is known of a file to `work`.
 fn with_context<T>(
     unit: &Unit,
     sites: &[Site],
-    preprocessed: &cpp::Unit,
+    parsed: &Parsed,
     work: impl FnOnce(&Context) -> T,
 ) -> T {
-    let own = |file: FileId| {
-        let file = preprocessed.file(file);
-        matches!(file.kind, FileKind::Main | FileKind::Project)
-            && !super::include::is_allocator_header(&file.path.to_string_lossy())
-    };
-    let model = Model::new(preprocessed, &own);
-    let text = Text::new(preprocessed);
-    work(&Context::new(unit, &model, &text, sites))
+    let text = Text::new(parsed.unit());
+    work(&Context::new(unit, parsed.model(), &text, sites))
 }
 
 /// Plans the missing NULL checks of a file.
@@ -139,10 +139,10 @@ pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
         return Checks::default();
     }
     let mut found = Found::default();
-    let first = super::preprocess(unit.path, unit.source(), unit.project);
+    let first = parsed(unit);
     found.read(unit, sites, options, &first);
-    for source in arms::others(unit, &allocations(unit, sites), &first) {
-        let other = super::preprocess(unit.path, &source, unit.project);
+    for source in arms::others(unit, &allocations(unit, sites), first.unit()) {
+        let other = Parsed::new(unit.path, &source, unit.project);
         found.read(unit, sites, options, &other);
     }
     found.finish(unit, sites, options)
@@ -160,8 +160,8 @@ struct Found {
 
 impl Found {
     /// Looks at one configuration.
-    fn read(&mut self, unit: &Unit, sites: &[Site], options: &Options, cpp: &cpp::Unit) {
-        with_context(unit, sites, cpp, |ctx| {
+    fn read(&mut self, unit: &Unit, sites: &[Site], options: &Options, parsed: &Parsed) {
+        with_context(unit, sites, parsed, |ctx| {
             for function in ctx.functions() {
                 if ctx.is_planned(function) && !ctx.tree()[function].broken {
                     self.function(ctx, function, options);
@@ -340,8 +340,7 @@ pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
     if is_allocator(unit) {
         return facts;
     }
-    let preprocessed = super::preprocess(unit.path, unit.source(), unit.project);
-    with_context(unit, sites, &preprocessed, |ctx| {
+    with_context(unit, sites, &parsed(unit), |ctx| {
         for function in ctx.functions() {
             let others = summary::is_for_others(ctx.model, function);
             if !ctx.is_planned(function) || !others || ctx.section(function).is_some() {

@@ -12,18 +12,20 @@ mod init;
 mod objects;
 mod stmt;
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::*;
 use super::plan::is_chosen;
 use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
-use crate::c::cpp::{File, FileId, FileKind, Loc, Token, Unit};
+use crate::c::cpp::{FileId, Loc, Token, Unit};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{DeclaratorId, ExprId, FunctionId, ItemKind, Toks};
 use crate::c::types::{self as c, EntityId, EntityKind, Model};
+use crate::rewrite::parsed::is_ours;
 
 /// What an expression is.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,8 @@ pub struct Reading<'a> {
     pub moving: bool,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
+    /// The functions that jump, once somebody asked.
+    pub jumping: OnceCell<FxHashSet<FunctionId>>,
 
     toks: &'a [Token],
     /// The source chooses the arena itself.
@@ -151,6 +155,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         grows: false,
         moving: false,
         instances: vec![None],
+        jumping: OnceCell::new(),
         toks: &unit.tokens,
         annotated: is_chosen(&unit.file(FileId::MAIN).bytes),
         ours: unit.files.iter().map(is_ours).collect(),
@@ -172,16 +177,6 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
     };
     reading.everything();
     reading
-}
-
-/// Whether a file of the unit may be edited: `vmlinux.h` is generated and tells what the kernel
-/// has, and no header of the system is.
-pub fn is_ours(file: &File) -> bool {
-    let generated = file.path.file_name().is_some_and(|n| n == "vmlinux.h") || {
-        let start = &file.bytes[..file.bytes.len().min(1024)];
-        memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
-    };
-    matches!(file.kind, FileKind::Main | FileKind::Project) && !generated
 }
 
 fn written(model: &Model) -> FxHashMap<c::TypeId, DeclaratorId> {

@@ -1,0 +1,128 @@
+//! Files as the preprocessor leaves them, together with what their text means: read once for all
+//! that looks at them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::arena::Last;
+use super::preprocess::preprocess;
+use super::project::Project;
+use crate::c::cpp::{File, FileId, FileKind, Token, Unit};
+use crate::c::types::Model;
+
+self_cell::self_cell!(
+    struct Both {
+        owner: Unit,
+        #[covariant]
+        dependent: Model,
+    }
+);
+
+/// A preprocessed file with its model.
+pub struct Parsed {
+    both: Both,
+    /// What was found out last about its address spaces.
+    pub(super) last: Mutex<Option<Last>>,
+}
+
+impl Parsed {
+    /// Preprocesses and reads a file. Linear in the number of its tokens and of those of the headers
+    /// that it includes.
+    pub fn new(path: &Path, source: &[u8], project: &dyn Project) -> Self {
+        let unit = preprocess(path, source, project);
+        let both = Both::new(unit, |unit| {
+            let ours: Vec<bool> = unit.files.iter().map(is_ours).collect();
+            Model::new(unit, &|file| ours[file.0 as usize])
+        });
+        Self {
+            both,
+            last: Mutex::default(),
+        }
+    }
+
+    /// The preprocessed file.
+    pub fn unit(&self) -> &Unit {
+        self.both.borrow_owner()
+    }
+
+    /// What it means.
+    pub fn model(&self) -> &Model<'_> {
+        self.both.borrow_dependent()
+    }
+
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize {
+        let (unit, model) = (self.unit(), self.model());
+        unit.tokens.len() * (size_of::<Token>() + OUTLINE) + model.tree.exprs.len() * NODE
+    }
+}
+
+/// What a token costs besides itself: its part of the names that declarations declare.
+const OUTLINE: usize = 16;
+/// What an expression costs, with what is known of it and its part of all other nodes.
+const NODE: usize = 300;
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let main = &self.unit().file(FileId::MAIN).path;
+        f.debug_tuple("Parsed").field(main).finish()
+    }
+}
+
+/// Whether a file of a unit may be edited: `vmlinux.h` is generated and tells what the kernel has,
+/// and no header of the system is.
+pub fn is_ours(file: &File) -> bool {
+    let generated = file.path.file_name().is_some_and(|n| n == "vmlinux.h") || {
+        let start = &file.bytes[..file.bytes.len().min(1024)];
+        memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
+    };
+    matches!(file.kind, FileKind::Main | FileKind::Project) && !generated
+}
+
+/// How many bytes are kept, about.
+const KEPT: usize = 96 << 20;
+
+/// The files of a run that several steps look at. Safe to share between threads.
+#[derive(Debug, Default)]
+pub struct Store(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    files: HashMap<PathBuf, Arc<Parsed>>,
+    weight: usize,
+}
+
+impl Store {
+    /// A file, read now if it was not before. Every step asks for all files in the same order, so
+    /// what comes too late for the store is better read again than put in the place of another.
+    pub fn parsed(&self, path: &Path, source: &[u8], project: &dyn Project) -> Arc<Parsed> {
+        let known = self.kept().files.get(path).cloned();
+        if let Some(known) = known
+            && *known.unit().file(FileId::MAIN).bytes == *source
+        {
+            return known;
+        }
+        let parsed = Arc::new(Parsed::new(path, source, project));
+        let weight = parsed.weight();
+        let mut kept = self.kept();
+        if kept.weight + weight <= KEPT && !kept.files.contains_key(path) {
+            kept.weight += weight;
+            kept.files.insert(path.to_owned(), Arc::clone(&parsed));
+        }
+        parsed
+    }
+
+    /// Nobody will ask for a file again.
+    pub fn forget(&self, path: &Path) {
+        let mut kept = self.kept();
+        if let Some(parsed) = kept.files.remove(path) {
+            kept.weight -= parsed.weight();
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
