@@ -36,12 +36,13 @@ test: install-test
 test-fresh: install-fresh
 	tests/setup/fresh.sh
 
-# How many inputs each property gets.
-FUZZ_CASES ?= 20000
+# Seconds of the processor that each property gets, and how many programs whose allocations fail.
+FUZZ_SECONDS ?= 300
+FUZZ_FAULTS ?= 20000
 
 fuzz: install-test
-	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --test properties -- --nocapture
-	JUDGE_PROGRAMS=10 JUDGE_FAULTS=$(FUZZ_CASES) $(CARGO) test --release --all-features \
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --profile fuzz --test properties -- --nocapture --test-threads 1
+	JUDGE_PROGRAMS=10 JUDGE_FAULTS=$(FUZZ_FAULTS) $(CARGO) test --release --all-features \
 		--test judge generated -- --nocapture --test-threads 1
 
 # The loop while you work: no root, no kernel, no other compilers.

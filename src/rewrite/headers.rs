@@ -36,6 +36,8 @@ pub struct HeaderInfo {
     pub allocates: bool,
     /// It includes the allocator's header.
     pub provides: bool,
+    /// It chooses the arena for whoever includes it.
+    pub arena: bool,
     /// It says by itself that it is code for BPF.
     pub bpf: bool,
 }
@@ -53,6 +55,7 @@ impl HeaderInfo {
             defines: Vec::new(),
             allocates: false,
             provides: false,
+            arena: false,
             bpf: super::reach::is_marked(&header.path, bytes),
         };
         let named = super::filter::mentions_family(bytes);
@@ -66,6 +69,7 @@ impl HeaderInfo {
             .includes
             .iter()
             .any(|(name, _)| super::include::is_allocator_header(name));
+        info.arena = info.provides && super::arena::is_chosen(bytes);
         if named {
             info.look_closer(&lexed);
         }

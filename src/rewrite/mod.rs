@@ -190,9 +190,10 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
+    let chosen = chosen || headers.iter().any(|header| header.arena);
     let linked = match found.sites.is_empty() && !chosen && !arena::is_chosen(source) {
         true => arena::Found::default(),
-        false => arena::plan(path, source, project, options),
+        false => arena::plan(path, source, project, options, chosen),
     };
     // In an arena a null pointer reads as zeros: the verifier demands no check.
     let unchecked = linked.arena && options.on_null == OnNull::Auto;

@@ -16,6 +16,14 @@ const BINARY_PROBE: usize = 8 << 10;
 /// look at what is in it.
 const LOOK: u64 = 8;
 
+/// A larger file may be refused for what it is made of. Bytes.
+const DENSE: usize = 1 << 20;
+/// So many brackets and statements are in no source that is written or generated. Each takes up to
+/// 500 bytes while the file is looked at.
+const STRUCTURE: usize = 1_000_000;
+/// So many marks that are neither letters, digits nor blanks are in none either.
+const MARKS: usize = 2_500_000;
+
 /// How strict to be.
 #[derive(Clone, Copy)]
 pub struct Demand {
@@ -108,7 +116,15 @@ fn no_file(shown: &Path) -> Fault {
 pub fn check(shown: impl FnOnce() -> PathBuf, bytes: &[u8]) -> Result<(), Fault> {
     let probe = &bytes[..bytes.len().min(BINARY_PROBE)];
     if memchr::memchr(0, probe).is_none() {
-        return Ok(());
+        return match bytes.len() > DENSE && is_dense(bytes) && rewrite::may_matter(bytes) {
+            true => Err(Fault::of(
+                &shown(),
+                "dense",
+                "was left alone: hardly anything is in it but brackets and marks",
+                "leave it out with --exclude, or `exclude` in bpf-malloc.toml",
+            )),
+            false => Ok(()),
+        };
     }
     let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
     Err(Fault::of(
@@ -120,6 +136,17 @@ pub fn check(shown: impl FnOnce() -> PathBuf, bytes: &[u8]) -> Result<(), Fault>
             false => "leave binary files out; `exclude` in bpf-malloc.toml does it for good",
         },
     ))
+}
+
+/// Whether a file holds more brackets, statements or marks than any source. What is in its comments and
+/// strings counts too.
+fn is_dense(bytes: &[u8]) -> bool {
+    let (mut structure, mut marks) = (0, 0);
+    for byte in bytes {
+        structure += usize::from(matches!(byte, b'(' | b'[' | b'{' | b';'));
+        marks += usize::from(byte.is_ascii_punctuation() && *byte != b'_');
+    }
+    structure > STRUCTURE || marks > MARKS
 }
 
 /// Refuses what is larger than a source file ought to be.

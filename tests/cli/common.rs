@@ -123,7 +123,12 @@ impl Dir {
 
     /// The command, to be run here.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(BIN);
+        self.command_of(BIN)
+    }
+
+    /// Another program, to be run here.
+    pub fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.path())
             .env_remove("NO_COLOR")

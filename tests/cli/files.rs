@@ -148,6 +148,26 @@ fn a_large_file_is_refused() {
     dir.rewrite(&["--max-size", "10", "d/good.c"]).exits(2);
 }
 
+/// What a file is made of may take a hundred times its size.
+#[test]
+fn files_of_marks_alone_are_refused_in_little_memory() {
+    let dir = Dir::with(&[("d/good.c", SOURCE)]);
+    for marks in ["(", "{", "()", ";", "*", "a,"] {
+        let text = format!(
+            "int f(void *p) {{ free(p); {}",
+            marks.repeat(8_000_000 / marks.len())
+        );
+        dir.write("d/dense.c", &text);
+        let limited = format!("ulimit -v 400000; exec {BIN} rewrite --diff d");
+        let run = finish(dir.command_of("sh").args(["-c", &limited])).exits(2);
+        let run = run.says(&["d/dense.c: was left alone", "--exclude"]);
+        assert!(run.out.contains("+++ b/d/good.c"), "{marks}: {run:?}");
+    }
+    // Somewhere else it is nobody's concern.
+    dir.write("d/dense.c", "(".repeat(8_000_000));
+    dir.rewrite(&["d"]).exits(0);
+}
+
 #[test]
 fn a_vanished_file_is_an_error_and_a_dangling_link_is_not() {
     let dir = Dir::with(&[("d/a.c", SOURCE)]);

@@ -181,6 +181,36 @@ int sum(void)
         .says(&["list.h declares pointers into the arena, but is not rewritten"]);
 }
 
+/// In a second run nothing is left to edit in the header; that it chooses the arena still counts.
+#[test]
+fn a_header_with_its_own_program_is_done_after_one_run() {
+    let program = "\
+#include <bpf/bpf_helpers.h>
+#include <stdlib.h>
+static void fill(int *numbers, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		numbers[i] = i;
+}
+SEC(\"tc\") int run(struct __sk_buff *skb)
+{
+	int *numbers = malloc(12);
+
+	fill(numbers, skb->len);
+	free(numbers);
+	return 0;
+}
+";
+    let other = "#include \"run.bpf.h\"\nvoid note(void *p);\n#define free(p) (note(p), free(p))\n\
+                 void drop(void *p)\n{\n\tfree(p);\n}\n";
+    let dir = Dir::with(&[("p/run.bpf.h", program), ("p/other.bpf.c", other)]);
+    dir.rewrite(&["p"]).exits(0);
+    assert!(dir.read("p/run.bpf.h").contains(DEFINE));
+    assert_eq!(dir.rewrite(&["--diff", "p"]).exits(0).out, "");
+}
+
 #[test]
 fn memory_of_both_kinds_is_told_with_both_origins() {
     let text = LIST.replace(

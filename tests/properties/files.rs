@@ -2,7 +2,10 @@
 //! is a result or an error, and soon.
 
 use std::fs;
+use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
 use bpf_malloc::judge::compile::Clang;
@@ -10,7 +13,7 @@ use bpf_malloc::judge::inspect::{inspect, split_structures};
 use bpf_malloc::run::Builder;
 use proptest::prelude::*;
 
-use crate::{cpu, run};
+use crate::{cc, cpu, heap, run};
 
 /// Seconds of the processor. Far more than any of these inputs takes.
 const PATIENCE: f64 = 10.0;
@@ -65,21 +68,28 @@ fn soon<T>(work: impl FnOnce() -> T) -> Result<T, TestCaseError> {
     Ok(result)
 }
 
-#[test]
-fn objects() {
+/// Objects with everything that is looked into.
+fn compiled() -> Option<Vec<Vec<u8>>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/kernel");
     let Ok(clang) = Clang::find() else {
-        return eprintln!("SKIPPED mutated objects: no clang; `make test` installs it");
+        eprintln!("SKIPPED mutated objects: no clang; `make test` installs it");
+        return None;
     };
-    let compiled = ["accept/boxes", "accept/types", "reject/recursion"].map(|name| {
+    let names = ["accept/boxes", "accept/types", "reject/recursion"];
+    let compiled = names.map(|name| {
         let path = root.join(format!("{name}.bpf.c"));
-        clang
-            .compile(&path, &[], &[(HEADER_NAME, HEADER)], &[])
-            .unwrap_or_else(|error| panic!("{error}"))
+        let object = clang.compile(&path, &[], &[(HEADER_NAME, HEADER)], &[]);
+        object.unwrap_or_else(|error| panic!("{error}"))
     });
     for object in &compiled {
         assert!(inspect(object).is_ok() && split_structures(object).is_ok());
     }
+    Some(compiled.into())
+}
+
+#[test]
+fn objects() {
+    let Some(compiled) = compiled() else { return };
     let some = (0..compiled.len(), changes());
     run(1, &some, |(which, changes)| {
         let object = changed(&compiled[which], &changes);
@@ -87,6 +97,42 @@ fn objects() {
             let _ = (inspect(&object), split_structures(&object));
         })
     });
+}
+
+/// The types alone are damaged, in a file that is whole.
+#[test]
+fn types() {
+    let Some(compiled) = compiled() else { return };
+    let sections: Vec<Vec<Range<usize>>> = compiled.iter().map(|object| btf(object)).collect();
+    let some = (0..compiled.len(), any::<bool>(), changes());
+    run(1, &some, |(which, lines, changes)| {
+        let mut object = compiled[which].clone();
+        let section = sections[which][usize::from(lines)].clone();
+        let mut types = changed(&object[section.clone()], &changes);
+        types.resize(section.len(), 0);
+        object[section].copy_from_slice(&types);
+        soon(|| {
+            let _ = (inspect(&object), split_structures(&object));
+        })
+    });
+}
+
+/// Where `.BTF` and `.BTF.ext` lie: each begins with its magic, version, flags and the length of
+/// its header, and tells the length of what follows.
+fn btf(object: &[u8]) -> Vec<Range<usize>> {
+    let starts: Vec<usize> = memchr::memmem::find_iter(object, b"\x9f\xeb\x01\x00").collect();
+    let [types, lines] = starts[..] else {
+        panic!("{} sections with types", starts.len());
+    };
+    let word = |at: usize| {
+        let bytes = object[at..at + 4].try_into().expect("four bytes");
+        u32::from_ne_bytes(bytes) as usize
+    };
+    // The strings come last in the one, the lines of the source in the other.
+    let end = |start: usize, offset| {
+        start + word(start + 4) + word(start + offset) + word(start + offset + 4)
+    };
+    vec![types..end(types, 16), lines..end(lines, 16)]
 }
 
 #[test]
@@ -110,6 +156,37 @@ fn heaps() {
             *second = version;
         }
         let image: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        soon(|| {
+            let _ = (walk::read(&image), walk::check(&image));
+        })
+    });
+}
+
+/// A heap with blocks of every state, as a program left it, in which some bytes are changed.
+#[test]
+fn damaged_heaps() {
+    let trace = "m 0 100\nm 1 40\nm 2 40\nm 3 400\nf 1\nm 4 2000\nf 4\nm 5 9\na 6 64 100\nf 0\n";
+    let operations = heap::parse(trace);
+    let settings = ["-DDYNAMIC_MEMORY_HEAPS=1", "-DPOOL_SIZE=8192"];
+    let program = cc::build("replay.c", "replay-properties", &settings);
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the executor was built just now");
+    let mut input = child.stdin.take().expect("piped");
+    for operation in &operations {
+        let written = input.write_all(&operation.bytes());
+        written.expect("the executor reads");
+    }
+    drop(input);
+    let out = child.wait_with_output().expect("the executor ends").stdout;
+    // The pool's address, and after each operation its result and the heap.
+    let length = (out.len() - 8) / operations.len() - 8;
+    let image = &out[out.len() - length..];
+    walk::check(image).expect("the heap is sound");
+    run(1, &changes(), |changes| {
+        let image = changed(image, &changes);
         soon(|| {
             let _ = (walk::read(&image), walk::check(&image));
         })

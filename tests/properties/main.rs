@@ -1,21 +1,33 @@
 //! What holds for any input of the rewriter, however broken.
 //!
-//! `PROPTEST_CASES` sets how many inputs each property gets; `make fuzz` runs many.
+//! With `FUZZ_SECONDS` each property gets new inputs until it has used so many seconds of the
+//! processor, as in `make fuzz`; with `FUZZ_SEED` those of this seed, then of the next.
 
+#[cfg(feature = "cli")]
+#[path = "../common/cc.rs"]
+mod cc;
 #[path = "../../src/c/cpp/tests/cpu.rs"]
 mod cpu;
 #[cfg(feature = "cli")]
+mod directories;
+#[cfg(feature = "cli")]
 mod files;
 mod generate;
+#[cfg(feature = "cli")]
+#[path = "../common/heap.rs"]
+#[allow(dead_code)]
+mod heap;
 mod hostile;
 mod invariants;
 mod sites;
 
+use std::time::UNIX_EPOCH;
+
 use invariants::check;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
-/// Inputs per property in a plain test run.
+/// Inputs per property in a plain test run, and per seed in a long one.
 const CASES: u32 = 300;
 
 /// Runs a check on many inputs; on one in `share` of the usual number where they take long.
@@ -24,26 +36,47 @@ fn run<S: Strategy>(
     strategy: &S,
     check: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) {
-    let mut config = ProptestConfig {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let Some(seconds) = number("FUZZ_SECONDS") else {
+        // A plain test run is the same every time; a long one looks for what nobody has seen.
+        let fixed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        return batch(share, fixed, strategy, &check).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let first = number("FUZZ_SEED").unwrap_or_else(|| {
+        let since = UNIX_EPOCH.elapsed().expect("a time after 1970");
+        since.as_secs()
+    });
+    let (begin, mut seed) = (cpu::seconds(), first);
+    loop {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        if let Err(error) = batch(share, random, strategy, &check) {
+            panic!("FUZZ_SEED={seed} FUZZ_SECONDS=0 shows it again: {error}");
+        }
+        if cpu::seconds() - begin >= seconds as f64 {
+            break;
+        }
+        seed += 1;
+    }
+    let inputs = (seed - first + 1) * u64::from(CASES.div_ceil(share));
+    eprintln!("{inputs} inputs, seeds {first} to {seed}");
+}
+
+/// Runs a check on the inputs that `random` gives.
+fn batch<S: Strategy>(
+    share: u32,
+    random: TestRng,
+    strategy: &S,
+    check: &impl Fn(S::Value) -> Result<(), TestCaseError>,
+) -> Result<(), TestError<S::Value>> {
+    let config = ProptestConfig {
+        cases: CASES.div_ceil(share),
         failure_persistence: None,
-        max_shrink_iters: 500,
+        max_shrink_iters: 200,
         ..ProptestConfig::default()
     };
-    let fuzz = std::env::var_os("PROPTEST_CASES").is_some();
-    if !fuzz {
-        config.cases = CASES;
-    }
-    config.cases = config.cases.div_ceil(share);
-    let cases = config.cases;
-    // A plain test run is the same every time; a long one looks for what nobody has seen.
-    let mut runner = match fuzz {
-        true => TestRunner::new(config),
-        false => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
-    };
-    match runner.run(strategy, check) {
-        Ok(()) => eprintln!("{cases} inputs"),
-        Err(error) => panic!("{error}"),
-    }
+    TestRunner::new_with_rng(config, random).run(strategy, check)
 }
 
 #[test]

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::edits::{FileEdit, Trouble};
+use super::read::is_ours;
 use super::{Backend, DEFINE_STORED, Links, analyse, line};
 use crate::c::Span;
 use crate::c::cpp::{FileId, Loc, Unit};
+use crate::heap::HEADER_NAME;
 use crate::rewrite::Options;
 use crate::rewrite::plan::{Edit, Notice, Rule, Severity};
 use crate::rewrite::project::Project;
@@ -36,15 +38,21 @@ pub fn is_chosen(source: &[u8]) -> bool {
     memchr::memmem::find(source, DEFINE.as_bytes()).is_some()
 }
 
-/// Plans what a file needs for its backend.
-pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Found {
+/// Plans what a file needs for its backend. `chosen` is whether other files choose the arena for it.
+pub fn plan(
+    path: &Path,
+    source: &[u8],
+    project: &dyn Project,
+    options: &Options,
+    chosen: bool,
+) -> Found {
     let backend = options.backend;
     let said = is_chosen(source);
     let stored = memchr::memmem::find(source, DEFINE_STORED.as_bytes()).is_some();
     let others = &project.facts().links;
     if let Some(edits) = others.header(path) {
         return Found {
-            arena: others.chooses(path),
+            arena: said || chosen,
             stored: false,
             said,
             fixed: true,
@@ -56,7 +64,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     let unit = parsed.unit();
     let backend = match stored {
         true => Backend::Stored,
-        false => choice(path, said, others, backend),
+        false => choice(said || chosen, backend),
     };
     let linked = analyse(path, &parsed, backend, others, options.explain);
     let mut found = Found {
@@ -123,12 +131,19 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     found
 }
 
-/// The backend of a file, in the light of others.
-fn choice(path: &Path, said: bool, others: &Links, backend: Backend) -> Backend {
+/// The backend of a file for which the arena may have been chosen.
+fn choice(chosen: bool, backend: Backend) -> Backend {
     match backend {
-        Backend::Auto if said || others.chooses(path) => Backend::Arena,
+        Backend::Auto if chosen => Backend::Arena,
         other => other,
     }
+}
+
+/// Whether a header that a unit includes chooses the arena for it.
+fn is_chosen_by_header(unit: &Unit) -> bool {
+    let headers = unit.files.iter().skip(1).filter(|file| is_ours(file));
+    let mut others = headers.filter(|file| !file.path.ends_with(HEADER_NAME));
+    others.any(|file| is_chosen(&file.bytes))
 }
 
 /// What the other files of a run have to know of this one.
@@ -138,7 +153,8 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
     }
     let others = &project.facts().links;
     let parsed = project.cache().files.parsed(path, source, project);
-    let backend = choice(path, is_chosen(source), others, backend);
+    let chosen = is_chosen(source) || others.chooses(path) || is_chosen_by_header(parsed.unit());
+    let backend = choice(chosen, backend);
     analyse(path, &parsed, backend, others, false).links.clone()
 }
 

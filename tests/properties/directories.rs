@@ -1,0 +1,100 @@
+//! Runs over directories, whose files tell of each other: a second run changes nothing.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use bpf_malloc::rewrite::Backend;
+use bpf_malloc::run::Builder;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::{generate, run};
+
+/// Names as in a project. What ends in `.h` is included by some of the others.
+const NAMES: &[&str] = &["a.bpf.c", "b.bpf.c", "c.bpf.h", "d.c", "e.h"];
+
+/// Files of one project, by their names.
+#[derive(Clone)]
+struct Files(Vec<(&'static str, Vec<u8>)>);
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, text) in &self.0 {
+            write!(f, "\n=== {name}\n{}", String::from_utf8_lossy(text))?;
+        }
+        Ok(())
+    }
+}
+
+fn projects() -> impl Strategy<Value = Files> {
+    let fixtures = generate::fixtures();
+    let whole = {
+        let fixtures = fixtures.clone();
+        any::<Index>().prop_map(move |index| index.get(&fixtures).clone())
+    };
+    let text = prop_oneof![
+        2 => whole,
+        3 => generate::mutated(fixtures),
+        1 => generate::program(),
+    ];
+    let file = (text, any::<bool>(), any::<bool>());
+    prop::collection::vec(file, 2..=NAMES.len()).prop_map(|files| {
+        let files = NAMES.iter().zip(files);
+        let files = files.map(|(name, (text, first, second))| {
+            let included = |header, yes: bool| match yes && *name != header {
+                true => format!("#include \"{header}\"\n"),
+                false => String::new(),
+            };
+            let head = included("c.bpf.h", first) + &included("e.h", second);
+            (*name, [head.as_bytes(), &text].concat())
+        });
+        Files(files.collect())
+    })
+}
+
+/// Rewrites what is in `from`. What is no source is an error, and everything else is done.
+fn rewrite(from: &Path, to: &Path, backend: Backend, all: bool) {
+    let builder = Builder::new().source(from).backend(backend).all(all);
+    let _ = builder.cargo_lines(false).generate(to);
+}
+
+/// The files of a directory by their names.
+fn read(dir: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = fs::read_dir(dir)
+        .expect("the run has made it")
+        .map(|entry| {
+            let entry = entry.expect("an entry");
+            let text = fs::read(entry.path()).expect("a file");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, String::from_utf8_lossy(&text).into_owned())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_second_run_over_a_directory_changes_nothing() {
+    let backends =
+        prop_oneof![3 => Just(Backend::Auto), 1 => Just(Backend::Map), 1 => Just(Backend::Arena)];
+    let some = (projects(), backends, any::<bool>());
+    run(12, &some, |(files, backend, all)| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let [old, once, twice] = ["old", "once", "twice"].map(|name| dir.path().join(name));
+        fs::create_dir(&old).expect("a new directory");
+        for (name, text) in &files.0 {
+            fs::write(old.join(name), text).expect("a new file");
+        }
+        rewrite(&old, &once, backend, all);
+        if !once.is_dir() {
+            // Not one was a source.
+            return Ok(());
+        }
+        rewrite(&once, &twice, backend, all);
+        for (before, after) in read(&once).iter().zip(read(&twice)) {
+            prop_assert_eq!(before, &after, "{:?}, all: {}", backend, all);
+        }
+        Ok(())
+    });
+}
