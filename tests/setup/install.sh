@@ -61,6 +61,7 @@ read -ra tested_clangs <tests/setup/clangs
 test_packages=(
 	"${tested_clangs[@]/#/clang-}"
 	bpftool libelf-dev zlib1g-dev   # programs with a skeleton
+	golang-go golang-github-cilium-ebpf-dev # another loader
 	busybox-static qemu-system-x86  # other kernels in virtual machines
 	uthash-dev                      # macro libraries in programs with linked data
 	cmake git meson ninja-build pre-commit # the examples for other build systems

@@ -30,7 +30,13 @@ DYNMEM_INLINE void dynmem_needs_mcpu_v3(void)
  * several translation units of one object carry it. It takes and returns scalars only: memory
  * goes in as a number and comes out as a heap and an offset.
  */
+#if !defined(DYNAMIC_MEMORY_STRONG)
 #define DYNMEM_GLOBAL __attribute__((weak, noinline))
+#elif defined(DYNAMIC_MEMORY_SHARED)
+#error "DYNAMIC_MEMORY_SHARED needs weak functions: leave DYNAMIC_MEMORY_STRONG out"
+#else
+#define DYNMEM_GLOBAL __attribute__((noinline))
+#endif
 
 #define DYNMEM_GRANULES (POOL_SIZE / DYNAMIC_MEMORY_GRANULE)
 /* Entries of a table: the next power of two, so that a mask proves an index valid. */

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::edits::{FileEdit, Trouble};
-use super::read::is_ours;
+
 use super::{Backend, DEFINE_STORED, Links, analyse, line};
 use crate::c::Span;
 use crate::c::cpp::{FileId, Loc, Unit};
 use crate::heap::HEADER_NAME;
 use crate::rewrite::Options;
+use crate::rewrite::parsed::is_ours;
 use crate::rewrite::plan::{Edit, Notice, Rule, Severity};
 use crate::rewrite::project::Project;
 
