@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use super::args::Cc;
 use super::console::Console;
 use crate::heap::HEADER_NAME;
-use crate::judge::compile::{INCLUDE, Overlay};
+use crate::judge::compile::{Clang, INCLUDE, Overlay};
 use crate::report::Lines;
 use crate::run::Fault;
 use crate::run::database::{self, Flags};
@@ -280,9 +280,13 @@ fn compile(
         }
     };
     let mut command = Command::new(compiler);
-    // Before LLVM 20 the default lacks the atomic operations that the heap's lock needs.
     let says_cpu = |word: &OsString| word.to_string_lossy().contains("-mcpu");
-    command.args((!words.iter().any(says_cpu)).then_some("-mcpu=v3"));
+    if !words.iter().any(says_cpu) {
+        let source = call.sources.first().map_or(Path::new(""), PathBuf::as_path);
+        let clang = Clang::at(Path::new(compiler));
+        let set = clang.map_or(&["-mcpu=v3"][..], |c| c.instruction_set(source, &replaced));
+        command.args(set);
+    }
     command.args(words).args(overlay.arguments());
     let to_stdout = call.dependencies.as_deref() == Some(Path::new("-"));
     let done = match to_stdout {

@@ -165,7 +165,7 @@ impl Clang {
     ) -> Result<Vec<u8>, Error> {
         let scratch = Overlay::new(replaced, headers)?;
         let object = scratch.path("object.o");
-        let mut command = self.command(&scratch, &self.fitting(source, replaced), arguments);
+        let mut command = self.command(&scratch, self.instruction_set(source, replaced), arguments);
         command.arg("-c").arg("-o").arg(&object).arg(source);
         run(&mut command, source)?;
         fs::read(&object).map_err(|error| io_error(&object, error))
@@ -181,19 +181,23 @@ impl Clang {
         run(&mut command, source).is_ok()
     }
 
-    /// Arguments that depend on the compiler and the source.
+    /// The instruction set for a source, where the build does not say one.
     ///
+    /// * `-mcpu=v3`: before LLVM 20 clang's default lacks the atomic operations of the heap's lock.
     /// * `-mcpu=v4` with an arena: signed division and long jumps. Every kernel that has arenas has
     ///   them (Linux 6.6). Its loads with a sign are left out: in an arena they need Linux 6.18
     ///   ("sign extending loads from arena are not supported yet").
-    fn fitting(&self, source: &Path, replaced: &[(PathBuf, Vec<u8>)]) -> Vec<&'static str> {
-        let mut found = Vec::new();
+    pub fn instruction_set(
+        &self,
+        source: &Path,
+        replaced: &[(PathBuf, Vec<u8>)],
+    ) -> &'static [&'static str] {
         let says_arena = |bytes: &[u8]| memchr::memmem::find(bytes, ARENA.as_bytes()).is_some();
         let own = || fs::read(source).is_ok_and(|bytes| says_arena(&bytes));
-        if self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
-            found.extend(["-mcpu=v4", "-mllvm", "-disable-ldsx"]);
+        match self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
+            true => &["-mcpu=v4", "-mllvm", "-disable-ldsx"],
+            false => &["-mcpu=v3"],
         }
-        found
     }
 
     fn command(&self, scratch: &Overlay, fitting: &[&str], arguments: &[OsString]) -> Command {

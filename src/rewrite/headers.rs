@@ -32,6 +32,8 @@ pub struct HeaderInfo {
     /// The functions of the allocator that it defines itself, and whether only in some
     /// configurations.
     pub defines: Vec<(Alloc, bool)>,
+    /// The macros that are other names of functions of the allocator: `#define my_free free`.
+    pub aliases: Vec<Vec<u8>>,
     /// It mentions an allocation, in an inline function or a macro.
     pub allocates: bool,
     /// It includes the allocator's header.
@@ -53,6 +55,7 @@ impl HeaderInfo {
             includes: Vec::new(),
             maps: false,
             defines: Vec::new(),
+            aliases: Vec::new(),
             allocates: false,
             provides: false,
             arena: false,
@@ -82,6 +85,13 @@ impl HeaderInfo {
                 Word::of_line(lexed, lexed.inner_of(directive))
             {
                 self.maps |= Alloc::named(&lexed.text(name)).is_some();
+            }
+            if let (Word::Define, [name, body]) = Word::of_line(lexed, lexed.inner_of(directive))
+                && name.end < body.start
+                && Alloc::named(&lexed.text(body)).is_some()
+                && Alloc::named(&lexed.text(name)).is_none()
+            {
+                self.aliases.push(lexed.text(name).into_owned());
             }
         }
         let calls = |tokens: &[Token]| {
@@ -128,7 +138,11 @@ impl HeaderInfo {
 
     /// Whether the header says anything about the allocator.
     pub fn matters(&self) -> bool {
-        self.maps || !self.defines.is_empty() || self.allocates || self.provides
+        !self.aliases.is_empty()
+            || self.maps
+            || !self.defines.is_empty()
+            || self.allocates
+            || self.provides
     }
 }
 

@@ -116,7 +116,9 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let mut facts = nulls::facts(&unit, &found.sites);
-    facts.allocates = !found.sites.is_empty() || uses_replacement(&unit.lexed);
+    facts.allocates = !found.sites.is_empty() || found.aliased || uses_replacement(&unit.lexed);
+    facts.bare = sites::bare_aliases(&unit);
+    facts.names.extend(sites::own_aliases(&unit));
     facts
 }
 
@@ -127,7 +129,8 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     };
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
-    uses_replacement(&unit.lexed) || !sites::find(&unit).sites.is_empty()
+    let found = sites::find(&unit);
+    uses_replacement(&unit.lexed) || !found.sites.is_empty() || found.aliased
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
@@ -191,7 +194,8 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let chosen = chosen || headers.iter().any(|header| header.arena);
-    let linked = match found.sites.is_empty() && !chosen && !arena::is_chosen(source) {
+    let idle = found.sites.is_empty() && !found.aliased;
+    let linked = match idle && !chosen && !arena::is_chosen(source) {
         true => arena::Found::default(),
         false => arena::plan(path, source, project, options, chosen),
     };

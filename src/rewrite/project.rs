@@ -28,6 +28,9 @@ pub struct Facts {
     /// Functions and macros that other files may get a block from. A file that mentions one of
     /// them matters even if it names no function of the allocator.
     pub names: BTreeSet<Vec<u8>>,
+    /// Macros that are other names of functions of the allocator (`#define my_free free`) and are
+    /// used other than in calls somewhere.
+    pub bare: BTreeSet<Vec<u8>>,
     /// Functions without a definition at hand that functions which allocate call, directly or
     /// through others: they may get a block.
     pub wanted: BTreeSet<Vec<u8>>,
@@ -82,6 +85,7 @@ impl Facts {
     pub fn merge(&mut self, other: Facts) {
         self.allocates |= other.allocates;
         self.names.extend(other.names);
+        self.bare.extend(other.bare);
         self.wanted.extend(other.wanted);
         self.links.merge(other.links);
         for (name, facts) in other.functions {

@@ -1,5 +1,7 @@
 //! The call sites of the allocator in a file, and the places that are kept with a reason.
 
+use std::collections::BTreeSet;
+
 use super::classify::{Place, Role, role};
 use super::family::{Alloc, PREFIX};
 use super::macros::{Define, Mapping, ParameterUse};
@@ -28,6 +30,9 @@ pub struct Sites {
     pub sites: Vec<Site>,
     /// What is kept and why.
     pub notices: Vec<Notice>,
+    /// A header of the project has another name for a function of the allocator, which is used
+    /// here.
+    pub aliased: bool,
     /// A reference to the C library's function stays, so its declaration is still needed.
     pub leftover: bool,
 }
@@ -42,7 +47,50 @@ pub fn find(unit: &Unit) -> Sites {
     finder.file();
     finder.macro_bodies();
     finder.found.sites.sort_by_key(|s| s.span);
+    finder.found.aliased = header_aliases(unit).any(|name| uses(unit, name).next().is_some());
     finder.found
+}
+
+/// The macros of a file that are other names of functions of the allocator.
+pub fn own_aliases(unit: &Unit) -> impl Iterator<Item = Vec<u8>> {
+    let aliases = unit.defines.iter().filter(|define| {
+        let body = define.body(&unit.lexed);
+        let named = |t: &Token| Alloc::named(&unit.lexed.text(t)).is_some();
+        define.parameters.is_none()
+            && Alloc::named(&define.name).is_none()
+            && matches!(body, [one] if named(one))
+    });
+    aliases.map(|define| define.name.clone())
+}
+
+fn header_aliases<'u>(unit: &'u Unit) -> impl Iterator<Item = &'u [u8]> {
+    let headers = unit.headers.iter();
+    headers.flat_map(|h| h.info.aliases.iter().map(Vec::as_slice))
+}
+
+/// The aliases that a file uses other than in calls.
+pub fn bare_aliases(unit: &Unit) -> BTreeSet<Vec<u8>> {
+    let known = header_aliases(unit).map(<[u8]>::to_vec);
+    let bare = |name: &Vec<u8>| uses(unit, name).any(|call| !call);
+    known.chain(own_aliases(unit)).filter(bare).collect()
+}
+
+/// The uses of a macro in code and in the bodies of macros: whether each is a call.
+fn uses<'u>(unit: &'u Unit, name: &'u [u8]) -> impl Iterator<Item = bool> {
+    let lexed = &unit.lexed;
+    let calls = move |tokens: &'u [Token], at: usize| {
+        let token = &tokens[at];
+        let named = token.kind == Kind::Ident && *lexed.text(token) == *name;
+        named.then(|| tokens.get(at + 1).is_some_and(|next| next.is(op("("))))
+    };
+    let code = &lexed.tokens;
+    let dead = &unit.outline.dead;
+    let in_code = (0..code.len())
+        .filter(|&at| !dead[at])
+        .filter_map(move |at| calls(code, at));
+    let bodies = unit.defines.iter().map(|define| define.body(lexed));
+    in_code
+        .chain(bodies.flat_map(move |body| (0..body.len()).filter_map(move |at| calls(body, at))))
 }
 
 /// A declaration that gives a name of the allocator another meaning in a scope.
@@ -427,6 +475,19 @@ impl Finder<'_, '_> {
                 "BPF programs cannot call through an attribute; free the block where its scope \
                  ends, or drop the attribute",
             ),
+            // All its uses are calls: it can be another name of the replacement.
+            Role::Value
+                if whole
+                    && define.parameters.is_none()
+                    && !self.unit.project.facts().bare.contains(&define.name)
+                    && uses(self.unit, &define.name).all(|call| call) =>
+            {
+                self.found.sites.push(Site {
+                    span,
+                    call: name,
+                    directive: Some(define.directive),
+                });
+            }
             Role::Value if whole => {
                 self.found.leftover = true;
                 self.person(

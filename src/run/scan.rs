@@ -126,7 +126,7 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
         scan.facts.merge_from(&mut candidate.own);
     }
-    if look.facts() {
+    if look.facts() || !scan.facts.names.is_empty() {
         follow_links(look, &mut scan, &bpf);
         settle(look, &mut scan);
     }

@@ -151,3 +151,31 @@ fn plans_do_not_depend_on_what_was_written_before() {
     }
     dir.rewrite(&["--check", "."]).exits(0);
 }
+
+#[test]
+fn another_name_follows_where_all_its_uses_are_calls() {
+    const NAMES: &str = "#define my_malloc malloc\n#define my_free free\n";
+    const CALLS: &str = "#include \"names.h\"\nvoid f(void)\n{\n\tint *p = my_malloc(4);\n\n\tif (p)\n\
+                         \t\t*p = 1;\n\tmy_free(p);\n}\n";
+    let dir = Dir::with(&[("names.h", NAMES), ("a.c", CALLS)]);
+    dir.rewrite(&["a.c", "names.h"]).exits(0);
+    assert_eq!(
+        dir.read("names.h"),
+        "#include \"dynamic_memory.h\"\n\n\
+         #define my_malloc static_malloc\n#define my_free static_free\n"
+    );
+    assert_eq!(dir.read("a.c"), CALLS);
+
+    // Another file takes the address of one of them.
+    let bare = "#include \"names.h\"\nvoid (*hook)(void *) = my_free;\n";
+    let dir = Dir::with(&[("names.h", NAMES), ("a.c", CALLS), ("b.c", bare)]);
+    let run = dir.rewrite(&["a.c", "b.c", "names.h"]);
+    assert!(
+        run.err.contains("`my_free` is an alias of `free`"),
+        "{run:#?}"
+    );
+    assert!(
+        dir.read("names.h")
+            .ends_with("static_malloc\n#define my_free free\n")
+    );
+}

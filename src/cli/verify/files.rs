@@ -30,6 +30,8 @@ pub struct FileReport {
     pub noticed: Vec<Noticed>,
     /// The other backend, if the kernel accepts the file with that.
     pub accepted_with: Option<&'static str>,
+    /// The instruction set that it needs, where that is not the usual one.
+    pub cpu: Option<&'static str>,
 }
 
 impl FileReport {
@@ -157,6 +159,15 @@ struct Tried {
     programs: Result<Vec<ProgramReport>, Problem>,
     noticed: Vec<Noticed>,
     has_arena: bool,
+    cpu: Option<&'static str>,
+}
+
+/// What programs that divide signed numbers are compiled with.
+const SIGNED: &str = "-mcpu=v4";
+
+fn says_cpu(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    words.any(|word| word.starts_with("-mcpu"))
 }
 
 impl<'a> Judge<'a> {
@@ -191,6 +202,7 @@ impl<'a> Judge<'a> {
             programs: Ok(Vec::new()),
             noticed: Vec::new(),
             accepted_with: None,
+            cpu: None,
         };
         match self.source(path) {
             Err(problem) => report.programs = Err(problem),
@@ -199,6 +211,7 @@ impl<'a> Judge<'a> {
                 let tried = self.tried(path, &real, &way);
                 report.programs = tried.programs;
                 report.noticed = tried.noticed;
+                report.cpu = tried.cpu;
                 if report.is_refused() && self.kernel.is_some() {
                     report.accepted_with = self.other(path, &real, way, tried.has_arena);
                 }
@@ -274,6 +287,7 @@ impl<'a> Judge<'a> {
             programs: Ok(Vec::new()),
             noticed: Vec::new(),
             has_arena: false,
+            cpu: None,
         };
         tried.programs = self.compile(path, real, way, &mut tried).and_then(|bytes| {
             self.judged(&Object {
@@ -304,6 +318,18 @@ impl<'a> Judge<'a> {
             Err(CompileError::Clang { message, .. }) => message,
             Err(error) => return Err(unable(path, &error).into()),
         };
+        // clang's own words; the kernel has the instruction since Linux 6.6.
+        let old = self.arguments.target_kernel.is_some();
+        if message.contains("unsupported signed division")
+            && !(sources.replaced.is_empty() || old || says_cpu(arguments))
+        {
+            let newer = [&[OsString::from(SIGNED)][..], arguments].concat();
+            let again = clang.compile(real, &sources.replaced, &sources.headers(), &newer);
+            if let Ok(bytes) = again {
+                tried.cpu = Some(SIGNED);
+                return Ok(bytes);
+            }
+        }
         let explained = Explained::by_clang(&message);
         if !explained.is_empty() {
             return Err(Problem::Refused(explained));

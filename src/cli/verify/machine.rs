@@ -25,7 +25,8 @@
 //! line from 1 and before the rewrite, path and line `null` where they are not known. An ERROR is
 //! `{ "code": "compile", "message": "…", "help": "…", "path": null, "line": null }`, with the
 //! place where one is known. `accepted_with` names the other backend, if the kernel accepts a refused
-//! file with that.
+//! file with that. `cpu` is the instruction set that a file was compiled with, where it needs another
+//! than `-mcpu=v3`.
 //!
 //! The `verdict` of a program is `"accepted"`, `"refused"`, or `null` if the kernel let nobody ask;
 //! a refused one has a `refusal`, and a `log` with `--log`. `run` is there with `--run`, for what can
@@ -80,6 +81,9 @@ fn file_json(file: &FileReport, log: bool) -> Value {
     put_path(&mut value, &file.path);
     if let Some(backend) = file.accepted_with {
         value["accepted_with"] = backend.into();
+    }
+    if let Some(cpu) = file.cpu {
+        value["cpu"] = cpu.into();
     }
     if !file.noticed.is_empty() {
         value["rewrite"] = parts(file, Reporter::Json);

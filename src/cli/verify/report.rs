@@ -95,6 +95,12 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
             let path = file.path.display();
             text += &format!("\nwith --backend {backend} the kernel accepts {path}\n");
         }
+        if let Some(cpu) = file.cpu {
+            let path = file.path.display();
+            text += &format!(
+                "\n{path} divides signed numbers: compile it with {cpu} (clang 18, Linux 6.6)\n"
+            );
+        }
     }
     for program in files.iter().flat_map(|file| file.programs.iter().flatten()) {
         if let Some(Err(message)) = &program.output {

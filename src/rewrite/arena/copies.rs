@@ -6,6 +6,8 @@
 use super::edits::{Editor, Trouble};
 use super::facts::{Copied, CopyKind};
 use super::vars::Tok;
+use crate::c::lexer::op;
+use crate::c::types::{EntityKind, TypeId};
 use crate::rewrite::plan::EditKind;
 
 const COPY: &str = "static_memcpy(";
@@ -45,8 +47,48 @@ impl Editor<'_> {
         };
         self.change(gap.file, gap.end, dropped, before, EditKind::Memory, reason);
         let end = self.location(copied.from.1 - 1);
-        let size = format!(", sizeof({to}))");
+        let size = match self.same_text(copied.to) {
+            true => format!(", sizeof({to}))"),
+            false => format!(", sizeof({}))", self.type_name(copied.ty).unwrap_or(to)),
+        };
         self.change(end.file, end.end, end.end, size, EditKind::Memory, reason);
+    }
+
+    /// Whether what is written once more for its size means the same there, and has no effect.
+    fn same_text(&self, place: (Tok, Tok)) -> bool {
+        let toks = &self.reading().unit.tokens[place.0..place.1];
+        !toks.iter().any(|t| t.is(op("("))) && !self.names_block(place)
+    }
+
+    /// Whether a variable that becomes a block stands among tokens.
+    pub(super) fn names_block(&self, place: (Tok, Tok)) -> bool {
+        let reading = self.reading();
+        let objects = reading.objects.iter();
+        let moved: Vec<_> = objects
+            .filter(|o| self.moved().contains(&o.place))
+            .map(|o| o.name)
+            .collect();
+        let mut toks = reading.unit.tokens[place.0..place.1].iter();
+        toks.any(|t| moved.contains(&t.symbol))
+    }
+
+    /// How a structure's type is written.
+    fn type_name(&self, ty: TypeId) -> Option<String> {
+        let model = self.reading().model;
+        let record = model.record(ty)?;
+        let text = |s| String::from_utf8_lossy(model.unit.symbols.text(s)).into_owned();
+        if let Some(tag) = model[record].tag {
+            let word = if model[record].is_union {
+                "union"
+            } else {
+                "struct"
+            };
+            return Some(format!("{word} {}", text(tag)));
+        }
+        let mut entities = model.entities.iter();
+        let named = entities
+            .find(|e| matches!(e.kind, EntityKind::Typedef) && model.record(e.ty) == Some(record));
+        named.map(|e| text(e.name))
     }
 
     /// Turns `*p` into `p` and `a` into `&a`, behind `before`.

@@ -365,7 +365,13 @@ impl<'a> Editor<'a> {
             return;
         }
         let wanted: Vec<bool> = group.declarators.iter().map(wants).collect();
+        let blocks = self.blocks(group);
+        // A variable that becomes a block stands in a declaration of its own.
+        let parts = |index: usize| blocks[index] || blocks[index - 1];
         let Some(first) = wanted.iter().position(|&w| w) else {
+            for index in (1..wanted.len()).filter(|&i| parts(i)) {
+                self.split(group, index, false);
+            }
             return;
         };
         if group.declarators[first].said {
@@ -389,9 +395,23 @@ impl<'a> Editor<'a> {
             self.specifier(group, declared.star);
         }
         for index in 1..wanted.len() {
-            if wanted[index] != wanted[index - 1] {
+            if wanted[index] != wanted[index - 1] || parts(index) {
                 self.split(group, index, wanted[index]);
             }
+        }
+    }
+
+    /// Which of the variables that are declared together become blocks.
+    fn blocks(&self, group: &Group) -> Vec<bool> {
+        let moved = |tok: Tok| {
+            let objects = self.reading.objects.iter();
+            let mut here = objects.filter(|o| o.tok == tok);
+            here.any(|o| self.moved().contains(&o.place))
+        };
+        let declarators = group.declarators.iter();
+        match self.moved().is_empty() {
+            true => vec![false; group.declarators.len()],
+            false => declarators.map(|d| (d.start..d.end).any(moved)).collect(),
         }
     }
 

@@ -147,6 +147,8 @@ pub struct Generic {
 /// An argument for a function of the kernel, which takes no arena memory.
 #[derive(Clone, Copy, Debug)]
 pub struct HelperArgument {
+    /// The call.
+    pub call: Option<ExprId>,
     /// First token of the argument.
     pub start: Tok,
     /// Where it points.
@@ -203,6 +205,8 @@ pub struct Copied {
     pub from: (Tok, Tok),
     /// Where that lies; `None` for what lies nowhere, such as the result of a function.
     pub source: Option<Var>,
+    /// The type of the structure.
+    pub ty: crate::c::types::TypeId,
     /// What kind of copy.
     pub kind: CopyKind,
     /// The reading it belongs to.

@@ -142,24 +142,20 @@ impl Editor<'_> {
         // A function that a macro makes cannot say it; its prototype can.
         let written = function.heads.iter().all(|h| self.is_written(h.start));
         if !written {
-            let in_body = |h: &super::facts::Head| {
-                let token = &reading.unit.tokens[h.start];
-                token.expansion.is_some() && self.editable(h.start)
-            };
-            match function
+            let places: Option<Vec<_>> = function
                 .heads
                 .iter()
-                .all(|h| self.is_written(h.start) || in_body(h))
-            {
+                .map(|h| self.in_body(h.start))
+                .collect();
+            match places {
                 // In the macro's body, for all its uses.
-                true => {
-                    for head in &function.heads {
-                        let loc = self.location(head.start);
+                Some(places) => {
+                    for (file, at) in places {
                         let text = "static ".to_owned();
-                        self.insert(loc.file, loc.start, text, EditKind::Linkage, REASON.into());
+                        self.insert(file, at, text, EditKind::Linkage, REASON.into());
                     }
                 }
-                false => self.prototype(function, "static "),
+                None => self.prototype(function, "static "),
             }
             return;
         }
@@ -179,6 +175,24 @@ impl Editor<'_> {
                 }
             }
         }
+    }
+
+    /// Where a declaration that starts at a token can be edited, if that is in the file or in the
+    /// body of a macro. One that starts with an argument starts after what stands before it there.
+    fn in_body(&self, start: usize) -> Option<(FileId, u32)> {
+        let unit = self.reading().unit;
+        let in_body = |t: usize| unit.tokens[t].expansion.is_some() && self.editable(t);
+        if self.is_written(start) || in_body(start) {
+            let loc = self.location(start);
+            return Some((loc.file, loc.start));
+        }
+        let before = start.checked_sub(1).filter(|&b| in_body(b))?;
+        let after = self.location(before);
+        let bytes = &unit.file(after.file).bytes[after.end as usize..];
+        let blank = bytes
+            .iter()
+            .position(|b| !b.is_ascii_whitespace() && *b != b'\\')?;
+        Some((after.file, after.end + blank as u32))
     }
 
     /// Whether a declaration that starts at a token is written in a file, not made by a macro.

@@ -74,9 +74,10 @@ impl Links {
         }
         all.agree();
         if all.chosen.is_empty() {
-            // Nothing to agree on, but for linkage.
+            // Nothing to agree on, but for linkage and what headers are for.
             all = Self {
                 imports: all.imports,
+                headers: all.headers,
                 ..Self::default()
             };
         }
@@ -197,12 +198,24 @@ impl Links {
         self.edits.keys().map(PathBuf::as_path)
     }
 
+    /// Whether files of the run include this one, and none of them keeps its heap in an arena.
+    pub(super) fn in_maps(&self, path: &Path) -> bool {
+        self.headers.contains(path) && !self.chooses(path)
+    }
+
     /// The edits of a header that files of the run include; `None` if none does.
     pub(super) fn header(&self, path: &Path) -> Option<Vec<Edit>> {
-        if !self.headers.contains(path) {
+        if !self.headers.contains(path) || !self.chooses(path) {
             return None;
         }
-        let edits = self.edits.get(path).into_iter().flatten();
+        // Units may want the same for different reasons.
+        let mut last = None;
+        let edits = self.edits.get(path).into_iter().flatten().filter(|edit| {
+            let key = (edit.0, edit.1, &edit.2);
+            let again = edit.0 < edit.1 && last == Some(key);
+            last = Some(key);
+            !again
+        });
         Some(
             edits
                 .map(|(start, end, text, (kind, reason))| Edit {

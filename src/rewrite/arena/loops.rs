@@ -264,9 +264,11 @@ impl<'a> Search<'a> {
         self.changing(&[region], region)
     }
 
-    /// Whether there is a loop whose end the verifier cannot see.
-    pub fn any_unseen(&self) -> bool {
-        self.ends.contains(&End::Unseen)
+    /// A loop whose end the verifier cannot see, if there is one.
+    pub fn unseen(&self) -> Option<Tok> {
+        let mut loops = self.reading.loops.iter().zip(&self.ends);
+        let found = loops.find(|(_, end)| **end == End::Unseen);
+        found.map(|(this, _)| this.tok)
     }
 
     /// The pointers that are followed at places that nobody can prove: indexed freely, or stepped
@@ -315,8 +317,11 @@ impl<'a> Search<'a> {
         let around = self.around(index);
         let guarded: Vec<usize> = around.iter().copied().filter(|&l| self.needs[l]).collect();
         if !guarded.is_empty() {
-            let entity = model.named(index);
-            let kept = entity.is_some_and(|e| guarded.iter().any(|&l| self.keeps_below(e, l)));
+            let kept = self.counter(index).is_some_and(|e| {
+                guarded.iter().any(|&l| {
+                    self.keeps_below(e, l) || self.is_checked(index, e, &self.reading.loops[l])
+                })
+            });
             return !kept;
         }
         let counters: Vec<EntityId> = around
@@ -332,7 +337,61 @@ impl<'a> Search<'a> {
     /// Whether the condition of a loop keeps a counter that starts at a constant below another.
     fn keeps_below(&self, entity: EntityId, index: usize) -> bool {
         let this = &self.reading.loops[index];
-        matches!(self.ends[index], End::Counted(Some(_))) && self.is_bounded(entity, this)
+        matches!(self.ends[index], End::Counted(Some(_)))
+            && self.is_bounded(entity, this)
+            && !self.hiding(this).1.contains(&entity)
+    }
+
+    /// Whether a counter that only grows, and whose start alone is hidden, is compared with a
+    /// constant on the way to where it is an index: `if (n < 8) out[n++] = …`.
+    fn is_checked(&self, index: ExprId, counter: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let at = model.tree[index].toks.start;
+        let steps = self.numbers.steps(counter, &self.repeated(this));
+        let start = self
+            .numbers
+            .start(counter, this.function.0, self.first(this));
+        let grows = steps.is_some_and(|s| s.iter().all(|s| s.1 > 0));
+        let known = start.and_then(|s| s.1).is_some_and(|v| v >= 0);
+        grows
+            && known
+            && !self.hiding(this).1.contains(&counter)
+            && model.tree.stmts.iter().any(|s| match s.kind {
+                StmtKind::If {
+                    cond,
+                    then,
+                    otherwise,
+                } if span(this.body).holds(s.toks) => {
+                    let toks = |s: StmtId| model.tree[s].toks;
+                    let inside = toks(then).contains(at)
+                        || otherwise.is_some_and(|(_, o)| toks(o).contains(at));
+                    let before = toks(then).end <= at && self.leaves(toks(then));
+                    (inside || before) && self.compares(cond, counter)
+                }
+                _ => false,
+            })
+    }
+
+    /// Whether statements end with a jump.
+    fn leaves(&self, toks: Toks) -> bool {
+        (toks.start..toks.end)
+            .any(|t| matches!(self.word(t), b"break" | b"continue" | b"return" | b"goto"))
+    }
+
+    /// Whether a condition compares a variable with a constant.
+    fn compares(&self, condition: ExprId, entity: EntityId) -> bool {
+        let model = self.reading.model;
+        match model.tree[model.tree.bare(condition)].kind {
+            ExprKind::Binary {
+                op, left, right, ..
+            } if op.compares() => [(left, right), (right, left)]
+                .iter()
+                .any(|&(a, b)| model.named(a) == Some(entity) && model.value(b).is_some()),
+            ExprKind::Binary { left, right, .. } => {
+                self.compares(left, entity) || self.compares(right, entity)
+            }
+            _ => false,
+        }
     }
 
     /// Whether a pointer steps on in a loop that gets `can_loop`: `*p++`, `*p` where the loop has
@@ -889,15 +948,21 @@ impl<'a> Search<'a> {
         let first = self.first(this);
         let mut starts = Vec::new();
         for &entity in &changing {
-            let stays_hidden = !self.comes_back(entity, &repeated);
+            let stays_hidden =
+                !self.comes_back(entity, &repeated) && !self.is_told_apart(entity, this);
             let start = self.numbers.start(entity, this.function.0, first);
+            let written = self.numbers.of(entity).iter().any(|m| m.tok < first);
+            if !written && !self.is_parameter(entity) {
+                // It has no value yet that could be hidden.
+                continue;
+            }
             match start.filter(|_| stays_hidden) {
                 Some((value, _)) if self.numbers.hidden_before(value) => {}
                 Some((value, _)) if self.can_hide(value) => {
                     let toks = self.reading.model.tree[value].toks;
                     starts.push(Start {
                         value: (toks.start, toks.end),
-                        index: self.is_bounded(entity, this),
+                        index: self.is_bounded(entity, this) || self.is_index(entity, this),
                     });
                 }
                 _ if self.is_parameter(entity) && stays_hidden && start.is_none() => {
@@ -912,6 +977,18 @@ impl<'a> Search<'a> {
         (starts, Vec::new())
     }
 
+    /// Whether a loop indexes something with a variable, other than with its whole range.
+    fn is_index(&self, entity: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let body = span(this.body);
+        model.tree.exprs.iter().any(|e| match e.kind {
+            ExprKind::Index(_, index) if body.contains(e.toks.start) => {
+                self.counter(index) == Some(entity)
+            }
+            _ => false,
+        })
+    }
+
     /// Whether the loop gives a variable a value that the verifier knows, whatever it was before.
     fn comes_back(&self, entity: EntityId, repeated: &[Toks]) -> bool {
         let mods = self.numbers.of(entity).iter();
@@ -920,6 +997,41 @@ impl<'a> Search<'a> {
             Change::Step(_) | Change::Combined(_) => false,
             Change::Set(value) => self.numbers.is_constant(value, entity),
             Change::Lent => true,
+        })
+    }
+
+    /// Whether the body compares a variable with constants, so that the verifier knows its value on
+    /// one of the ways and follows the loop from there value by value.
+    fn is_told_apart(&self, entity: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let body = span(this.body);
+        let stepped = |toks: Toks| {
+            let mut mods = self.numbers.of(entity).iter();
+            mods.any(|m| toks.contains(m.tok))
+        };
+        model.uses(entity).iter().any(|&name| {
+            if !body.contains(model.tree[name].toks.start) {
+                return false;
+            }
+            match model.parent(name) {
+                Parent::Expr(outer) => match model.tree[outer].kind {
+                    ExprKind::Binary {
+                        op: Binary::Eq | Binary::Ne,
+                        left,
+                        right,
+                        ..
+                    } => {
+                        let other = if left == name { right } else { left };
+                        model.value(other).is_some()
+                    }
+                    _ => false,
+                },
+                Parent::Stmt(stmt) => {
+                    matches!(model.tree[stmt].kind, StmtKind::Switch { .. })
+                        && !stepped(model.tree[stmt].toks)
+                }
+                _ => false,
+            }
         })
     }
 
@@ -933,6 +1045,11 @@ impl<'a> Search<'a> {
     /// Those that the condition does not hide yet.
     fn unhidden(&self, mut changing: Vec<EntityId>, this: &Loop) -> Vec<EntityId> {
         let (from, to) = this.condition;
+        let first = self.first(this);
+        changing.retain(|&e| {
+            // What has no value yet cannot be read.
+            self.is_parameter(e) || self.numbers.of(e).iter().any(|m| m.tok < first)
+        });
         changing.retain(|&e| {
             let name = self.reading.model[e].name;
             !(from..to.saturating_sub(2))

@@ -16,6 +16,7 @@
 mod copies;
 mod edits;
 mod facts;
+mod helpers;
 mod jumps;
 mod linkage;
 mod links;
@@ -171,8 +172,20 @@ fn finish(
         linked.edits = editor.take();
         linked.troubles = std::mem::take(&mut editor.troubles);
     }
+    once(&mut linked.edits);
     linked.links = Links::of(path, reading, needed, &linked.edits);
     linked
+}
+
+/// Leaves one of the edits that put the same text in the same place for several reasons.
+fn once(edits: &mut BTreeSet<FileEdit>) {
+    let mut last = None;
+    edits.retain(|edit| {
+        let key = (edit.file, edit.start, edit.end, edit.text.clone());
+        let again = edit.start < edit.end && last.as_ref() == Some(&key);
+        last = Some(key);
+        !again
+    });
 }
 
 /// How often more functions get readings of their own.
@@ -196,8 +209,15 @@ fn read<'a>(
     if why.is_none() && backend == Backend::Auto && !reading.allocations.is_empty() {
         let search = Search::new(&reading);
         let free = reading.followed_freely(&search);
+        let helped = reading
+            .arguments
+            .iter()
+            .any(|a| reading.vars.is_arena(a.space));
         let reached = free.first().map(|f| f.1);
         let reached = reached.or_else(|| reading.keeps_on_stack(&search));
+        // A loop that the verifier follows until its patience ends; memory that helpers take stays
+        // where they take it.
+        let reached = reached.or_else(|| search.unseen().filter(|_| !helped));
         why = reached.map(|tok| (tok, tok));
     }
     let needed = match backend {
@@ -291,6 +311,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     editor.tables();
     editor.literals();
     editor.whole();
+    let lent = editor.helpers();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
     if explain {
@@ -303,16 +324,14 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     for conflict in reading.vars.conflicts() {
         linked.troubles.insert(mixed(reading, &conflict));
     }
-    for argument in &reading.arguments {
-        if reading.vars.is_arena(argument.space) {
-            linked.troubles.insert(Trouble {
-                tok: argument.start,
-                message: "this function of the kernel takes no memory of the arena".into(),
-                help: "copy it through a variable on the stack: static_memcpy takes memory of \
-                       both kinds"
-                    .into(),
-            });
-        }
+    for argument in lent {
+        linked.troubles.insert(Trouble {
+            tok: argument.start,
+            message: "this function of the kernel takes no memory of the arena".into(),
+            help: "copy it through a variable on the stack: static_memcpy takes memory of both \
+                   kinds"
+                .into(),
+        });
     }
 }
 

@@ -14,6 +14,8 @@
 
 use std::collections::HashSet;
 
+use rustc_hash::FxHashMap;
+
 use super::edits::Editor;
 use super::facts::{Object, ObjectKind};
 use super::loops::Search;
@@ -21,7 +23,7 @@ use super::read::Reading;
 use super::vars::{Tok, Var};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{
-    DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Unary,
+    Base, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Unary,
 };
 use crate::c::types::{EntityKind, Parent, Type};
 use crate::rewrite::plan::EditKind;
@@ -73,8 +75,8 @@ impl Reading<'_> {
         {
             return false;
         }
-        // A jump must not pass the block by.
-        if self.jumps(function) {
+        // A jump forward must not pass the block by; one back ends its life.
+        if self.jumps(function, name) {
             return false;
         }
         if self.is_parameter_of(declarator) {
@@ -89,7 +91,13 @@ impl Reading<'_> {
         }
         // Its value is assigned in a statement of its own.
         let constant = tree[decl].specifiers.is_const && tree[declarator].init.is_some();
-        if tree[decl].declarators.len() > 1 || constant {
+        let together = tree[decl].declarators.len() > 1;
+        let anonymous = match tree[decl].specifiers.base {
+            Base::Record(ref record) => record.tag.is_none(),
+            Base::Enum(_) => true,
+            _ => false,
+        };
+        if together && anonymous || constant {
             return false;
         }
         // Not in the head of a loop, and not between the cases of a switch.
@@ -107,18 +115,22 @@ impl Reading<'_> {
             && self.has_value_for(declarator)
     }
 
-    /// Whether a function jumps.
-    fn jumps(&self, function: FunctionId) -> bool {
+    /// Whether a function jumps before a token.
+    fn jumps(&self, function: FunctionId, before: Tok) -> bool {
         let model = self.model;
         let jumping = self.jumping.get_or_init(|| {
             let stmts = model.tree.stmts.iter().enumerate();
-            let jumps =
-                stmts.filter(|(_, s)| matches!(s.kind, StmtKind::Label(_) | StmtKind::Goto(_)));
-            jumps
-                .filter_map(|(index, _)| model.stmt_function(StmtId(index as u32)))
-                .collect()
+            let jumps = stmts.filter(|(_, s)| matches!(s.kind, StmtKind::Goto(_)));
+            let mut first = FxHashMap::default();
+            for (index, stmt) in jumps {
+                if let Some(function) = model.stmt_function(StmtId(index as u32)) {
+                    let at = first.entry(function).or_insert(Tok::MAX);
+                    *at = stmt.toks.start.min(*at);
+                }
+            }
+            first
         });
-        jumping.contains(&function)
+        jumping.get(&function).is_some_and(|&first| first < before)
     }
 
     fn is_parameter_of(&self, declarator: DeclaratorId) -> bool {
@@ -195,6 +207,7 @@ impl Reading<'_> {
     pub(super) fn followed_freely(&self, search: &Search) -> Vec<(Var, Tok)> {
         let model = self.model;
         let mut found = Vec::new();
+        let mut arrays = Vec::new();
         for pointer in search.followed_freely() {
             let toks = model.tree[pointer].toks;
             let root = model.root(pointer);
@@ -202,8 +215,9 @@ impl Reading<'_> {
             if let (true, crate::c::types::Root::Entity(entity)) = (array, root) {
                 if self.can_lie_there(entity)
                     && let Some(place) = self.place_of(entity)
+                    && !self.vars.is_fixed(place)
                 {
-                    found.push((place, toks.start));
+                    arrays.push((place, toks.start));
                 }
                 continue;
             }
@@ -215,13 +229,14 @@ impl Reading<'_> {
         }
         // Of what nothing is known, nobody may call the function.
         found.retain(|&(space, _)| !self.vars.is_fixed(space) && self.vars.is_known(space));
+        found.extend(arrays);
         found
     }
 
     /// Whether a variable on the stack that others write to through its address holds pointers into
     /// the heap, in a program with loops whose end the verifier cannot see.
     pub(super) fn keeps_on_stack(&self, search: &Search) -> Option<Tok> {
-        let unseen = search.any_unseen();
+        let unseen = search.unseen().is_some();
         let grown = self.grows;
         let mut held = self
             .objects

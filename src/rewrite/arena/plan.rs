@@ -65,7 +65,7 @@ pub fn plan(
     let unit = parsed.unit();
     let backend = match stored {
         true => Backend::Stored,
-        false => choice(said || chosen, backend),
+        false => choice(said || chosen, others.in_maps(path), backend),
     };
     let linked = analyse(path, &parsed, backend, others, options.explain);
     let mut found = Found {
@@ -133,9 +133,11 @@ pub fn plan(
 }
 
 /// The backend of a file for which the arena may have been chosen.
-fn choice(chosen: bool, backend: Backend) -> Backend {
+fn choice(chosen: bool, in_maps: bool, backend: Backend) -> Backend {
     match backend {
         Backend::Auto if chosen => Backend::Arena,
+        // A header has its heap where those have it that include it.
+        Backend::Auto if in_maps => Backend::Map,
         other => other,
     }
 }
@@ -155,7 +157,7 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend
     let others = &project.facts().links;
     let parsed = project.cache().files.parsed(path, source, project);
     let chosen = is_chosen(source) || others.chooses(path) || is_chosen_by_header(parsed.unit());
-    let backend = choice(chosen, backend);
+    let backend = choice(chosen, others.in_maps(path), backend);
     analyse(path, &parsed, backend, others, false).links.clone()
 }
 

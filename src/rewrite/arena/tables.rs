@@ -110,8 +110,9 @@ impl Editor<'_> {
             let (star, last) = (self.location(table.star), self.location(table.end - 1));
             let kind = EditKind::Memory;
             self.change(star.file, star.start, star.end, String::new(), kind, REASON);
-            let text = format!("[{}]", table.width);
-            self.change(last.file, last.end, last.end, text, kind, REASON);
+            // In place of the bracket: what comes after the declarator is inserted there.
+            let text = format!("][{}]", table.width);
+            self.change(last.file, last.start, last.end, text, kind, REASON);
         }
     }
 }

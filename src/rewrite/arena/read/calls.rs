@@ -45,13 +45,13 @@ impl Reading<'_> {
             let name = self.model.tree.name(callee);
             if name.is_some_and(|n| self.unit.symbols.text(n).starts_with(b"bpf_")) {
                 for &value in &arguments {
-                    self.helper_argument(callee, value);
+                    self.helper_argument(expr, callee, value);
                 }
             }
             return Value::of(Types::UNKNOWN, toks);
         };
         if self.is_helper(callee, callee_value) {
-            return self.helper_call(callee, ret, &params, &arguments, toks);
+            return self.helper_call(expr, callee, ret, &params, &arguments, toks);
         }
         let mut ret = ret;
         let mut params = params;
@@ -210,6 +210,7 @@ impl Reading<'_> {
                     place,
                     from: (toks.start, toks.end),
                     source: Some(place),
+                    ty: self.model.type_of(arg),
                     kind: CopyKind::Value,
                     instance: self.instance,
                 });
@@ -361,6 +362,7 @@ impl Reading<'_> {
 
     fn helper_call(
         &mut self,
+        call: ExprId,
         callee: ExprId,
         ret: TypeId,
         params: &[TypeId],
@@ -369,7 +371,7 @@ impl Reading<'_> {
     ) -> Value {
         for (index, &value) in arguments.iter().enumerate() {
             if params.get(index).is_none_or(|&p| self.types.is_pointer(p)) {
-                self.helper_argument(callee, value);
+                self.helper_argument(call, callee, value);
             }
         }
         let Some((to, _)) = self.types.pointer(ret) else {
@@ -381,7 +383,7 @@ impl Reading<'_> {
         Value::of(ty, toks)
     }
 
-    fn helper_argument(&mut self, callee: ExprId, value: Value) {
+    fn helper_argument(&mut self, call: ExprId, callee: ExprId, value: Value) {
         let Some((_, space)) = self.types.pointer(value.ty) else {
             return;
         };
@@ -396,6 +398,7 @@ impl Reading<'_> {
             self.used(value, tok);
         }
         self.arguments.push(HelperArgument {
+            call: Some(call),
             start: value.start,
             space,
         });

@@ -222,6 +222,7 @@ impl Reading<'_> {
                 place,
                 from: (from.start, from.end),
                 source: value.place,
+                ty: self.model.type_of(left),
                 kind: CopyKind::Assignment,
                 instance: self.instance,
             });

@@ -24,6 +24,7 @@ impl Reading<'_> {
                 place,
                 from: (from.start, from.end),
                 source: value.place,
+                ty: self.model.declarator_type(declarator),
                 kind: CopyKind::Initialiser,
                 instance: self.instance,
             });

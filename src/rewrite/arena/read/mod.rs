@@ -15,7 +15,7 @@ mod stmt;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::facts::*;
 use super::plan::is_chosen;
@@ -92,8 +92,8 @@ pub struct Reading<'a> {
     pub moving: bool,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
-    /// The functions that jump, once somebody asked.
-    pub jumping: OnceCell<FxHashSet<FunctionId>>,
+    /// Where functions jump first, once somebody asked.
+    pub jumping: OnceCell<FxHashMap<FunctionId, Tok>>,
 
     toks: &'a [Token],
     /// The source chooses the arena itself.

@@ -95,6 +95,7 @@ impl Reading<'_> {
                         place,
                         from: (toks.start, toks.end),
                         source: Some(place),
+                        ty: self.model.type_of(*expr),
                         kind: CopyKind::Value,
                         instance: self.instance,
                     });

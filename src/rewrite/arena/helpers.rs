@@ -1,0 +1,194 @@
+//! Functions of the kernel that read or fill memory of the arena, which they do not take.
+//!
+//! What they read is copied to the stack before (`static_in`), what they fill is copied from there
+//! after (`static_out` around the call, `static_to` around the argument). The table below says which
+//! arguments that is and how many bytes each is about.
+
+use super::edits::Editor;
+use super::facts::HelperArgument;
+use crate::c::syntax::tree::{ExprId, ExprKind, Unary};
+use crate::rewrite::plan::EditKind;
+
+/// How many bytes of the stack one argument may take. BPF has 512 for all functions of a call chain.
+const MOST: i128 = 256;
+
+const REASON: &str = "functions of the kernel take no memory of the arena";
+
+/// What a function of the kernel does with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Reads(Size),
+    Fills(Size),
+}
+
+/// How many bytes an argument is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// Another argument says so.
+    Argument(usize),
+    /// What it points to, as a whole.
+    Pointee,
+}
+
+use Size::{Argument, Pointee};
+use Use::{Fills, Reads};
+
+/// Sources: `include/uapi/linux/bpf.h` of Linux 6.18.
+const HELPERS: &[(&str, &[(usize, Use)])] = &[
+    ("bpf_copy_from_user", &[(0, Fills(Argument(1)))]),
+    ("bpf_d_path", &[(1, Fills(Argument(2)))]),
+    ("bpf_dynptr_read", &[(0, Fills(Argument(1)))]),
+    ("bpf_dynptr_write", &[(2, Reads(Argument(3)))]),
+    ("bpf_get_current_comm", &[(0, Fills(Argument(1)))]),
+    ("bpf_get_ns_current_pid_tgid", &[(2, Fills(Argument(3)))]),
+    ("bpf_get_stack", &[(1, Fills(Argument(2)))]),
+    ("bpf_get_task_stack", &[(1, Fills(Argument(2)))]),
+    ("bpf_map_delete_elem", &[(1, Reads(Pointee))]),
+    ("bpf_map_lookup_elem", &[(1, Reads(Pointee))]),
+    ("bpf_map_lookup_percpu_elem", &[(1, Reads(Pointee))]),
+    ("bpf_map_peek_elem", &[(1, Fills(Pointee))]),
+    ("bpf_map_pop_elem", &[(1, Fills(Pointee))]),
+    ("bpf_map_push_elem", &[(1, Reads(Pointee))]),
+    (
+        "bpf_map_update_elem",
+        &[(1, Reads(Pointee)), (2, Reads(Pointee))],
+    ),
+    ("bpf_perf_event_output", &[(3, Reads(Argument(4)))]),
+    ("bpf_perf_event_read_value", &[(2, Fills(Argument(3)))]),
+    ("bpf_probe_read", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_read_kernel", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_read_kernel_str", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_read_str", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_read_user", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_read_user_str", &[(0, Fills(Argument(1)))]),
+    ("bpf_probe_write_user", &[(1, Reads(Argument(2)))]),
+    ("bpf_ringbuf_output", &[(1, Reads(Argument(2)))]),
+    ("bpf_skb_get_tunnel_key", &[(1, Fills(Argument(2)))]),
+    ("bpf_skb_load_bytes", &[(2, Fills(Argument(3)))]),
+    ("bpf_skb_load_bytes_relative", &[(2, Fills(Argument(3)))]),
+    ("bpf_skb_output", &[(3, Reads(Argument(4)))]),
+    ("bpf_skb_set_tunnel_key", &[(1, Reads(Argument(2)))]),
+    ("bpf_skb_store_bytes", &[(2, Reads(Argument(3)))]),
+    ("bpf_xdp_load_bytes", &[(2, Fills(Argument(3)))]),
+    ("bpf_xdp_output", &[(3, Reads(Argument(4)))]),
+    ("bpf_xdp_store_bytes", &[(2, Reads(Argument(3)))]),
+];
+
+impl Editor<'_> {
+    /// Copies what functions of the kernel read or fill. Returns the arguments for which there is no
+    /// way: unknown functions, sizes that are not constant or more than 256 bytes.
+    pub(super) fn helpers(&mut self) -> Vec<HelperArgument> {
+        let reading = self.reading();
+        let mut left = Vec::new();
+        for argument in &reading.arguments {
+            if self.arena(argument.space) && !self.lend(argument) {
+                left.push(*argument);
+            }
+        }
+        left
+    }
+
+    fn lend(&mut self, argument: &HelperArgument) -> bool {
+        let model = self.reading().model;
+        let Some(call) = argument.call else {
+            return false;
+        };
+        let ExprKind::Call {
+            callee, ref args, ..
+        } = model.tree[call].kind
+        else {
+            return false;
+        };
+        let Some(name) = model.tree.name(callee) else {
+            return false;
+        };
+        let name = model.unit.symbols.text(name);
+        let known = HELPERS.iter().find(|h| h.0.as_bytes() == name);
+        let index = args
+            .iter()
+            .position(|&a| model.tree[a].toks.start == argument.start);
+        let used = known
+            .zip(index)
+            .and_then(|(known, index)| known.1.iter().find(|a| a.0 == index));
+        let (Some(&(index, used)), Some(function)) = (used, model.function_of(call)) else {
+            return false;
+        };
+        if model.info(function).entity.is_none() {
+            return false;
+        }
+        let size = match used {
+            Reads(size) | Fills(size) => size,
+        };
+        let Some(size) = self.bytes(args, index, size) else {
+            return false;
+        };
+        let whole = model.tree[call].toks;
+        let arg = model.tree[args[index]].toks;
+        if !self.editable(whole.start)
+            || !self.together(whole.start, whole.end - 1)
+            || !self.together(arg.start, arg.end - 1)
+            || !self.together(whole.start, arg.start)
+        {
+            return false;
+        }
+        let (first, last) = (self.location(arg.start), self.location(arg.end - 1));
+        let open = match used {
+            Reads(_) => "static_in(",
+            Fills(_) => "static_to(",
+        };
+        let close = format!(", {size})");
+        let kind = EditKind::Memory;
+        if let Fills(_) = used {
+            let (from, to) = (self.location(whole.start), self.location(whole.end - 1));
+            let out = "static_out(".to_owned();
+            self.change(from.file, from.start, from.start, out, kind, REASON);
+            self.change(to.file, to.end, to.end, ")".into(), kind, REASON);
+        }
+        self.change(
+            first.file,
+            first.start,
+            first.start,
+            open.into(),
+            kind,
+            REASON,
+        );
+        self.change(last.file, last.end, last.end, close, kind, REASON);
+        true
+    }
+
+    /// The size as text, if it is constant and no more than the stack takes.
+    fn bytes(&self, args: &[ExprId], index: usize, size: Size) -> Option<String> {
+        let model = self.reading().model;
+        match size {
+            Argument(size) => {
+                let size = *args.get(size)?;
+                let value = model.value(size).filter(|v| (1..=MOST).contains(v))?;
+                let toks = model.tree[size].toks;
+                let written = !self.names_block((toks.start, toks.end))
+                    && self.together(toks.start, toks.end - 1);
+                Some(match written {
+                    true => self.source(toks.start, toks.end - 1),
+                    false => value.to_string(),
+                })
+            }
+            Pointee => {
+                let to = model.pointee(model.decay_of(args[index]))?;
+                let bytes = model.size_of(to)?;
+                if !(1..=MOST).contains(&i128::from(bytes)) {
+                    return None;
+                }
+                // `sizeof(*p)`, `sizeof(p->key)` for `&p->key`.
+                let (inner, star) = match model.tree[model.tree.bare(args[index])].kind {
+                    ExprKind::Unary(Unary::AddressOf, inner) => (inner, ""),
+                    _ => (args[index], "*"),
+                };
+                let toks = model.tree[inner].toks;
+                let plain = !self.names_block((toks.start, toks.end));
+                Some(match plain && self.together(toks.start, toks.end - 1) {
+                    true => format!("sizeof({star}{})", self.source(toks.start, toks.end - 1)),
+                    false => bytes.to_string(),
+                })
+            }
+        }
+    }
+}
