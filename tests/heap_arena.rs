@@ -12,6 +12,7 @@ mod programs;
 mod strings;
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,6 +20,7 @@ use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
 use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
+use bpf_malloc::rewrite::{self, Alone, Options};
 use kernel::{can_load, image, object, skip};
 use programs::{compile, including, load_and_run, stack_is_bounded, stress, verification_is_flat};
 
@@ -239,6 +241,28 @@ fn the_arena_may_be_the_programs_own() {
     passes(&object.load().unwrap_or_else(|e| panic!("{e}")), "own");
     let judgement = object.judge("own").expect("the program is there");
     assert!(judgement.accepted(), "{judgement}");
+}
+
+#[test]
+fn rewritten_the_heap_shares_the_programs_own() {
+    if !has_arenas("rewritten_the_heap_shares_the_programs_own") {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/heap/own_arena.bpf.c");
+    let source = fs::read(&path).expect("the fixture");
+    let plan = rewrite::plan(&path, &source, &Alone::default(), &Options::default());
+    let text = String::from_utf8(plan.apply(&source)).expect("text");
+    let object = including("rewritten-own-arena", &text);
+    let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+    // Its own variable and the list's values, which lie in the same arena.
+    for expected in [5, 6 + 3, 7 + 3] {
+        let output = loaded.run("push", &RunInput::default()).expect("it runs");
+        assert_eq!(output.return_value, expected);
+    }
+    assert!(
+        loaded.map("dynmem_arena").is_err(),
+        "there is a second arena"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where `#include "dynamic_memory.h"` goes, and which C library headers go with it.
 
 use super::outline::FrameKind;
+use super::own_arena::OwnArena;
 use super::plan::{Edit, EditKind, Notice, Rule, Severity};
 use super::unit::Unit;
 use crate::c::Span;
@@ -14,7 +15,7 @@ pub fn is_allocator_header(name: &str) -> bool {
 }
 
 /// What a rewrite needs of the header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Need {
     /// Offset of the first place outside of macros that uses it, if it is used at all.
     pub first_use: Option<usize>,
@@ -28,6 +29,8 @@ pub struct Need {
     pub arena: bool,
     /// The same for pointers that are stored in maps.
     pub stored: bool,
+    /// The program's own arena, which the heap shares.
+    pub own_arena: Option<OwnArena>,
 }
 
 /// Whether an edit brings in something that the header declares.
@@ -53,7 +56,7 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
     let mut edits = Vec::new();
     let mut notices = Vec::new();
     if need.used || present {
-        drop_c_library(unit, &includes, need, &mut edits, &mut notices);
+        drop_c_library(unit, &includes, &need, &mut edits, &mut notices);
     }
     if need.used && !present {
         let place = Place::find(unit, &includes, &need);
@@ -62,10 +65,8 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
                 span: late,
                 rule: Rule::NoIncludePlace,
                 severity: Severity::Warning,
-                message: format!(
-                    "{HEADER_NAME} has to come after this include, but is used above it"
-                ),
-                help: Some("move this include to the top of the file".into()),
+                message: format!("{HEADER_NAME} has to come after this, but is used above it"),
+                help: Some("move this to the top of the file".into()),
             });
         }
         edits.push(Edit {
@@ -81,15 +82,31 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
             }
             .into(),
         });
-    } else if let Some(define) = define(&need)
-        && let Some(include) = includes.iter().find(|i| is_allocator_header(&i.name))
+    } else if let Some(include) = includes.iter().find(|i| is_allocator_header(&i.name))
+        && let start = include.span.start
+        && let Some(define) = define(&need, start, newline(unit.source()))
     {
-        let start = include.span.start;
         edits.push(Edit {
             span: Span::at(start),
             text: [&define, newline(unit.source())].concat(),
             kind: EditKind::Backend,
             reason: "pointers into the heap are stored and followed later".into(),
+        });
+    }
+    if let Some(own) = need.own_arena.filter(|_| need.used) {
+        notices.push(Notice {
+            span: own.here.unwrap_or(Span::at(0)),
+            rule: Rule::Backend,
+            severity: Severity::Note,
+            message: format!(
+                "the heap lies in the program's own arena {}: a program can have only one",
+                own.name
+            ),
+            help: Some(
+                "its max_entries has to hold the pools too: DYNAMIC_MEMORY_HEAPS times POOL_SIZE, \
+                 and 4 KiB"
+                    .into(),
+            ),
         });
     }
     (edits, notices)
@@ -183,14 +200,21 @@ fn configures(name: &[u8]) -> bool {
         || name.starts_with(b"DYNAMIC_MEMORY_")
 }
 
-/// The line that chooses the backend, without its end; none for the usual one.
-fn define(need: &Need) -> Option<Vec<u8>> {
+/// The lines that choose the backend at `place`, without their last end; none for the usual one.
+fn define(need: &Need, place: usize, newline: &[u8]) -> Option<Vec<u8>> {
     let name = match (need.arena, need.stored) {
         (true, _) => super::arena::DEFINE,
         (_, true) => super::arena::DEFINE_STORED,
         _ => return None,
     };
-    Some(format!("#define {name}").into_bytes())
+    let mut lines = format!("#define {name}").into_bytes();
+    let own = need.own_arena.as_ref();
+    // The header names the map, which has to be declared by then.
+    if let Some(own) = own.filter(|own| own.here.is_none_or(|map| map.end <= place)) {
+        let map = format!("#define DYNAMIC_MEMORY_ARENA_MAP {}", own.name);
+        lines = [&lines, newline, map.as_bytes()].concat();
+    }
+    Some(lines)
 }
 
 /// Where the include goes.
@@ -227,14 +251,17 @@ impl Place {
                 anchors.push(behind(unit, directive).0);
             }
         }
+        let own = need.own_arena.as_ref().and_then(|own| own.here);
+        anchors.extend(own.map(|map| line_behind(lexed, map.end)));
         let anchor = anchors.into_iter().filter(|&a| a <= limit).max();
         let late = includes
             .iter()
             .find(|i| i.top_level && must_precede(&i.name) && i.behind > limit)
-            .map(|i| i.span);
+            .map(|i| i.span)
+            .or(own.filter(|map| map.end > limit));
         let newline = newline(lexed.source);
         let mut line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
-        if let Some(define) = define(need) {
+        if let Some(define) = define(need, limit, newline) {
             line = [&define, newline, &line].concat();
         }
         let (offset, text) = match anchor {
@@ -313,7 +340,7 @@ pub fn newline(source: &[u8]) -> &'static [u8] {
 fn drop_c_library(
     unit: &Unit,
     includes: &[Include],
-    need: Need,
+    need: &Need,
     edits: &mut Vec<Edit>,
     notices: &mut Vec<Notice>,
 ) {

@@ -11,6 +11,7 @@ mod include;
 pub mod macros;
 mod nulls;
 pub mod outline;
+mod own_arena;
 mod parsed;
 pub mod plan;
 mod preprocess;
@@ -258,6 +259,7 @@ fn assemble(
             .iter()
             .any(|header| provides(header.info, unit.project)),
         leftover: found.leftover,
+        own_arena: linked.own_arena.clone(),
     };
     let (includes, kept) = include::plan(unit, need);
     edits.extend(includes);

@@ -184,6 +184,36 @@ int sum(void)
         .says(&["list.h declares pointers into the arena, but is not rewritten"]);
 }
 
+#[test]
+fn the_heap_shares_the_programs_own_arena() {
+    let map = "struct {\n\t__uint(type, BPF_MAP_TYPE_ARENA);\n\t__uint(map_flags, BPF_F_MMAPABLE);\n\
+               \t__uint(max_entries, 400);\n} mine SEC(\".maps\");\n";
+    let list = "struct node { struct node *next; int value; };\nstatic struct node *head;\n\
+                SEC(\"tc\") int push(struct __sk_buff *skb)\n{\n\
+                \tstruct node *n = malloc(sizeof(*n));\n\n\tn->next = head;\n\thead = n;\n\
+                \treturn head->next ? head->next->value : 0;\n}\n";
+    let head = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n";
+    let lines = "#define DYNAMIC_MEMORY_ARENA\n#define DYNAMIC_MEMORY_ARENA_MAP mine\n\
+                 #include \"dynamic_memory.h\"\n";
+    let dir = Dir::with(&[
+        ("a.bpf.c", &format!("{head}{map}{list}")),
+        ("maps.h", &format!("{head}{map}")),
+        ("b.bpf.c", &format!("#include \"maps.h\"\n{list}")),
+        ("late.bpf.c", &format!("{head}{list}{map}")),
+    ]);
+    let run = dir.rewrite(&["-v", "-o", "out/", "a.bpf.c", "b.bpf.c"]);
+    run.exits(0)
+        .says(&["the program's own arena mine", "max_entries"]);
+    assert!(dir.read("out/a.bpf.c").contains(&format!("{map}{lines}")));
+    let included = format!("#include \"maps.h\"\n{lines}");
+    assert!(dir.read("out/b.bpf.c").contains(&included));
+    // What would not compile is not written.
+    dir.rewrite(&["-o", "out/", "late.bpf.c"])
+        .exits(1)
+        .says(&["move this to the top"]);
+    assert!(!dir.read("out/late.bpf.c").contains("ARENA_MAP"));
+}
+
 /// In a second run nothing is left to edit in the header; that it chooses the arena still counts.
 #[test]
 fn a_header_with_its_own_program_is_done_after_one_run() {

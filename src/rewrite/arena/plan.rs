@@ -10,6 +10,7 @@ use crate::c::Span;
 use crate::c::cpp::{FileId, Loc, Unit};
 use crate::heap::HEADER_NAME;
 use crate::rewrite::Options;
+use crate::rewrite::own_arena::{self, OwnArena};
 use crate::rewrite::parsed::is_ours;
 use crate::rewrite::plan::{Edit, Notice, Rule, Severity};
 use crate::rewrite::project::Project;
@@ -28,6 +29,8 @@ pub struct Found {
     pub said: bool,
     /// The edits come from the files that include this one, and hold for its present text only.
     pub fixed: bool,
+    /// The arena that the program declares itself, if the file is still to say where its heap lies.
+    pub own_arena: Option<OwnArena>,
     /// Edits of the file itself.
     pub edits: Vec<Edit>,
     /// What to tell.
@@ -57,6 +60,7 @@ pub fn plan(
             stored: false,
             said,
             fixed: true,
+            own_arena: None,
             edits,
             notices: Vec::new(),
         };
@@ -81,6 +85,10 @@ pub fn plan(
         found.notices.extend(troubles.map(|t| told(unit, t)));
         return found;
     }
+    found.own_arena = match said {
+        true => None,
+        false => own_arena::find(unit),
+    };
     let mut elsewhere = BTreeSet::new();
     for edit in &linked.edits {
         match edit.file {
