@@ -513,7 +513,7 @@ impl<'c> Flow<'c> {
             return states;
         }
         let mut rest = states;
-        for site in checks {
+        for &site in &checks {
             let mut stay = Vec::new();
             for st in rest {
                 match st.fates.get(&site) {
@@ -527,7 +527,10 @@ impl<'c> Flow<'c> {
                                 if let Some(gone) =
                                     super::cond::assume(st.clone(), place, &value, ZERO)
                                 {
-                                    self.leave(site, gone);
+                                    // One check for both arms of `?:`: either may have failed.
+                                    for &arm in checks.iter().filter(|c| value.failed.contains(c)) {
+                                        self.leave(arm, gone.clone());
+                                    }
                                 }
                                 stay.extend(super::cond::assume(st, place, &value, !ZERO));
                             }
