@@ -215,6 +215,9 @@ fn read<'a>(
             .any(|a| reading.vars.is_arena(a.space));
         let reached = free.first().map(|f| f.1);
         let reached = reached.or_else(|| reading.keeps_on_stack(&search));
+        let mut calculated = reading.calculated.iter();
+        let calculated = calculated.find(|c| reading.vars.is_arena(c.0));
+        let reached = reached.or(calculated.map(|c| c.1).filter(|_| !helped));
         // A loop that the verifier follows until its patience ends; memory that helpers take stays
         // where they take it.
         let reached = reached.or_else(|| search.unseen().filter(|_| !helped));

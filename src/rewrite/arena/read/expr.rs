@@ -416,9 +416,38 @@ impl Reading<'_> {
             });
         }
         let value = self.rvalue(value);
+        if let (None, Some((_, space))) = (self.types.pointer(ty), self.types.pointer(value.ty))
+            && self.is_calculated(operand)
+        {
+            self.calculated.push((space, toks.start));
+        }
         // `(void *)0` fits every pointer, whatever its address space.
         let null = value.null && self.types.pointer(ty).is_some_and(|p| p.0 == Types::VOID);
         self.converted(ty, value, toks, null)
+    }
+
+    /// Whether an operand of a cast to a number is multiplied, divided, shifted or cut to some of
+    /// its bits: "bitwise operator &= on pointer prohibited".
+    fn is_calculated(&self, operand: ExprId) -> bool {
+        use crate::c::syntax::tree::Binary as B;
+        let model = self.model;
+        let mut at = operand;
+        while let c::Parent::Expr(outer) = model.parent(at) {
+            let op = match model.tree[outer].kind {
+                ExprKind::Paren(_) | ExprKind::Cast(..) => {
+                    at = outer;
+                    continue;
+                }
+                ExprKind::Binary { op, .. } => Some(op),
+                ExprKind::Assign { op, .. } => op,
+                _ => None,
+            };
+            return matches!(
+                op,
+                Some(B::Mul | B::Div | B::Rem | B::Shl | B::Shr | B::BitAnd | B::BitOr | B::BitXor)
+            );
+        }
+        false
     }
 
     fn converted(&mut self, ty: TypeId, operand: Value, toks: Toks, null: bool) -> Value {

@@ -86,6 +86,8 @@ pub struct Reading<'a> {
     pub lost: Vec<Lost>,
     /// Calls of the allocator.
     pub allocations: Vec<Tok>,
+    /// Pointers whose address is calculated with, which the verifier forbids for memory of maps.
+    pub calculated: Vec<(Var, Tok)>,
     /// A block is resized.
     pub grows: bool,
     /// What meets the heap may move into the arena.
@@ -152,6 +154,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         calls: Vec::new(),
         lost: Vec::new(),
         allocations: Vec::new(),
+        calculated: Vec::new(),
         grows: false,
         moving: false,
         instances: vec![None],
