@@ -3637,6 +3637,16 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 
 #if DYNMEM_ARENA
 /*
+ * `place = value` for a place in the arena and a value of any type that does not lie there, a
+ * structure too, which clang would copy without converting the address.
+ */
+#define static_assign(place, value)                                                                \
+	({                                                                                         \
+		__typeof_unqual__(place) dynmem_value = (value);                                   \
+		static_memcpy(&(place), &dynmem_value, sizeof(dynmem_value));                      \
+	})
+
+/*
  * Functions of the kernel take no memory of an arena. These copy it through the stack; `size` is a
  * constant, at most 256 bytes or so, since BPF has 512 bytes of stack for all functions of a chain
  * of calls.
@@ -3663,6 +3673,7 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 		dynmem_result;                                                                     \
 	})
 #else
+#define static_assign(place, value) ((void)((place) = (value)))
 #define static_in(from, size) (from)
 #define static_to(to, size) (to)
 #define static_out(call) (call)

@@ -22,6 +22,9 @@ pub const OLDEST_CLANG: u32 = 14;
 ///   implies `-fno-builtin`, without which clang knows `malloc` and removes or merges calls to it.
 pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-ffreestanding"];
 
+/// A missing type is `int`, as in C before 1999: a warning up to clang 15, an error from then on.
+const OLD_C: &str = "-Wno-error=implicit-int";
+
 /// What a source says that keeps its heap in an arena.
 const ARENA: &str = "#define DYNAMIC_MEMORY_ARENA";
 
@@ -174,7 +177,7 @@ impl Clang {
     /// Whether a source on disk is correct C, calls of functions that it does not declare aside.
     pub fn accepts(&self, source: &Path, arguments: &[OsString]) -> bool {
         let mut command = Command::new(&self.program);
-        command.args(ARGUMENTS).args(machine_arguments());
+        command.args(ARGUMENTS).arg(OLD_C).args(machine_arguments());
         command.args(arguments);
         command.args(["-fsyntax-only", "-w", "-Wno-implicit-function-declaration"]);
         command.args(["-Wno-int-conversion"]).arg(source);
@@ -205,6 +208,7 @@ impl Clang {
         command
             .args(ARGUMENTS)
             .args(fitting)
+            .arg(OLD_C)
             .args(machine_arguments());
         command.args(arguments);
         command.args(scratch.arguments());

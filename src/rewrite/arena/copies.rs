@@ -21,6 +21,18 @@ impl Editor<'_> {
         let one_text = self.together(copied.to.0, copied.from.1 - 1)
             && self.editable(copied.to.0)
             && self.together(copied.from.0, copied.from.1 - 1);
+        let stays = copied.source.is_none_or(|s| !self.arena(s));
+        let in_macro = self
+            .token(copied.to.0)
+            .is_some_and(|t| t.expansion.is_some());
+        if copied.kind == CopyKind::Assignment
+            && stays
+            && (copied.source.is_none() || in_macro)
+            && one_text
+        {
+            self.assigned(copied);
+            return;
+        }
         if copied.kind == CopyKind::Value || copied.source.is_none() || !one_text {
             self.troubles.insert(Trouble {
                 tok: copied.from.0,
@@ -52,6 +64,27 @@ impl Editor<'_> {
             false => format!(", sizeof({}))", self.type_name(copied.ty).unwrap_or(to)),
         };
         self.change(end.file, end.end, end.end, size, EditKind::Memory, reason);
+    }
+
+    /// `a = f()`, and in the body of a macro `a = b`, which may be numbers elsewhere.
+    fn assigned(&mut self, copied: &Copied) {
+        let reason = "clang does not convert addresses of the arena when it copies a structure";
+        let kind = EditKind::Memory;
+        let (to, gap) = (self.location(copied.to.0), self.location(copied.to.1 - 1));
+        let (from, end) = (
+            self.location(copied.from.0),
+            self.location(copied.from.1 - 1),
+        );
+        self.change(
+            to.file,
+            to.start,
+            to.start,
+            "static_assign(".into(),
+            kind,
+            reason,
+        );
+        self.change(gap.file, gap.end, from.start, ", ".into(), kind, reason);
+        self.change(end.file, end.end, end.end, ")".into(), kind, reason);
     }
 
     /// Whether what is written once more for its size means the same there, and has no effect.
