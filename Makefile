@@ -87,7 +87,7 @@ install-oracle:
 	@tests/setup/install.sh oracle
 
 install-bench:
-	@tests/setup/install.sh bench
+	@tests/setup/install.sh demo bench
 
 install-heap-bench:
 	@tests/setup/install.sh demo heap-bench

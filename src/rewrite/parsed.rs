@@ -28,12 +28,16 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Preprocesses and reads a file. Linear in the number of its tokens and of those of the headers
-    /// that it includes.
+    /// Preprocesses and reads a file: it and the headers that the run may rewrite in full, of others
+    /// what those mention. Linear in the number of tokens of all of them.
     pub fn new(path: &Path, source: &[u8], project: &dyn Project) -> Self {
         let unit = preprocess(path, source, project);
         let both = Both::new(unit, |unit| {
-            let ours: Vec<bool> = unit.files.iter().map(is_ours).collect();
+            let ours = |file: &File| {
+                let main = file.kind == FileKind::Main;
+                is_ours(file) && (main || project.may_rewrite(&file.path))
+            };
+            let ours: Vec<bool> = unit.files.iter().map(ours).collect();
             Model::new(unit, &|file| ours[file.0 as usize])
         });
         Self {

@@ -132,6 +132,12 @@ pub trait Project: Sync {
     /// Whether the file is rewritten in the same run.
     fn rewritten(&self, path: &Path) -> bool;
 
+    /// Whether the run may rewrite the file: it was named, or lies in a directory that was. Of other
+    /// headers only what is used of them is read.
+    fn may_rewrite(&self, _path: &Path) -> bool {
+        true
+    }
+
     /// Macros that the compiler's command line defines for a file, in order: name and value
     /// (`None` for `-DNAME`), or an undefinition where `undef` is set.
     fn command_line(&self, path: &Path) -> Vec<CommandLineMacro>;

@@ -72,6 +72,8 @@ struct Place {
 pub struct Workspace {
     /// The directory that holds all inputs: the project where nothing else marks one.
     common: PathBuf,
+    /// The inputs.
+    named: HashSet<PathBuf>,
     /// What the command line and the settings say, for every file.
     own: Flags,
     database: Option<Arc<Database>>,
@@ -113,6 +115,7 @@ impl Workspace {
         }
         Ok(Self {
             common: common(starts.iter().map(Start::dir)),
+            named: starts.iter().map(|start| start.real.clone()).collect(),
             own,
             database,
             max_size,
@@ -371,6 +374,11 @@ impl Project for View<'_> {
 
     fn rewritten(&self, path: &Path) -> bool {
         self.rewritten.contains(path)
+    }
+
+    fn may_rewrite(&self, path: &Path) -> bool {
+        let named = &self.workspace.named;
+        path.ancestors().any(|path| named.contains(path))
     }
 
     fn command_line(&self, path: &Path) -> Vec<CommandLineMacro> {

@@ -76,7 +76,7 @@ oracle_packages=(
 )
 
 bench_packages=(
-	python3-venv ripgrep time xz-utils
+	bpftool python3-venv ripgrep time xz-utils
 )
 
 heap_bench_packages=(
