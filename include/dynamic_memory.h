@@ -3973,3 +3973,914 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t s
 
 #endif /* __clang_analyzer__ */
 #endif /* DYNAMIC_MEMORY_H */
+
+/* BEGIN src/heap/c/92_c_library.h */
+/* ---- more of the C library, for programs that ask for it --------------------------------- */
+
+#if defined(DYNAMIC_MEMORY_C_LIBRARY) && !defined(DYNMEM_C_LIBRARY)
+#define DYNMEM_C_LIBRARY
+
+#ifndef ERANGE
+#define ERANGE 34
+#endif
+#ifndef EXIT_SUCCESS
+#define EXIT_SUCCESS 0
+#define EXIT_FAILURE 1
+#endif
+#ifndef RAND_MAX
+#define RAND_MAX 2147483647
+#endif
+#ifndef EOF
+#define EOF (-1)
+#endif
+
+#if !DYNMEM_KERNEL
+
+#ifdef native_executable
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#else /* clang's analyzer, maybe without a C library */
+int printf(const char *format, ...);
+int puts(const char *text);
+int atoi(const char *string);
+long atol(const char *string);
+long strtol(const char *string, char **end, int base);
+unsigned long strtoul(const char *string, char **end, int base);
+void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
+void *bsearch(const void *key, const void *base, size_t count, size_t size,
+	      int (*compare)(const void *, const void *));
+void *memccpy(void *to, const void *from, int byte, size_t length);
+char *stpcpy(char *to, const char *from);
+size_t strspn(const char *string, const char *set);
+size_t strcspn(const char *string, const char *set);
+char *strpbrk(const char *string, const char *set);
+char *strstr(const char *string, const char *what);
+int strcasecmp(const char *a, const char *b);
+int strncasecmp(const char *a, const char *b, size_t limit);
+char *strtok(char *string, const char *set);
+char *strtok_r(char *string, const char *set, char **rest);
+#endif
+#define static_memccpy memccpy
+#define static_stpcpy stpcpy
+#define static_strspn strspn
+#define static_strcspn strcspn
+#define static_strpbrk strpbrk
+#define static_strstr strstr
+#define static_strcasecmp strcasecmp
+#define static_strncasecmp strncasecmp
+#define static_strtok strtok
+#define static_strtok_r strtok_r
+#define static_strtol strtol
+#define static_strtoul strtoul
+#define static_strtoll strtoll
+#define static_strtoull strtoull
+#define static_atoi atoi
+#define static_atol atol
+#define static_atoll atoll
+#define static_qsort qsort
+#define static_bsearch bsearch
+#define static_isalnum isalnum
+#define static_isalpha isalpha
+#define static_isblank isblank
+#define static_iscntrl iscntrl
+#define static_isdigit isdigit
+#define static_isgraph isgraph
+#define static_islower islower
+#define static_isprint isprint
+#define static_ispunct ispunct
+#define static_isspace isspace
+#define static_isupper isupper
+#define static_isxdigit isxdigit
+#define static_tolower tolower
+#define static_toupper toupper
+#define static_abs abs
+#define static_labs labs
+#define static_llabs llabs
+#define static_div div
+#define static_ldiv ldiv
+#define static_rand rand
+#define static_srand srand
+#define static_printf printf
+#define static_fprintf fprintf
+#define static_puts puts
+#define static_fputs fputs
+#define static_perror perror
+#define static_fflush fflush
+#define static_random random
+#define static_srandom srandom
+#define static_putchar putchar
+#define static_fputc fputc
+#define static_unprinted printf
+#define static_unprinted_to fprintf
+
+#else
+
+/* -- characters: those of the "C" locale. Constant time -- */
+
+#define DYNMEM_WITHIN(byte, first, last) \
+	((dynmem_u32)(byte) - (dynmem_u32)(first) <= (dynmem_u32)(last) - (dynmem_u32)(first))
+
+DYNMEM_INLINE int static_isdigit(int byte)
+{
+	return DYNMEM_WITHIN(byte, '0', '9');
+}
+DYNMEM_INLINE int static_islower(int byte)
+{
+	return DYNMEM_WITHIN(byte, 'a', 'z');
+}
+DYNMEM_INLINE int static_isupper(int byte)
+{
+	return DYNMEM_WITHIN(byte, 'A', 'Z');
+}
+DYNMEM_INLINE int static_isalpha(int byte)
+{
+	return static_islower(byte) || static_isupper(byte);
+}
+DYNMEM_INLINE int static_isalnum(int byte)
+{
+	return static_isalpha(byte) || static_isdigit(byte);
+}
+DYNMEM_INLINE int static_isxdigit(int byte)
+{
+	return static_isdigit(byte) || DYNMEM_WITHIN(byte, 'a', 'f') ||
+	       DYNMEM_WITHIN(byte, 'A', 'F');
+}
+DYNMEM_INLINE int static_isblank(int byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+DYNMEM_INLINE int static_isspace(int byte)
+{
+	return byte == ' ' || DYNMEM_WITHIN(byte, '\t', '\r');
+}
+DYNMEM_INLINE int static_isprint(int byte)
+{
+	return DYNMEM_WITHIN(byte, ' ', '~');
+}
+DYNMEM_INLINE int static_isgraph(int byte)
+{
+	return DYNMEM_WITHIN(byte, '!', '~');
+}
+DYNMEM_INLINE int static_ispunct(int byte)
+{
+	return static_isgraph(byte) && !static_isalnum(byte);
+}
+DYNMEM_INLINE int static_iscntrl(int byte)
+{
+	return DYNMEM_WITHIN(byte, 0, 31) || byte == 127;
+}
+DYNMEM_INLINE int static_tolower(int byte)
+{
+	return static_isupper(byte) ? byte + ('a' - 'A') : byte;
+}
+DYNMEM_INLINE int static_toupper(int byte)
+{
+	return static_islower(byte) ? byte - ('a' - 'A') : byte;
+}
+
+/* -- numbers -- */
+
+DYNMEM_INLINE int static_abs(int value)
+{
+	return value < 0 ? -value : value;
+}
+DYNMEM_INLINE long static_labs(long value)
+{
+	return value < 0 ? -value : value;
+}
+DYNMEM_INLINE long long static_llabs(long long value)
+{
+	return value < 0 ? -value : value;
+}
+
+/* Where <stdlib.h> is not included. */
+#if !defined(_STDLIB_H) && !defined(__STDLIB_H)
+typedef struct {
+	int quot, rem;
+} div_t;
+typedef struct {
+	long quot, rem;
+} ldiv_t;
+#endif
+
+/* Quotient, towards 0, and remainder, by a division without a sign: one with a sign needs -mcpu=v4. */
+#define DYNMEM_DIVISION(name, type, number)                                             \
+	DYNMEM_INLINE type name(number value, number by)                                \
+	{                                                                               \
+		dynmem_u64 a = value < 0 ? 0 - (dynmem_u64)value : (dynmem_u64)value;   \
+		dynmem_u64 b = by < 0 ? 0 - (dynmem_u64)by : (dynmem_u64)by;            \
+		number quot = (number)(a / b), rem = (number)(a % b);                   \
+		type result;                                                            \
+                                                                                        \
+		result.quot = (value < 0) != (by < 0) ? -quot : quot;                   \
+		result.rem = value < 0 ? -rem : rem;                                    \
+		return result;                                                          \
+	}
+DYNMEM_DIVISION(static_div, div_t, int)
+DYNMEM_DIVISION(static_ldiv, ldiv_t, long)
+
+/*
+ * The numbers that glibc's rand() gives, from its additive feedback generator of 31 words: the same
+ * after the same srand(), and srand(1) where there was none. One generator for all CPUs of an object,
+ * which may take each other's numbers.
+ */
+#define DYNMEM_RANDOM_WORDS 31
+static __attribute__((used)) dynmem_u32 dynmem_random_words[DYNMEM_RANDOM_WORDS];
+static __attribute__((used)) dynmem_u32 dynmem_random_at, dynmem_random_seeded;
+
+DYNMEM_INLINE dynmem_u32 dynmem_random(void)
+{
+	dynmem_u64 at = dynmem_random_at, behind, ahead;
+	dynmem_u32 word;
+
+	behind = at % DYNMEM_RANDOM_WORDS;
+	ahead = (at + 3) % DYNMEM_RANDOM_WORDS;
+	DYNMEM_HIDE(behind);
+	DYNMEM_HIDE(ahead);
+	if (behind >= DYNMEM_RANDOM_WORDS || ahead >= DYNMEM_RANDOM_WORDS)
+		return 0;
+	word = dynmem_random_words[ahead] + dynmem_random_words[behind];
+	dynmem_random_words[ahead] = word;
+	dynmem_random_at = (dynmem_u32)((at + 1) % DYNMEM_RANDOM_WORDS);
+	return word >> 1;
+}
+
+struct dynmem_seeding {
+	dynmem_u64 round;
+	long long word;
+};
+
+/* 31 words, as glibc: each 16807 times the one before modulo 2^31 - 1; of a negative one C's remainder. */
+DYNMEM_STEP long dynmem_seed_step(dynmem_u64 round, struct dynmem_seeding *seeding)
+{
+	dynmem_u64 at = seeding->round;
+	long long word = seeding->word;
+
+	(void)round;
+	DYNMEM_HIDE(at);
+	if (at >= DYNMEM_RANDOM_WORDS)
+		return 1;
+	dynmem_random_words[at] = (dynmem_u32)word;
+	word = (long long)((dynmem_u64)(word < 0 ? -word : word) * 16807 % 2147483647) *
+	       (word < 0 ? -1 : 1);
+	seeding->word = static_opaque(word < 0 ? word + 2147483647 : word);
+	seeding->round = (dynmem_u64)static_opaque(at + 1);
+	return 0;
+}
+
+/* The first 310 numbers are thrown away. */
+DYNMEM_STEP long dynmem_spin_step(dynmem_u64 round, struct dynmem_seeding *seeding)
+{
+	(void)round;
+	dynmem_random();
+	seeding->round = (dynmem_u64)static_opaque(seeding->round + 1);
+	return seeding->round >= 11 * DYNMEM_RANDOM_WORDS;
+}
+
+static __attribute__((noinline, unused)) int dynmem_seed(dynmem_u32 seed)
+{
+	struct dynmem_seeding seeding = {0};
+
+	dynmem_random_seeded = 1;
+	dynmem_random_at = 0;
+	seeding.word = static_opaque(seed ? (int)seed : 1);
+	DYNMEM_REPEAT(dynmem_seed_step, &seeding);
+	DYNMEM_REPEAT(dynmem_spin_step, &seeding);
+	return 0;
+}
+
+DYNMEM_INLINE void static_srand(dynmem_u32 seed)
+{
+	dynmem_seed(seed);
+}
+static __attribute__((noinline, unused)) int static_rand(void)
+{
+	if (!dynmem_random_seeded)
+		dynmem_seed(1);
+	return (int)dynmem_random();
+}
+
+#define static_random() ((long)static_rand())
+#define static_srandom(seed) static_srand(seed)
+
+/* -- output: to /sys/kernel/tracing/trace_pipe, as bpf_printk -- */
+
+static long (*const dynmem_bpf_trace_printk)(const char *format, dynmem_u32 size, ...) = (void *)6;
+
+/* Up to three values; a literal format of what the kernel knows: d i u x X c s p, l and ll. */
+#define static_printf(format, ...)                                                             \
+	__extension__({                                                                        \
+		static const char dynmem_format_[] = format;                                   \
+		(int)dynmem_bpf_trace_printk(dynmem_format_, sizeof(dynmem_format_),           \
+					     ##__VA_ARGS__);                                   \
+	})
+/* The stream, whatever it is, is not looked at. */
+#define static_fprintf(stream, ...) static_printf(__VA_ARGS__)
+/* A string outside of the arena. */
+#define static_puts(text) static_printf("%s", text)
+#define static_fputs(text, stream) static_puts(text)
+/* No errno is kept. */
+#define static_perror(text) ((void)static_printf("%s: failed", text))
+#define static_fflush(stream) 0
+#define static_putchar(byte) ((int)(unsigned char)(byte))
+#define static_fputc(byte, stream) static_putchar(byte)
+/* Output that the kernel has no format for: its arguments are evaluated. */
+#define static_unprinted(...) dynmem_unprinted(0, ##__VA_ARGS__)
+#define static_unprinted_to(stream, ...) static_unprinted(__VA_ARGS__)
+DYNMEM_INLINE int dynmem_unprinted(int none, ...)
+{
+	return none;
+}
+
+/* BEGIN src/heap/c/94_more_strings.h */
+/* -- strings -- */
+
+DYNMEM_INLINE dynmem_u32 dynmem_byte(dynmem_u64 address, dynmem_u32 plain)
+{
+	dynmem_u8 byte = 0;
+
+#if DYNMEM_ARENA
+	if (!plain)
+		return DYNMEM_AT(dynmem_u8, address);
+#endif
+	(void)plain;
+	dynmem_read(&byte, 1, address);
+	return byte;
+}
+
+/* In shared functions, which the verifier may look at by themselves. */
+#if DYNMEM_ARENA
+#define DYNMEM_MENTION_ARENA() static_use_arena()
+#else
+#define DYNMEM_MENTION_ARENA() ((void)0)
+#endif
+
+struct dynmem_span {
+	dynmem_u64 at;
+	dynmem_u64 set;
+	dynmem_u32 plain;
+	dynmem_u32 set_flags;
+	dynmem_u32 within;
+};
+
+DYNMEM_STEP long dynmem_span_step(dynmem_u64 round, struct dynmem_span *span)
+{
+	dynmem_u32 byte = dynmem_byte(span->at, span->plain);
+
+	(void)round;
+	if (!byte || (dynmem_scan(span->set, ~0ULL, byte, span->set_flags) != 0) != span->within)
+		return 1;
+	span->at++;
+	return 0;
+}
+
+/*
+ * The characters at the beginning of a string that are in the set (`within` 1) or not in it (0). Time:
+ * that many times the length of the set.
+ */
+DYNMEM_SHARED dynmem_u64 dynmem_span(dynmem_u64 from, dynmem_u64 set, dynmem_u32 flags,
+				     dynmem_u32 within)
+{
+	struct dynmem_span span = {0};
+
+	DYNMEM_MENTION_ARENA();
+	span.at = from;
+	span.set = set;
+	span.plain = flags & DYNMEM_PLAIN_A;
+	span.set_flags = DYNMEM_STRING | (flags & DYNMEM_PLAIN_B ? DYNMEM_PLAIN_A : 0);
+	span.within = within;
+	DYNMEM_REPEAT(dynmem_span_step, &span);
+	return span.at - from;
+}
+
+struct dynmem_search {
+	dynmem_u64 at;
+	dynmem_u64 what;
+	dynmem_u64 length;
+	dynmem_u64 found;
+	dynmem_u32 first;
+	dynmem_u32 flags;
+};
+
+DYNMEM_STEP long dynmem_search_step(dynmem_u64 round, struct dynmem_search *find)
+{
+	dynmem_u64 at = dynmem_scan(find->at, ~0ULL, find->first,
+				    (find->flags & DYNMEM_PLAIN_A) | DYNMEM_STRING);
+
+	(void)round;
+	if (!at)
+		return 1;
+	find->at = at + 1;
+	if (dynmem_compare(at, find->what, find->length, find->flags | DYNMEM_STRING))
+		return 0;
+	find->found = at;
+	return 1;
+}
+
+/* The address of a string in another, or 0. Time: the product of their lengths at worst. */
+DYNMEM_SHARED dynmem_u64 dynmem_search(dynmem_u64 from, dynmem_u64 what, dynmem_u32 flags)
+{
+	struct dynmem_search find = {0};
+	dynmem_u32 plain = flags & DYNMEM_PLAIN_B ? DYNMEM_PLAIN_A : 0;
+
+	DYNMEM_MENTION_ARENA();
+	find.first = dynmem_byte(what, plain);
+	if (!find.first)
+		return from;
+	find.at = from;
+	find.what = what;
+	find.length = dynmem_scan(what, ~0ULL, 0, plain | DYNMEM_STRING) - what;
+	find.flags = flags;
+	DYNMEM_REPEAT(dynmem_search_step, &find);
+	return find.found;
+}
+
+struct dynmem_letters {
+	dynmem_u64 a;
+	dynmem_u64 b;
+	dynmem_u64 left;
+	dynmem_u32 flags;
+	int differ;
+};
+
+DYNMEM_STEP long dynmem_letters_step(dynmem_u64 round, struct dynmem_letters *letters)
+{
+	int a = static_tolower((int)dynmem_byte(letters->a, letters->flags & DYNMEM_PLAIN_A));
+	int b = static_tolower((int)dynmem_byte(letters->b, letters->flags & DYNMEM_PLAIN_B));
+
+	(void)round;
+	letters->differ = a - b;
+	letters->a++;
+	letters->b++;
+	letters->left--;
+	return letters->differ || !a || !letters->left;
+}
+
+/* As dynmem_compare of two strings, of which upper and lower case are the same. */
+DYNMEM_SHARED int dynmem_compare_letters(dynmem_u64 a, dynmem_u64 b, dynmem_u64 limit,
+					 dynmem_u32 flags)
+{
+	struct dynmem_letters letters = {0};
+
+	DYNMEM_MENTION_ARENA();
+	if (!limit)
+		return 0;
+	letters.a = a;
+	letters.b = b;
+	letters.left = static_opaque(limit);
+	letters.flags = flags;
+	DYNMEM_REPEAT(dynmem_letters_step, &letters);
+	return letters.differ;
+}
+
+/* Functions that read a string and another one. */
+#define DYNMEM_FINDERS(space_a, space_b, plain, plain_a)                                        \
+	DYNMEM_FUNCTION size_t static_strspn(const char space_a *string, const char space_b *set) \
+	{                                                                                       \
+		return dynmem_span(dynmem_number(string), dynmem_number(set), plain, 1);        \
+	}                                                                                       \
+	DYNMEM_FUNCTION size_t static_strcspn(const char space_a *string,                       \
+					      const char space_b *set)                          \
+	{                                                                                       \
+		return dynmem_span(dynmem_number(string), dynmem_number(set), plain, 0);        \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space_a *static_strpbrk(const char space_a *string,                \
+						     const char space_b *set)                   \
+	{                                                                                       \
+		dynmem_u64 at = dynmem_number(string);                                          \
+                                                                                                \
+		at += dynmem_span(at, dynmem_number(set), plain, 0);                            \
+		if (!dynmem_byte(at, plain_a))                                                  \
+			at = 0;                                                                 \
+		return (char space_a *)DYNMEM_LOCATED_##plain_a(space_a, string, at);           \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space_a *static_strstr(const char space_a *string,                 \
+						    const char space_b *what)                   \
+	{                                                                                       \
+		dynmem_u64 at = dynmem_search(dynmem_number(string), dynmem_number(what), plain); \
+                                                                                                \
+		return (char space_a *)DYNMEM_LOCATED_##plain_a(space_a, string, at);           \
+	}                                                                                       \
+	DYNMEM_FUNCTION int static_strncasecmp(const char space_a *a, const char space_b *b,    \
+					       size_t limit)                                    \
+	{                                                                                       \
+		return dynmem_compare_letters(dynmem_number(a), dynmem_number(b), limit, plain); \
+	}                                                                                       \
+	DYNMEM_FUNCTION int static_strcasecmp(const char space_a *a, const char space_b *b)     \
+	{                                                                                       \
+		return static_strncasecmp(a, b, ~(size_t)0);                                    \
+	}                                                                                       \
+	DYNMEM_FUNCTION void space_a *static_memccpy(void space_a *to, const void space_b *from, \
+						     int byte, size_t length)                   \
+	{                                                                                       \
+		dynmem_u64 start = dynmem_number(from), found;                                  \
+                                                                                                \
+		found = dynmem_scan(start, length, (dynmem_u32)byte,                            \
+				    (plain) & DYNMEM_PLAIN_B ? DYNMEM_PLAIN_A : 0);             \
+		if (found)                                                                      \
+			length = found + 1 - start;                                             \
+		DYNMEM_HIDE(length);                                                            \
+		static_memcpy(to, from, length);                                                \
+		found = found ? dynmem_number(to) + length : 0;                                 \
+		return (void space_a *)DYNMEM_LOCATED_##plain_a(space_a, to, found);            \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space_a *static_stpcpy(char space_a *to, const char space_b *from) \
+	{                                                                                       \
+		size_t length = static_strlen(from);                                            \
+                                                                                                \
+		static_memcpy(to, from, length + 1);                                            \
+		return (char space_a *)DYNMEM_LOCATED_##plain_a(space_a, to,                    \
+								dynmem_number(to) + length);    \
+	}
+
+DYNMEM_FINDERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B, 1)
+#if DYNMEM_ARENA
+DYNMEM_FINDERS(DYNMEM_SPACE, DYNMEM_SPACE, 0, 0)
+DYNMEM_FINDERS(DYNMEM_SPACE, , DYNMEM_PLAIN_B, 0)
+DYNMEM_FINDERS(, DYNMEM_SPACE, DYNMEM_PLAIN_A, 1)
+#endif
+
+/*
+ * The next part of a string that characters of `set` divide; NULL at its end. What is left of the string
+ * is kept in `*rest`. Outside of an arena as many parts as the verifier can follow.
+ */
+#define DYNMEM_DIVIDER(space, set_space, rest_space, plain_a)                                   \
+	DYNMEM_FUNCTION char space *static_strtok_r(char space *string,                         \
+						    const char set_space *set,                  \
+						    char space *rest_space *rest)               \
+	{                                                                                       \
+		char space *begin, *end;                                                        \
+                                                                                                \
+		if (!string)                                                                    \
+			string = *rest;                                                         \
+		if (!string)                                                                    \
+			return NULL;                                                            \
+		begin = (char space *)DYNMEM_LOCATED_##plain_a(                                 \
+			space, string, dynmem_number(string) + static_strspn(string, set));     \
+		if (!begin || !*begin) {                                                        \
+			*rest = NULL;                                                           \
+			return NULL;                                                            \
+		}                                                                               \
+		end = static_strpbrk(begin, set);                                               \
+		if (end)                                                                        \
+			*end++ = 0;                                                             \
+		*rest = end;                                                                    \
+		return begin;                                                                   \
+	}
+
+#if !DYNMEM_ARENA
+DYNMEM_DIVIDER(, , , 1)
+#else
+DYNMEM_DIVIDER(, , , 1)
+DYNMEM_DIVIDER(DYNMEM_SPACE, , , 0)
+DYNMEM_DIVIDER(DYNMEM_SPACE, DYNMEM_SPACE, , 0)
+DYNMEM_DIVIDER(DYNMEM_SPACE, , DYNMEM_SPACE, 0)
+DYNMEM_DIVIDER(DYNMEM_SPACE, DYNMEM_SPACE, DYNMEM_SPACE, 0)
+
+/* The string that strtok divides: one for all CPUs of an object, so not where programs run at once. */
+static __attribute__((used)) char DYNMEM_SPACE *dynmem_rest;
+
+#define DYNMEM_DIVIDER_OF_ONE(set_space)                                                        \
+	DYNMEM_FUNCTION char DYNMEM_SPACE *static_strtok(char DYNMEM_SPACE *string,             \
+							 const char set_space *set)             \
+	{                                                                                       \
+		return static_strtok_r(string, set, &dynmem_rest);                              \
+	}                                                                                       \
+	DYNMEM_NEXT_PART(void *, set_space)                                                     \
+	DYNMEM_NEXT_PART(int, set_space)
+/* The NULL, or 0, that asks for the next part. */
+#define DYNMEM_NEXT_PART(type, set_space)                                                       \
+	DYNMEM_FUNCTION char DYNMEM_SPACE *static_strtok(type none, const char set_space *set)  \
+	{                                                                                       \
+		(void)none;                                                                     \
+		return static_strtok_r((char DYNMEM_SPACE *)NULL, set, &dynmem_rest);           \
+	}
+DYNMEM_DIVIDER_OF_ONE()
+DYNMEM_DIVIDER_OF_ONE(DYNMEM_SPACE)
+#endif
+
+/* BEGIN src/heap/c/96_parse_and_sort.h */
+/* -- numbers in strings -- */
+
+struct dynmem_parsed {
+	dynmem_u64 at;
+	dynmem_u64 value;
+	dynmem_u32 base;
+	dynmem_u32 plain;
+	dynmem_u32 digits;
+	dynmem_u32 over;
+	dynmem_u32 negative;
+};
+
+DYNMEM_STEP long dynmem_blank_step(dynmem_u64 round, struct dynmem_parsed *parsed)
+{
+	(void)round;
+	if (!static_isspace((int)dynmem_byte(parsed->at, parsed->plain)))
+		return 1;
+	parsed->at++;
+	return 0;
+}
+
+/* The value of a digit; more than any base for what is none. */
+DYNMEM_INLINE dynmem_u64 dynmem_digit(dynmem_u32 byte)
+{
+	byte = (dynmem_u32)static_toupper((int)byte);
+	if (static_isdigit((int)byte))
+		return byte - '0';
+	return static_isupper((int)byte) ? byte - 'A' + 10 : 255;
+}
+
+DYNMEM_STEP long dynmem_digit_step(dynmem_u64 round, struct dynmem_parsed *parsed)
+{
+	dynmem_u64 digit = dynmem_digit(dynmem_byte(parsed->at, parsed->plain));
+
+	(void)round;
+	if (digit >= parsed->base)
+		return 1;
+	if (parsed->value > (~0ULL - digit) / parsed->base)
+		parsed->over = 1;
+	parsed->value = (dynmem_u64)static_opaque(parsed->value * parsed->base + digit);
+	parsed->digits = 1;
+	parsed->at++;
+	return 0;
+}
+
+/* Reads a number from `at` in a base from 2 to 36, or as in C with 0. `at` is then behind it. */
+static __attribute__((noinline, unused)) int dynmem_parse(struct dynmem_parsed *parsed)
+{
+	dynmem_u64 from = parsed->at;
+	dynmem_u32 byte, plain = parsed->plain;
+
+	DYNMEM_MENTION_ARENA();
+	if (parsed->base == 1 || parsed->base > 36)
+		return 0;
+	DYNMEM_REPEAT(dynmem_blank_step, parsed);
+	byte = dynmem_byte(parsed->at, plain);
+	parsed->negative = byte == '-';
+	if (byte == '-' || byte == '+')
+		parsed->at++;
+	if ((!parsed->base || parsed->base == 16) && dynmem_byte(parsed->at, plain) == '0' &&
+	    (dynmem_byte(parsed->at + 1, plain) | 32) == 'x' &&
+	    dynmem_digit(dynmem_byte(parsed->at + 2, plain)) < 16) {
+		parsed->base = 16;
+		parsed->at += 2;
+	}
+	if (!parsed->base)
+		parsed->base = dynmem_byte(parsed->at, plain) == '0' ? 8 : 10;
+	DYNMEM_REPEAT(dynmem_digit_step, parsed);
+	if (!parsed->digits) {
+		parsed->at = from;
+		parsed->value = 0;
+	}
+	return 0;
+}
+
+/* What strtol and strtoul give: out of range the number next to it. No errno is kept. */
+DYNMEM_INLINE long dynmem_as_long(const struct dynmem_parsed *parsed)
+{
+	dynmem_u64 most = (~0ULL >> 1) + parsed->negative;
+	dynmem_u64 value = parsed->over || parsed->value > most ? most : parsed->value;
+
+	return (long)(parsed->negative ? 0 - value : value);
+}
+DYNMEM_INLINE unsigned long dynmem_as_unsigned_long(const struct dynmem_parsed *parsed)
+{
+	if (parsed->over)
+		return ~0UL;
+	return parsed->negative ? 0 - parsed->value : parsed->value;
+}
+
+#define DYNMEM_PARSE(string, number_base, plain_string) \
+	struct dynmem_parsed parsed = {0};              \
+                                                        \
+	parsed.at = dynmem_number(string);              \
+	parsed.base = (dynmem_u32)(number_base);        \
+	parsed.plain = plain_string;                    \
+	dynmem_parse(&parsed)
+
+#define DYNMEM_NUMBERS_TO(name, type, as, space, end_type, set_end, plain_a)                    \
+	DYNMEM_FUNCTION type name(const char space *string, end_type end, int base)             \
+	{                                                                                       \
+		DYNMEM_PARSE(string, base, plain_a);                                            \
+		set_end(space, plain_a);                                                        \
+		return as(&parsed);                                                             \
+	}
+#define DYNMEM_SET_END(space, plain_a) \
+	if (end)                       \
+	*end = (char space *)DYNMEM_LOCATED_##plain_a(space, string, parsed.at)
+#define DYNMEM_NO_END(space, plain_a) (void)end
+#define DYNMEM_NUMBERS_WITH_END(space, end_type, set_end, plain_a)                             \
+	DYNMEM_NUMBERS_TO(static_strtol, long, dynmem_as_long, space, end_type, set_end, plain_a) \
+	DYNMEM_NUMBERS_TO(static_strtoul, unsigned long, dynmem_as_unsigned_long, space, end_type, \
+			  set_end, plain_a)
+#define DYNMEM_NUMBERS(space, plain_a)                                       \
+	DYNMEM_FUNCTION long static_atol(const char space *string)           \
+	{                                                                    \
+		DYNMEM_PARSE(string, 10, plain_a);                           \
+		return dynmem_as_long(&parsed);                              \
+	}                                                                    \
+	DYNMEM_FUNCTION int static_atoi(const char space *string)            \
+	{                                                                    \
+		return (int)static_atol(string);                             \
+	}                                                                    \
+	DYNMEM_NUMBERS_WITH_END(space, char space **, DYNMEM_SET_END, plain_a)
+#define static_atoll(string) ((long long)static_atol(string))
+#define static_strtoll(string, end, base) ((long long)static_strtol(string, end, base))
+#define static_strtoull(string, end, base) ((unsigned long long)static_strtoul(string, end, base))
+
+DYNMEM_NUMBERS(, 1)
+#if DYNMEM_ARENA
+DYNMEM_NUMBERS(DYNMEM_SPACE, 0)
+DYNMEM_NUMBERS_WITH_END(DYNMEM_SPACE, char DYNMEM_SPACE *DYNMEM_SPACE *, DYNMEM_SET_END, 0)
+/* Nobody wants the end: NULL, or 0. */
+DYNMEM_NUMBERS_WITH_END(, void *, DYNMEM_NO_END, 1)
+DYNMEM_NUMBERS_WITH_END(, int, DYNMEM_NO_END, 1)
+DYNMEM_NUMBERS_WITH_END(DYNMEM_SPACE, void *, DYNMEM_NO_END, 0)
+DYNMEM_NUMBERS_WITH_END(DYNMEM_SPACE, int, DYNMEM_NO_END, 0)
+#endif
+
+/* -- sorting and searching. Functions are named where they are called: BPF calls no pointers -- */
+
+#if DYNMEM_ARENA
+
+/* Exchanges two objects in the arena that do not overlap. */
+DYNMEM_GLOBAL int dynmem_exchange(dynmem_u64 a, dynmem_u64 b, dynmem_u64 size)
+{
+	static_use_arena();
+	while (size && can_loop) {
+		dynmem_u8 byte = DYNMEM_AT(dynmem_u8, a);
+
+		DYNMEM_AT(dynmem_u8, a++) = DYNMEM_AT(dynmem_u8, b);
+		DYNMEM_AT(dynmem_u8, b++) = byte;
+		size--;
+	}
+	return 0;
+}
+
+#define DYNMEM_ITEM(base, index) ((const void DYNMEM_SPACE *)((base) + (index) * (dynmem_u64)size))
+
+/*
+ * Sorts `count` objects of `size` bytes, equal ones in their order as glibc does: by merging, with a
+ * second block of that size from the heap; where there is no room for one, by exchanging neighbours,
+ * which takes the square of `count` instead of `count` times its logarithm.
+ */
+DYNMEM_INLINE void static_qsort(void DYNMEM_SPACE *base, size_t count, size_t size,
+				int (*compare)(const void DYNMEM_SPACE *, const void DYNMEM_SPACE *))
+{
+	dynmem_u64 from = dynmem_number(base), block, to, i, left, right, middle, end, width;
+
+	if (count < 2 || !size)
+		return;
+	block = count > POOL_SIZE || size > POOL_SIZE ? DYNMEM_NONE : dynmem_take(count * size);
+	if (block == DYNMEM_NONE) {
+		for (i = static_opaque(1); i < count && can_loop; i++) {
+			left = static_opaque(i);
+			while (left && can_loop &&
+			       compare(DYNMEM_ITEM(from, left - 1), DYNMEM_ITEM(from, left)) > 0) {
+				dynmem_exchange(from + (left - 1) * size, from + left * size, size);
+				left--;
+			}
+		}
+		return;
+	}
+	to = block;
+	for (width = static_opaque(1); width < count && can_loop; width *= 2) {
+		for (i = static_opaque(0); i < count && can_loop;) {
+			left = i;
+			middle = i + width < count ? i + width : count;
+			right = static_opaque(middle);
+			end = middle + width < count ? middle + width : count;
+			for (; static_hide(i), static_hide(left), static_hide(right),
+			       i < end && can_loop;
+			     i++) {
+				dynmem_u64 next;
+
+				if (left < middle &&
+				    (right >= end || compare(DYNMEM_ITEM(from, left),
+							     DYNMEM_ITEM(from, right)) <= 0))
+					next = left++;
+				else
+					next = right++;
+				dynmem_move(to + i * size, from + next * size, size);
+			}
+			static_hide(i);
+		}
+		left = from;
+		from = to;
+		to = left;
+		static_hide(width);
+	}
+	if (from == block)
+		dynmem_move(dynmem_number(base), block, count * size);
+	dynmem_give(block);
+}
+
+/* The object that the key is equal to, or NULL. `compare` gets the key first. Logarithmic time. */
+#define DYNMEM_SEARCH(key_space)                                                                \
+	DYNMEM_FUNCTION void DYNMEM_SPACE *static_bsearch(                                      \
+		const void key_space *key, const void DYNMEM_SPACE *base, size_t count,         \
+		size_t size, int (*compare)(const void key_space *, const void DYNMEM_SPACE *)) \
+	{                                                                                       \
+		dynmem_u64 first = static_opaque(0), end = static_opaque(count);                \
+		dynmem_u64 from = dynmem_number(base);                                          \
+                                                                                                \
+		while (static_hide(first), static_hide(end), first < end && can_loop) {         \
+			dynmem_u64 middle = first + (end - first) / 2;                          \
+			int differ = compare(key, DYNMEM_ITEM(from, middle));                   \
+                                                                                                \
+			if (!differ)                                                            \
+				return (void DYNMEM_SPACE *)DYNMEM_ITEM(from, middle);          \
+			if (differ < 0)                                                         \
+				end = middle;                                                   \
+			else                                                                    \
+				first = middle + 1;                                             \
+		}                                                                               \
+		return NULL;                                                                    \
+	}
+DYNMEM_SEARCH()
+DYNMEM_SEARCH(DYNMEM_SPACE)
+
+#else
+
+/* The object at an offset, as far as the verifier sees that there is one; else the first. */
+DYNMEM_INLINE void *dynmem_item(const void *base, size_t room, dynmem_u64 offset, size_t size)
+{
+	DYNMEM_HIDE(offset);
+	if (offset > room - size)
+		return (void *)base;
+	DYNMEM_HIDE(offset);
+	return (dynmem_u8 *)base + offset;
+}
+
+#if DYNMEM_LINKED
+#define DYNMEM_GO_ON 1
+#define DYNMEM_MOST_ITEMS 32
+#else
+#define DYNMEM_GO_ON can_loop
+#define DYNMEM_MOST_ITEMS DYNAMIC_MEMORY_GUARD
+#endif
+
+/*
+ * As in an arena, for arrays of at most DYNAMIC_MEMORY_GUARD bytes, or as many as clang sees that there
+ * are. Time: the square of `count`. Linux 6.9; with DYNAMIC_MEMORY_LINKED any kernel, and 32 objects.
+ */
+DYNMEM_INLINE void static_qsort(void *base, size_t count, size_t size,
+				int (*compare)(const void *, const void *))
+{
+	size_t room = DYNMEM_ROOM(base);
+	dynmem_u64 i, at, k;
+
+	if (!size || size > room)
+		return;
+	for (i = static_from(1); i < count && i < DYNMEM_MOST_ITEMS && DYNMEM_GO_ON; i++) {
+		for (at = static_from(i); at && at < DYNMEM_MOST_ITEMS && DYNMEM_GO_ON; at--) {
+			dynmem_u8 *a = dynmem_item(base, room, (at - 1) * size, size);
+			dynmem_u8 *b = dynmem_item(base, room, at * size, size);
+
+			static_hide(at);
+			if (compare(a, b) <= 0)
+				break;
+			for (k = 0; k < size; k++) {
+				dynmem_u8 byte = a[k];
+
+				a[k] = b[k];
+				b[k] = byte;
+			}
+		}
+		static_hide(i);
+	}
+}
+
+/* As in an arena, within the same limits. */
+DYNMEM_INLINE void *static_bsearch(const void *key, const void *base, size_t count, size_t size,
+				   int (*compare)(const void *, const void *))
+{
+	size_t room = DYNMEM_ROOM(base);
+	dynmem_u64 first = 0, end = count;
+	int round;
+
+	if (!size || size > room)
+		return NULL;
+	for (round = 0; round < 32 && first < end; round++) {
+		dynmem_u64 middle = first + (end - first) / 2;
+		void *item = dynmem_item(base, room, middle * size, size);
+		int differ = compare(key, item);
+
+		if (!differ)
+			return item;
+		if (differ < 0)
+			end = middle;
+		else
+			first = middle + 1;
+		static_hide(first);
+		static_hide(end);
+	}
+	return NULL;
+}
+#endif
+
+#endif /* DYNMEM_KERNEL */
+#endif /* DYNAMIC_MEMORY_C_LIBRARY */

@@ -1,12 +1,13 @@
 //! Where `#include "dynamic_memory.h"` goes, and which C library headers go with it.
 
+use super::c_headers;
 use super::outline::FrameKind;
 use super::own_arena::OwnArena;
 use super::plan::{Edit, EditKind, Notice, Rule, Severity};
 use super::unit::Unit;
 use crate::c::Span;
 use crate::c::directives::{Word, header_name};
-use crate::c::lexer::{Directive, Kind, Lexed, line_ending, op};
+use crate::c::lexer::{Directive, Lexed, line_ending};
 use crate::heap::HEADER_NAME;
 
 /// Whether an include names the allocator's header, under whatever directory.
@@ -31,6 +32,8 @@ pub struct Need {
     pub stored: bool,
     /// The program's own arena, which the heap shares.
     pub own_arena: Option<OwnArena>,
+    /// The file says already that it wants all of the C library that the header has.
+    pub library: bool,
 }
 
 /// Whether an edit brings in something that the header declares.
@@ -44,22 +47,30 @@ pub fn is_needed_by(edit: &Edit) -> bool {
             | EditKind::Memory
             | EditKind::UseArena
             | EditKind::Pointer
+            | EditKind::Exit
     ) || brings(super::family::PREFIX)
         || brings("ENOMEM")
         || brings("NULL")
 }
 
-/// Plans the includes of a file.
-pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
+/// Plans the includes of a file, whose other edits are known.
+pub fn plan(unit: &Unit, need: Need, others: &[Edit]) -> (Vec<Edit>, Vec<Notice>) {
     let includes = Include::all(unit);
     let present = need.provided || includes.iter().any(|i| is_allocator_header(&i.name));
     let mut edits = Vec::new();
     let mut notices = Vec::new();
     if need.used || present {
-        drop_c_library(unit, &includes, &need, &mut edits, &mut notices);
+        c_headers::drop(unit, &includes, &need, others, &mut edits, &mut notices);
     }
-    if need.used && !present {
-        let place = Place::find(unit, &includes, &need);
+    let library = !need.library && {
+        let all: Vec<Edit> = others.iter().chain(&edits).cloned().collect();
+        c_headers::needs_library(unit, &all)
+    };
+    // A header brings the allocator's, but maybe not all that this file needs of it.
+    let own = includes.iter().any(|i| is_allocator_header(&i.name));
+    let again = library && !own;
+    if need.used && (!present || again) {
+        let place = Place::find(unit, &includes, &need, library);
         if let Some(late) = place.late {
             notices.push(Notice {
                 span: late,
@@ -84,7 +95,7 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
         });
     } else if let Some(include) = includes.iter().find(|i| is_allocator_header(&i.name))
         && let start = include.span.start
-        && let Some(define) = define(&need, start, newline(unit.source()))
+        && let Some(define) = define(&need, library, start, newline(unit.source()))
     {
         edits.push(Edit {
             span: Span::at(start),
@@ -113,13 +124,15 @@ pub fn plan(unit: &Unit, need: Need) -> (Vec<Edit>, Vec<Notice>) {
 }
 
 /// An `#include` that some configuration compiles.
-struct Include {
-    name: String,
-    span: Span,
+pub struct Include {
+    /// The name of the header.
+    pub name: String,
+    /// The directive.
+    pub span: Span,
     /// Offset behind its line, or behind the outermost conditional group around it.
-    behind: usize,
+    pub behind: usize,
     /// It stands in a conditional group.
-    conditional: bool,
+    pub conditional: bool,
     /// It stands between declarations, not inside of one.
     top_level: bool,
 }
@@ -201,20 +214,24 @@ fn configures(name: &[u8]) -> bool {
 }
 
 /// The lines that choose the backend at `place`, without their last end; none for the usual one.
-fn define(need: &Need, place: usize, newline: &[u8]) -> Option<Vec<u8>> {
-    let name = match (need.arena, need.stored) {
-        (true, _) => super::arena::DEFINE,
-        (_, true) => super::arena::DEFINE_STORED,
-        _ => return None,
+fn define(need: &Need, library: bool, place: usize, newline: &[u8]) -> Option<Vec<u8>> {
+    let backend = match (need.arena, need.stored) {
+        (true, _) => Some(super::arena::DEFINE),
+        (_, true) => Some(super::arena::DEFINE_STORED),
+        _ => None,
     };
-    let mut lines = format!("#define {name}").into_bytes();
-    let own = need.own_arena.as_ref();
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(backend.map(|name| format!("#define {name}")));
+    let own = need.own_arena.as_ref().filter(|_| backend.is_some());
     // The header names the map, which has to be declared by then.
     if let Some(own) = own.filter(|own| own.here.is_none_or(|map| map.end <= place)) {
-        let map = format!("#define DYNAMIC_MEMORY_ARENA_MAP {}", own.name);
-        lines = [&lines, newline, map.as_bytes()].concat();
+        lines.push(format!("#define DYNAMIC_MEMORY_ARENA_MAP {}", own.name));
     }
-    Some(lines)
+    if library {
+        lines.push(format!("#define {}", super::library::DEFINE));
+    }
+    let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    (!lines.is_empty()).then(|| lines.join(newline))
 }
 
 /// Where the include goes.
@@ -226,7 +243,7 @@ struct Place {
 }
 
 impl Place {
-    fn find(unit: &Unit, includes: &[Include], need: &Need) -> Self {
+    fn find(unit: &Unit, includes: &[Include], need: &Need, library: bool) -> Self {
         let lexed = &unit.lexed;
         let first_use = need.first_use;
         let first_function = unit
@@ -261,7 +278,7 @@ impl Place {
             .or(own.filter(|map| map.end > limit));
         let newline = newline(lexed.source);
         let mut line = [b"#include \"", HEADER_NAME.as_bytes(), b"\""].concat();
-        if let Some(define) = define(need, limit, newline) {
+        if let Some(define) = define(need, library, limit, newline) {
             line = [&define, newline, &line].concat();
         }
         let (offset, text) = match anchor {
@@ -332,204 +349,5 @@ pub fn newline(source: &[u8]) -> &'static [u8] {
         Some(at) if source[at] == b'\r' && source.get(at + 1) == Some(&b'\n') => b"\r\n",
         Some(at) if source[at] == b'\r' => b"\r",
         _ => b"\n",
-    }
-}
-
-/// Drops `<stdlib.h>` and `<malloc.h>` where nothing of them is used any more. With `-target bpf`
-/// they often do not even compile.
-fn drop_c_library(
-    unit: &Unit,
-    includes: &[Include],
-    need: &Need,
-    edits: &mut Vec<Edit>,
-    notices: &mut Vec<Notice>,
-) {
-    for include in includes {
-        if include.name != "stdlib.h" && include.name != "malloc.h" {
-            continue;
-        }
-        let why = if need.leftover {
-            Some("a function of it is still referred to".to_owned())
-        } else if let Some(name) = still_used(unit) {
-            Some(format!("`{name}` of it is used"))
-        } else if include.conditional {
-            Some("it stands in a conditional".to_owned())
-        } else {
-            None
-        };
-        if let Some(why) = why {
-            notices.push(Notice {
-                span: include.span,
-                rule: Rule::KeptInclude,
-                severity: Severity::Note,
-                message: format!("<{}> stays: {why}", include.name),
-                help: Some(
-                    "with `-target bpf` it compiles only where 32-bit libc headers are".into(),
-                ),
-            });
-            continue;
-        }
-        let source = unit.source();
-        let start = memchr::memrchr2(b'\n', b'\r', &source[..include.span.start])
-            .map_or(0, |newline| newline + 1);
-        let bom = start == 0 && source.starts_with(b"\xef\xbb\xbf");
-        edits.push(Edit {
-            span: Span::new(if bom { 3 } else { start }, include.behind),
-            text: Vec::new(),
-            kind: EditKind::DropInclude,
-            reason: format!("nothing of <{}> is used any more", include.name),
-        });
-    }
-}
-
-/// The first name of `<stdlib.h>` or `<malloc.h>`, other than the allocator's, that the file uses.
-fn still_used(unit: &Unit) -> Option<String> {
-    let lexed = &unit.lexed;
-    let used = |tokens: &[crate::c::lexer::Token]| {
-        let mut member = false;
-        tokens.iter().find_map(|token| {
-            let named = token.kind == Kind::Ident && !member;
-            member = token.is(op(".")) || token.is(op("->"));
-            let text = lexed.text(token);
-            let name = std::str::from_utf8(&text).ok()?;
-            (named && NAMES.binary_search(&name).is_ok()).then(|| name.to_owned())
-        })
-    };
-    used(&lexed.tokens).or_else(|| {
-        // The name of a header is a string here, so `#include <malloc.h>` is no use of `malloc`.
-        used(&lexed.inner)
-    })
-}
-
-/// What `<stdlib.h>` and `<malloc.h>` declare beside the functions that are replaced, `NULL` and
-/// `size_t`; sorted.
-const NAMES: [&str; 118] = [
-    "EXIT_FAILURE",
-    "EXIT_SUCCESS",
-    "MB_CUR_MAX",
-    "RAND_MAX",
-    "WEXITSTATUS",
-    "WIFEXITED",
-    "WIFSIGNALED",
-    "WIFSTOPPED",
-    "WNOHANG",
-    "WSTOPSIG",
-    "WTERMSIG",
-    "WUNTRACED",
-    "_Exit",
-    "a64l",
-    "abort",
-    "abs",
-    "alloca",
-    "arc4random",
-    "arc4random_buf",
-    "arc4random_uniform",
-    "at_quick_exit",
-    "atexit",
-    "atof",
-    "atoi",
-    "atol",
-    "atoll",
-    "bsearch",
-    "canonicalize_file_name",
-    "cfree",
-    "clearenv",
-    "div",
-    "div_t",
-    "drand48",
-    "ecvt",
-    "ecvt_r",
-    "erand48",
-    "exit",
-    "fcvt",
-    "fcvt_r",
-    "gcvt",
-    "getenv",
-    "getloadavg",
-    "getpt",
-    "getsubopt",
-    "grantpt",
-    "initstate",
-    "jrand48",
-    "l64a",
-    "labs",
-    "lcong48",
-    "ldiv",
-    "ldiv_t",
-    "llabs",
-    "lldiv",
-    "lldiv_t",
-    "lrand48",
-    "mallinfo",
-    "mallinfo2",
-    "malloc_info",
-    "malloc_stats",
-    "malloc_trim",
-    "mallopt",
-    "mblen",
-    "mbstowcs",
-    "mbtowc",
-    "memalign",
-    "mkdtemp",
-    "mkostemp",
-    "mkostemps",
-    "mkstemp",
-    "mkstemps",
-    "mktemp",
-    "mrand48",
-    "nrand48",
-    "on_exit",
-    "posix_openpt",
-    "ptsname",
-    "ptsname_r",
-    "putenv",
-    "pvalloc",
-    "qecvt",
-    "qfcvt",
-    "qgcvt",
-    "qsort",
-    "qsort_r",
-    "quick_exit",
-    "rand",
-    "rand_r",
-    "random",
-    "random_r",
-    "realpath",
-    "rpmatch",
-    "secure_getenv",
-    "seed48",
-    "setenv",
-    "setstate",
-    "srand",
-    "srand48",
-    "srandom",
-    "strfromd",
-    "strfromf",
-    "strfroml",
-    "strtod",
-    "strtof",
-    "strtol",
-    "strtold",
-    "strtoll",
-    "strtoq",
-    "strtoul",
-    "strtoull",
-    "strtouq",
-    "system",
-    "unlockpt",
-    "unsetenv",
-    "valloc",
-    "wchar_t",
-    "wcstombs",
-    "wctomb",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sorted() {
-        assert!(NAMES.is_sorted());
     }
 }

@@ -1,6 +1,7 @@
 //! Rewriting C sources: from the C library's allocator to `static_malloc` and its family.
 
 mod arena;
+mod c_headers;
 mod calls;
 mod classify;
 mod compose;
@@ -8,6 +9,7 @@ pub mod family;
 mod filter;
 pub mod headers;
 mod include;
+pub mod library;
 pub mod macros;
 mod nulls;
 pub mod outline;
@@ -206,7 +208,13 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
         true => nulls::Checks::default(),
         false => nulls::plan(&unit, &found.sites, options),
     };
-    let plan = assemble(&unit, &found, &linked, checks).unwrap_or_else(|overlap| {
+    // Only in files that are looked into anyway, and that hold programs for the kernel.
+    let ours = !linked.edits.is_empty() || !found.sites.is_empty();
+    let exits = match ours && reach::reach(path, source, project).bpf {
+        true => nulls::exits(&unit, &found.sites, options),
+        false => nulls::Exits::default(),
+    };
+    let plan = assemble(&unit, &found, &linked, &exits, checks).unwrap_or_else(|overlap| {
         // Calls and includes alone never overlap, so the file is still rewritten.
         let mut checks = nulls::Checks::default();
         checks.notices.push(Notice {
@@ -217,10 +225,12 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
                 .into(),
             help: Some("insert them by hand, or report this file".into()),
         });
-        assemble(&unit, &found, &linked, checks).unwrap_or_default()
+        assemble(&unit, &found, &linked, &exits, checks).unwrap_or_default()
     });
     // A call that was not one of the allocator's as it stood may point into the arena once it is.
-    (plan, linked.arena && !linked.fixed)
+    // Nor is what a function returns known where it did not return.
+    let again = linked.arena || !exits.edits.is_empty();
+    (plan, again && !linked.fixed)
 }
 
 /// Puts the parts of a plan together.
@@ -228,15 +238,18 @@ fn assemble(
     unit: &unit::Unit,
     found: &sites::Sites,
     linked: &arena::Found,
+    exits: &nulls::Exits,
     checks: nulls::Checks,
 ) -> Result<Plan, Overlap> {
     // Checks come first: what they put in front of a call stands before its new prefix.
     let others = found.sites.iter().map(call_edit);
-    let others = others.chain(linked.edits.iter().cloned()).collect();
+    let others = others.chain(linked.edits.iter().cloned());
+    let others = others.chain(exits.edits.iter().cloned()).collect();
     let mut edits = checks.settle(unit.source(), others);
     let mut notices = found.notices.clone();
     notices.extend(checks.notices);
     notices.extend(linked.notices.iter().cloned());
+    notices.extend(exits.notices.iter().cloned());
     let first_call = found.sites.iter().find(|s| s.directive.is_none());
     let in_directive = |at: usize| {
         let directives = &unit.lexed.directives;
@@ -260,8 +273,9 @@ fn assemble(
             .any(|header| provides(header.info, unit.project)),
         leftover: found.leftover,
         own_arena: linked.own_arena.clone(),
+        library: memchr::memmem::find(unit.source(), library::DEFINE.as_bytes()).is_some(),
     };
-    let (includes, kept) = include::plan(unit, need);
+    let (includes, kept) = include::plan(unit, need, &edits);
     edits.extend(includes);
     notices.extend(kept);
     Plan::new(edits, notices)

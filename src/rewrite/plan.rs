@@ -35,11 +35,13 @@ pub enum EditKind {
     Pointer,
     /// Functions that call each other in circles become a loop.
     Recursion,
+    /// A call that ends a program in user space leaves the function.
+    Exit,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
@@ -54,6 +56,7 @@ impl EditKind {
         Self::Version,
         Self::Pointer,
         Self::Recursion,
+        Self::Exit,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -77,6 +80,7 @@ impl EditKind {
             Self::Version => "A function gets a second version, for memory of the arena.",
             Self::Pointer => "A stored pointer is turned back into one that can be followed.",
             Self::Recursion => "Functions that call each other in circles become a loop.",
+            Self::Exit => "A call that ends a program in user space leaves the function.",
         }
     }
 
@@ -97,6 +101,7 @@ impl EditKind {
             Self::Version => "version",
             Self::Pointer => "pointer",
             Self::Recursion => "recursion",
+            Self::Exit => "exit",
         }
     }
 }
@@ -179,11 +184,15 @@ pub enum Rule {
     Recursion,
     /// A block may stay behind where an inserted check leaves.
     StaysBehind,
+    /// A call that ends a program in user space only leaves its function, or stays.
+    Exit,
+    /// Output that the kernel has no format for goes.
+    Output,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -204,6 +213,8 @@ impl Rule {
         Self::Explained,
         Self::Recursion,
         Self::StaysBehind,
+        Self::Exit,
+        Self::Output,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -229,6 +240,8 @@ impl Rule {
             Self::Explained => "explained",
             Self::Recursion => "recursion",
             Self::StaysBehind => "stays-behind",
+            Self::Exit => "exit",
+            Self::Output => "output",
         }
     }
 
@@ -255,6 +268,8 @@ impl Rule {
             Self::Explained => "Why a declaration says __arena.",
             Self::Recursion => "Functions that call each other in circles stay as they are.",
             Self::StaysBehind => "A block may stay behind where an inserted check leaves.",
+            Self::Exit => "Only a function ends where a program would end in user space.",
+            Self::Output => "Output that the kernel has no format for goes.",
         }
     }
 }

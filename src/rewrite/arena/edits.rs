@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
-use super::facts::{ArrayParameter, FuncId, Group, Instance, LoopKind, Object, ObjectKind};
+use super::facts::{
+    ArrayParameter, FuncId, Generic, Group, Instance, LoopKind, Object, ObjectKind,
+};
 use super::loops::{Guard, Search, Start};
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
@@ -58,6 +60,8 @@ pub struct Editor<'a> {
     edits: BTreeSet<FileEdit>,
     /// What could not be edited.
     pub troubles: BTreeSet<Trouble>,
+    /// Output that the kernel has no format for.
+    pub dropped: BTreeSet<Trouble>,
     /// The declarations that were qualified, and the address space that each says.
     pub qualified: Vec<(Tok, Var)>,
     shared: Rc<Shared<'a>>,
@@ -74,6 +78,7 @@ impl<'a> Editor<'a> {
             toks: &reading.unit.tokens,
             edits: BTreeSet::new(),
             troubles: BTreeSet::new(),
+            dropped: BTreeSet::new(),
             qualified: Vec::new(),
             shared: Rc::default(),
             in_arena: true,
@@ -170,26 +175,59 @@ impl<'a> Editor<'a> {
     /// that BPF has.
     pub(super) fn generics(&mut self, wanted: &impl Fn(Instance) -> bool) {
         let reading = self.reading;
-        for generic in &reading.generics {
+        let loc = |generic: &Generic| self.toks[generic.tok].loc;
+        // A macro's body is one text: what one use of it cannot write, none writes.
+        let unprinted: HashSet<Loc> = reading
+            .generics
+            .iter()
+            .filter(|g| self.unfit(g).is_some())
+            .map(loc)
+            .collect();
+        for generic in reading.generics.iter().filter(|g| wanted(g.instance)) {
             let arena = generic.spaces.iter().any(|&s| self.arena(s)) && self.in_arena;
-            if wanted(generic.instance) && (arena || generic.unresolved) {
-                let token = self.toks[generic.tok];
-                if self.editable(generic.tok) {
-                    self.replace(
-                        &token,
-                        generic.name.clone(),
-                        EditKind::Memory,
-                        match arena {
-                            true => "an argument lies in the arena",
-                            false => "BPF has no C library",
-                        }
-                        .into(),
-                    );
-                } else {
-                    self.unreachable(generic.tok);
-                }
+            if !arena && !generic.unresolved {
+                continue;
             }
+            if !self.editable(generic.tok) {
+                self.unreachable(generic.tok);
+                continue;
+            }
+            let token = self.toks[generic.tok];
+            let mut name = generic.name.clone();
+            if unprinted.contains(&token.loc) {
+                name = match generic.name.as_str() {
+                    "static_fprintf" => "static_unprinted_to".into(),
+                    _ => "static_unprinted".into(),
+                };
+                self.drop_output(generic);
+            }
+            let reason = match arena {
+                true => "an argument lies in the arena",
+                false => "BPF has no C library",
+            };
+            self.replace(&token, name, EditKind::Memory, reason.into());
         }
+    }
+
+    /// Why nothing is written.
+    fn unfit(&self, generic: &Generic) -> Option<String> {
+        let written = generic.output.as_ref()?;
+        let in_arena = self.in_arena && written.strings.iter().any(|&s| self.arena(s));
+        let strings = in_arena.then(|| "a string of the arena".to_owned());
+        written.unfit.clone().or(strings)
+    }
+
+    fn drop_output(&mut self, generic: &Generic) {
+        let what = self.unfit(generic);
+        let what = what.unwrap_or_else(|| "what other uses of the macro write".into());
+        self.dropped.insert(Trouble {
+            tok: generic.tok,
+            message: format!("this writes nothing: the kernel cannot print {what}"),
+            help:
+                "print what the verifier's bpf_trace_printk takes: a literal format, at most three \
+                   values, d i u x p c and s of strings outside of the arena"
+                    .into(),
+        });
     }
 
     /// The edits, sorted.

@@ -140,8 +140,19 @@ pub struct Generic {
     pub spaces: Vec<Var>,
     /// It is called by a name of the C library, which BPF has not.
     pub unresolved: bool,
+    /// What it writes, if it is a function for output.
+    pub output: Option<Written>,
     /// The reading it belongs to.
     pub instance: Instance,
+}
+
+/// What a function for output writes.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What the kernel has no format for.
+    pub unfit: Option<String>,
+    /// The address spaces of strings, which the kernel reads outside of the arena.
+    pub strings: Vec<Var>,
 }
 
 /// An argument for a function of the kernel, which takes no arena memory.

@@ -78,6 +78,8 @@ pub(super) struct Linked {
     edits: BTreeSet<FileEdit>,
     /// What could not be done.
     troubles: BTreeSet<Trouble>,
+    /// Output that goes.
+    dropped: BTreeSet<Trouble>,
     /// What was not understood.
     lost: Vec<Tok>,
     /// What other files have to know.
@@ -155,6 +157,7 @@ fn finish(
         why,
         edits: BTreeSet::new(),
         troubles: BTreeSet::new(),
+        dropped: BTreeSet::new(),
         lost: reading.lost.iter().map(|l| l.tok).collect(),
         links: Links::default(),
         reasons: Vec::new(),
@@ -171,6 +174,7 @@ fn finish(
         editor.whole();
         linked.edits = editor.take();
         linked.troubles = std::mem::take(&mut editor.troubles);
+        linked.dropped = std::mem::take(&mut editor.dropped);
     }
     once(&mut linked.edits);
     linked.links = Links::of(path, reading, needed, &linked.edits);
@@ -221,6 +225,11 @@ fn read<'a>(
         // A loop that the verifier follows until its patience ends; memory that helpers take stays
         // where they take it.
         let reached = reached.or_else(|| search.unseen().filter(|_| !helped));
+        // The verifier takes an address outside of an arena for a pointer, whatever the type says.
+        let numbers = reading.unprovable.iter();
+        let mut numbers = numbers.filter(|(space, _)| reading.vars.is_arena(*space));
+        let reached = reached.or(reading.wants_arena);
+        let reached = reached.or_else(|| numbers.next().map(|n| n.1));
         why = reached.map(|tok| (tok, tok));
     }
     let needed = match backend {
@@ -302,6 +311,7 @@ fn store(reading: &Reading, others: &Links, linked: &mut Linked) {
     editor.whole();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
+    linked.dropped = std::mem::take(&mut editor.dropped);
 }
 
 fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) {
@@ -317,6 +327,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     let lent = editor.helpers();
     linked.edits = editor.take();
     linked.troubles = std::mem::take(&mut editor.troubles);
+    linked.dropped = std::mem::take(&mut editor.dropped);
     if explain {
         let qualified = editor.qualified.iter();
         linked.reasons = qualified

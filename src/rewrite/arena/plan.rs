@@ -83,6 +83,8 @@ pub fn plan(
         found.edits.extend(ours.map(own));
         let troubles = linked.troubles.iter();
         found.notices.extend(troubles.map(|t| told(unit, t)));
+        let dropped = linked.dropped.iter();
+        found.notices.extend(dropped.map(|t| unwritten(unit, t)));
         return found;
     }
     found.own_arena = match said {
@@ -122,6 +124,8 @@ pub fn plan(
     for trouble in &linked.troubles {
         found.notices.push(told(unit, trouble));
     }
+    let dropped = linked.dropped.iter();
+    found.notices.extend(dropped.map(|t| unwritten(unit, t)));
     for &tok in &linked.lost {
         let Some(token) = unit.tokens.get(tok) else {
             continue;
@@ -229,6 +233,15 @@ fn explained(unit: &Unit, tok: usize, reason: &str) -> Notice {
         severity: Severity::Note,
         message: format!("{place}this is memory of the arena: {reason}"),
         help: None,
+    }
+}
+
+/// Output that goes: nobody has to act.
+fn unwritten(unit: &Unit, trouble: &Trouble) -> Notice {
+    Notice {
+        rule: Rule::Output,
+        severity: Severity::Note,
+        ..told(unit, trouble)
     }
 }
 

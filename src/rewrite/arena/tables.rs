@@ -31,7 +31,7 @@ impl Reading<'_> {
     pub(super) fn table(&self, object: &Object) -> Option<Table> {
         let model = self.model;
         let tree = &model.tree;
-        if object.kind != ObjectKind::Static || !self.is_ours(self.unit.tokens[object.tok].loc.file)
+        if object.kind == ObjectKind::Extern || !self.is_ours(self.unit.tokens[object.tok].loc.file)
         {
             return None;
         }
@@ -43,6 +43,10 @@ impl Reading<'_> {
         else {
             return None;
         };
+        // Of one on the stack, clang keeps the addresses in data too; it copies them from there.
+        if object.kind == ObjectKind::Local && self.in_arena(*star) {
+            return None;
+        }
         let element = model.pointee(model.declarator_type(declarator))?;
         if model.pointee(element) != Some(TypeId::CHAR) {
             return None;

@@ -26,6 +26,7 @@ mod flow;
 mod graph;
 mod insert;
 mod known;
+mod leave;
 mod lent;
 mod lvalue;
 mod names;
@@ -146,6 +147,21 @@ pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
         found.read(unit, sites, options, &other);
     }
     found.finish(unit, sites, options)
+}
+
+pub use leave::Exits;
+
+/// Plans what becomes of calls that end a program in user space.
+pub fn exits(unit: &Unit, sites: &[Site], options: &Options) -> Exits {
+    let mut found = Exits::default();
+    let may = |name: &str| memchr::memmem::find(unit.source(), name.as_bytes()).is_some();
+    let mentioned = may("assert") || super::library::EXITS.iter().any(|name| may(name));
+    if mentioned && !is_allocator(unit) {
+        with_context(unit, sites, &parsed(unit), |ctx| {
+            leave::file(ctx, unit, &options.on_null, &mut found);
+        });
+    }
+    found
 }
 
 /// What the configurations of a file lack.

@@ -4,26 +4,7 @@
 use super::*;
 use crate::c::syntax::tree::ExprKind;
 use crate::rewrite::family::{Alloc, PREFIX};
-
-/// Functions that the allocator's header has for arena memory too, and which argument they
-/// return.
-const GENERICS: &[(&str, Option<usize>)] = &[
-    ("memchr", Some(0)),
-    ("memcmp", None),
-    ("memcpy", Some(0)),
-    ("memmove", Some(0)),
-    ("memset", Some(0)),
-    ("strcat", Some(0)),
-    ("strchr", Some(0)),
-    ("strcmp", None),
-    ("strcpy", Some(0)),
-    ("strlen", None),
-    ("strncat", Some(0)),
-    ("strncmp", None),
-    ("strncpy", Some(0)),
-    ("strnlen", None),
-    ("strrchr", Some(0)),
-];
+use crate::rewrite::library;
 
 impl Reading<'_> {
     /// A call.
@@ -153,11 +134,18 @@ impl Reading<'_> {
             return Some(self.allocation(alloc, &arguments, tok, toks));
         }
         let name = text.strip_prefix(b"__builtin_").unwrap_or(plain);
-        if let Some((name, returns)) = GENERICS.iter().find(|(g, _)| g.as_bytes() == name) {
-            let arguments = self.arguments(args);
+        let builtin = text.starts_with(b"__builtin_");
+        if let Some(function) = library::function(name).filter(|f| !builtin || !f.extra) {
+            // One that clang has built in is renamed only where its memory is the arena's.
             let renamed = !text.starts_with(PREFIX.as_bytes());
-            let builtin = text.starts_with(b"__builtin_");
-            return Some(self.generic(name, *returns, &arguments, tok, toks, renamed, builtin));
+            return Some(self.library(
+                function,
+                callee,
+                args,
+                tok,
+                toks,
+                renamed.then_some(!builtin),
+            ));
         }
         None
     }
@@ -197,7 +185,7 @@ impl Reading<'_> {
     }
 
     /// The values of arguments.
-    fn arguments(&mut self, args: &[ExprId]) -> Vec<Value> {
+    pub(super) fn arguments(&mut self, args: &[ExprId]) -> Vec<Value> {
         let mut list = Vec::new();
         for &arg in args {
             let value = self.value(arg);
@@ -278,7 +266,7 @@ impl Reading<'_> {
     }
 
     /// A pointer is followed by a function that is called.
-    fn used(&mut self, value: Value, tok: Tok) {
+    pub(super) fn used(&mut self, value: Value, tok: Tok) {
         if let Some((_, space)) = self.types.pointer(value.ty) {
             self.follows.push(Follow {
                 tok,
@@ -290,53 +278,8 @@ impl Reading<'_> {
         }
     }
 
-    /// `memcpy` and the like: each pointer has its own address space.
-    #[allow(clippy::too_many_arguments)]
-    fn generic(
-        &mut self,
-        name: &str,
-        returns: Option<usize>,
-        arguments: &[Value],
-        tok: Tok,
-        toks: Toks,
-        renamed: bool,
-        builtin: bool,
-    ) -> Value {
-        let mut spaces = Vec::new();
-        for &value in arguments {
-            if let Some((_, space)) = self.types.pointer(value.ty) {
-                spaces.push(space);
-                self.used(value, tok);
-            }
-        }
-        if name.starts_with("mem")
-            && let [first, second, ..] = arguments
-            && let (Some((a, _)), Some((b, _))) =
-                (self.types.pointer(first.ty), self.types.pointer(second.ty))
-        {
-            // Copied pointers point where they pointed.
-            self.same(a, b, tok);
-        }
-        if renamed {
-            self.generics.push(Generic {
-                tok,
-                name: format!("{PREFIX}{name}"),
-                spaces,
-                unresolved: !builtin,
-                instance: self.instance,
-            });
-        }
-        match returns.and_then(|index| arguments.get(index)) {
-            Some(&value) => Value {
-                null: false,
-                ..value
-            },
-            None => Value::number(toks),
-        }
-    }
-
     /// The values of arguments go to the parameters; what the result is.
-    fn pass(&mut self, func: FuncId, arguments: &[Value]) -> Flow {
+    pub(super) fn pass(&mut self, func: FuncId, arguments: &[Value]) -> Flow {
         while self.functions[func.0 as usize].params.len() < arguments.len() {
             let flow = self.new_flow();
             self.functions[func.0 as usize].params.push(flow);

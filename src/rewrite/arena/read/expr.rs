@@ -385,6 +385,9 @@ impl Reading<'_> {
                 ..right
             };
         }
+        if let Some(from) = made_from.filter(|_| !additive) {
+            self.unprovable.push((from, at));
+        }
         Value {
             flow: match left.flow {
                 Flow(0) => right.flow,

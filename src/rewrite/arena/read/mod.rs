@@ -9,6 +9,7 @@ mod calls;
 mod declare;
 mod expr;
 mod init;
+mod library;
 mod objects;
 mod stmt;
 
@@ -90,6 +91,13 @@ pub struct Reading<'a> {
     pub calculated: Vec<(Var, Tok)>,
     /// A block is resized.
     pub grows: bool,
+    /// A function that needs the arena is called here.
+    pub wants_arena: Option<Tok>,
+    /// Memory, and where something is done with it that the verifier allows in an arena only, or to
+    /// an address of it.
+    pub unprovable: Vec<(Var, Tok)>,
+    /// What points into the string that `strtok` divides.
+    divided: Option<TypeId>,
     /// What meets the heap may move into the arena.
     pub moving: bool,
     /// By reading: the function it is of.
@@ -141,6 +149,9 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         follows: Vec::new(),
         flows: Vec::new(),
         generics: Vec::new(),
+        wants_arena: None,
+        unprovable: Vec::new(),
+        divided: None,
         arguments: Vec::new(),
         loops: Vec::new(),
         copies: Vec::new(),
