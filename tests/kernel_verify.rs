@@ -450,6 +450,55 @@ fn linked_data_is_rewritten_for_the_backend_that_is_asked_for() {
     assert_eq!(refusal["line"], 16);
 }
 
+/// Without arenas a stored pointer is turned back before it is followed, also by what is inserted.
+#[test]
+fn inserted_checks_follow_stored_pointers() {
+    if !can_load("inserted_checks_follow_stored_pointers") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let source = "#include <linux/bpf.h>\n\
+         #include <bpf/bpf_helpers.h>\n\
+         #include <stdlib.h>\n\
+         struct node { int value; struct node *next; };\n\
+         static struct node *first;\n\
+         SEC(\"tc\")\n\
+         int grow(struct __sk_buff *skb)\n\
+         {\n\
+         \tif (!first)\n\
+         \t\tfirst = malloc(sizeof(*first));\n\
+         \tfirst->value = 5;\n\
+         \tfirst->next = malloc(sizeof(struct node));\n\
+         \tfirst->next->value = 2;\n\
+         \tfirst->next->next = NULL;\n\
+         \treturn first->value + first->next->value;\n\
+         }\n\
+         char LICENSE[] SEC(\"license\") = \"GPL\";\n";
+    let path = directory.path().join("stored.bpf.c");
+    fs::write(&path, source).unwrap();
+    let diff = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+        .args(["rewrite", "--target-kernel", "6.1", "--diff"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let diff = String::from_utf8_lossy(&diff.stdout).into_owned();
+    let check = "+\tif (!static_pointer(first)->next)\n";
+    assert!(diff.contains(check), "{diff}");
+    let arguments = [
+        "--run",
+        "--message-format",
+        "json",
+        "--target-kernel",
+        "6.1",
+    ];
+    let output = verify(
+        directory.path(),
+        &[&arguments[..], &["stored.bpf.c"]].concat(),
+    );
+    let program = json(&output)["files"][0]["programs"][0].clone();
+    assert_eq!(program["run"]["return_value"], 7, "{program}");
+}
+
 #[test]
 fn objects_are_judged_as_they_are() {
     if !can_load("objects_are_judged_as_they_are") {
