@@ -193,7 +193,7 @@ expect() { awk -v v="$2" -v m="$3" 'BEGIN { exit !(v <= m) }' || { echo "too muc
 expect "time against ripgrep" "$(ratio "$(median ripgrep 1)")" 6
 expect "time against ast-grep on filtered files" "$(ratio "$(median ast_grep_filtered 1)")" 1
 against() { awk -v a="$(median "$1" 1)" -v b="$(median "$2" 1)" 'BEGIN { print a / b }'; }
-expect "the inference for arenas against --backend map" "$(against libbpf libbpf_map)" 2
+expect "the inference for arenas against --backend map" "$(against libbpf libbpf_map)" 3
 expect "a program with vmlinux.h against clang" "$(against program clang)" 1
 expect "memory in MB" "$(peak ours)" 300
 exit $fail
