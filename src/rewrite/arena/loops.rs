@@ -836,6 +836,13 @@ impl<'a> Search<'a> {
                 found.extend(model.stmt_function(this.stmt));
             }
         }
+        // So do those that say so.
+        for (at, function) in model.tree.functions.iter().enumerate() {
+            let toks = function.toks;
+            if (toks.start..toks.end).any(|t| self.word(t) == b"can_loop") {
+                found.insert(FunctionId(at as u32));
+            }
+        }
         // Callees come before callers.
         for component in model.components() {
             for &function in component {
@@ -859,7 +866,12 @@ impl<'a> Search<'a> {
                     true => INDEXED,
                     false => FEW,
                 };
-                let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
+                let outer = match self.indexes(this) {
+                    true => 1,
+                    false => self.outer_iterations(this),
+                };
+                let all = iterations.map(|r| r.saturating_mul(outer));
+                let many = all.is_none_or(|r| r > few) && self.holds_loop(this);
                 let long = |times: u64| {
                     let weight = self.weight(span(this.body), this.instance, functions, 0);
                     times > few && times.saturating_mul(weight) > FOLLOWED
@@ -867,6 +879,23 @@ impl<'a> Search<'a> {
                 many || iterations.is_some_and(long)
             }
         }
+    }
+
+    /// How often the loops around a loop, whose iterations the verifier follows one by one, come to it.
+    fn outer_iterations(&self, this: &Loop) -> u64 {
+        let tree = &self.reading.model.tree;
+        let loops = self.reading.loops.iter().zip(&self.ends);
+        let outer = loops.filter_map(|(l, end)| match end {
+            End::Counted(Some(iterations))
+                if l.stmt != this.stmt
+                    && l.instance == this.instance
+                    && span(l.body).contains(tree[this.stmt].toks.start) =>
+            {
+                (*iterations <= FEW).then_some(*iterations)
+            }
+            _ => None,
+        });
+        outer.fold(1, u64::saturating_mul)
     }
 
     /// Whether something in the body loops without a bound in sight.

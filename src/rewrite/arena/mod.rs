@@ -267,8 +267,10 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((object.place, object.tok));
         }
     }
-    // What a pointer in a block points to has to lie there as well.
-    let in_heap = |place: Var| reading.vars.is_arena(place);
+    // What a pointer in a block points to has to lie there as well; so has what a variable of the
+    // file that is assigned to points to: what comes back out of a map is a number.
+    let kept = reading.reassigned();
+    let in_heap = |place: Var| reading.vars.is_arena(place) || kept.contains(&place);
     for (load, _) in loaded_and_followed(reading, |s| !reading.vars.is_fixed(s)) {
         let found = reading.loads.iter().find(|l| l.tok == load);
         if let Some(Some(space)) = found.filter(|l| in_heap(l.place)).map(|l| l.space)

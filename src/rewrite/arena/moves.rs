@@ -202,6 +202,27 @@ impl Reading<'_> {
         }
     }
 
+    /// Where the variables of the file lie that hold pointers and are assigned to, so that the
+    /// compiler does not know what they hold.
+    pub(super) fn reassigned(&self) -> HashSet<super::vars::Var> {
+        let model = self.model;
+        let set = |name: ExprId| match model.parent(name) {
+            Parent::Expr(outer) => match model.tree[outer].kind {
+                ExprKind::Assign { left, .. } => left == name,
+                ExprKind::Postfix { .. } | ExprKind::Unary(Unary::Increment, _) => true,
+                ExprKind::Unary(Unary::Decrement | Unary::AddressOf, _) => true,
+                _ => false,
+            },
+            _ => false,
+        };
+        let objects = self.objects.iter().filter(|o| {
+            o.kind == ObjectKind::Static
+                && model.is_pointer(model[o.entity].ty)
+                && model.uses(o.entity).iter().any(|&u| set(u))
+        });
+        objects.map(|o| o.place).collect()
+    }
+
     /// The address spaces of what is followed at places that nobody can prove, as far as all of it
     /// can lie in the arena.
     pub(super) fn followed_freely(&self, search: &Search) -> Vec<(Var, Tok)> {
