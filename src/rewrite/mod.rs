@@ -79,10 +79,11 @@ pub enum OnNull {
 /// What to do about functions that call each other in circles. BPF has no such calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recursion {
-    /// They become loops over frames on the heap, in programs for BPF whose heap may lie in an arena.
+    /// They become loops over frames on the heap, in files that allocate, if the heap may lie in an
+    /// arena.
+    #[default]
     Auto,
     /// They stay.
-    #[default]
     Off,
 }
 
@@ -138,8 +139,11 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
 /// asks for the links of all files, merges them, and asks again until nothing new comes up.
-pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
-    arena::links(path, source, project, backend)
+pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Links {
+    match loops_first(path, source, project, options) {
+        Some(loops) => arena::links(path, &loops.apply(source), project, options.backend),
+        None => arena::links(path, source, project, options.backend),
+    }
 }
 
 /// How often a result is planned again until nothing is left to do.
@@ -155,13 +159,41 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
-    if options.recursion == Recursion::Off || !heap {
+    let Some(loops) = loops_first(path, source, project, options) else {
         return plan_text(path, source, project, options);
-    }
-    let loops = calls::loops(path, source, project);
+    };
     let rest = plan_text(path, &loops.apply(source), project, options);
     compose::stages(source, &loops, &rest)
+}
+
+/// The loops that come before everything else, if the functions of a file call each other in circles
+/// and the file allocates.
+///
+/// Calls that are the last thing a function does need no frame, and perhaps no loop: clang makes
+/// some of them itself. So they stay where nothing else needs the arena.
+fn loops_first(
+    path: &Path,
+    source: &[u8],
+    project: &dyn Project,
+    options: &Options,
+) -> Option<Plan> {
+    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
+    // The edits of a header come from the files that include it, and hold for its present text.
+    let header = project.facts().links.is_included(path);
+    if options.recursion == Recursion::Off || !heap || header {
+        return None;
+    }
+    let chosen = project.facts().links.chooses(path);
+    if !chosen && read(source, project).is_none() {
+        return None;
+    }
+    let loops = calls::Loops::find(path, source, project);
+    let nothing = !loops.plan.changes() && loops.plan.notices().is_empty();
+    if nothing || !chosen && !calls(path, source, project) {
+        return None;
+    }
+    let arena = || arena::plan(path, source, project, options).arena;
+    (loops.frames || arena()).then_some(loops.plan)
 }
 
 /// Plans the rewrite of a file whose calls BPF has.

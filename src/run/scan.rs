@@ -431,11 +431,11 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
         |&index| {
             let found = &candidates[index].found;
             let start = &look.inputs.starts[found.start];
-            let backend = start.settings.options.backend;
+            let options = &start.settings.options;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
             let links = read(start, found, &mut buffer)
-                .map(|bytes| rewrite::links(&found.real, bytes, view, backend));
+                .map(|bytes| rewrite::links(&found.real, bytes, view, options));
             progress.advance(1);
             (index, links.unwrap_or_default())
         },
@@ -551,8 +551,8 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                     candidate.own.allocates = rewrite::calls(path, bytes, &view);
                 }
                 if ours && candidate.own.allocates && look.is_several() {
-                    let backend = start.settings.options.backend;
-                    candidate.links = rewrite::links(path, bytes, &view, backend);
+                    let options = &start.settings.options;
+                    candidate.links = rewrite::links(path, bytes, &view, options);
                 }
             }
             scan.candidates.push(candidate);

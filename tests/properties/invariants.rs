@@ -42,7 +42,7 @@ pub fn check(source: &[u8]) -> Result<(), TestCaseError> {
         let options = Options {
             on_null,
             backend,
-            recursion: Recursion::Off,
+            recursion: Recursion::Auto,
             explain: true,
         };
         check_with(path, source, &options)?;

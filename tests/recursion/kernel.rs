@@ -10,18 +10,6 @@ use bpf_malloc::kernel::run::RunInput;
 
 use super::{Case, cases, common, for_each};
 
-/// Programs that are refused for something else than recursion, and what for.
-const WAITING: &[(&str, &str)] = &[];
-const _OLD: &[(&str, &str)] = &[
-    ("avl", "a counted loop that allocates"),
-    ("calculator_direct", "a string literal in a block"),
-    ("expression_parser", "a string literal in a global variable"),
-    ("flood_fill", "a counted loop with an inner one"),
-    ("palindrome_strings", "string literals as arguments"),
-    ("red_black", "a counted loop that allocates"),
-    ("trie", "string literals as arguments"),
-];
-
 #[test]
 fn loops_are_accepted_and_right() {
     if !common::can_load("loops_are_accepted_and_right") {
@@ -29,13 +17,7 @@ fn loops_are_accepted_and_right() {
     }
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     for_each(&cases(), |case| {
-        match WAITING.iter().find(|w| w.0 == case.name) {
-            Some((name, reason)) => {
-                common::skip(&format!("loops_are_accepted_and_right ({name})"), reason);
-                Ok(())
-            }
-            None => in_the_kernel(case, &scratch.path().join(&case.name)),
-        }
+        in_the_kernel(case, &scratch.path().join(&case.name))
     });
 }
 
@@ -44,14 +26,7 @@ fn in_the_kernel(case: &Case, directory: &Path) -> Result<(), String> {
     let source = directory.join("program.bpf.c");
     fs::write(&source, &case.text).expect("a file");
     let output = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
-        .args([
-            "rewrite",
-            "--recursion",
-            "auto",
-            "--backend",
-            "arena",
-            "--emit-header",
-        ])
+        .args(["rewrite", "--backend", "arena", "--emit-header"])
         .arg(&source)
         .current_dir(directory)
         .env("NO_COLOR", "1")

@@ -35,7 +35,7 @@ pub struct Cc {
     /// What to do about missing NULL checks, as for `rewrite` [default: auto].
     #[arg(long, value_name = "M", value_parser = values::on_null)]
     pub on_null: Option<OnNull>,
-    /// What to do about recursive functions, as for `rewrite`: auto or off [default: off].
+    /// What to do about recursive functions, as for `rewrite`: auto or off [default: auto].
     #[arg(long, value_name = "R", value_parser = values::recursion)]
     pub recursion: Option<Recursion>,
     /// The oldest kernel that the programs have to load on, as for `rewrite`.

@@ -31,7 +31,7 @@ the top of the repository or file system. Those of other users are passed by, wi
 which are followed.
   on-null = \"auto\"               # auto, off, error or return=EXPR
   backend = \"auto\"               # auto, map or arena
-  recursion = \"off\"              # auto or off
+  recursion = \"auto\"             # auto or off
   ext = [\"c\", \"h\"]               # file endings in directories
   exclude = [\"vendor/\"]          # patterns as in .gitignore
   all = false                    # in directories also what is no code for BPF
@@ -75,7 +75,8 @@ pub struct Rewrite {
     #[arg(long, value_name = "B", value_parser = values::backend)]
     pub backend: Option<Backend>,
     /// What to do about recursive functions, which BPF does not have: auto (they become loops over
-    /// frames on the heap, which then lies in an arena) or off [default: off].
+    /// frames on the heap, which then lies in an arena, in files that allocate) or off [default:
+    /// auto].
     #[arg(long, value_name = "R", value_parser = values::recursion)]
     pub recursion: Option<Recursion>,
     /// The oldest kernel that the programs have to load on. Before 6.9 there are no arenas:

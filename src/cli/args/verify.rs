@@ -57,7 +57,8 @@ pub struct Judged {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// What to do about recursive functions, which BPF does not have: auto (they become loops over
-    /// frames on the heap, which then lies in an arena) or off [default: off].
+    /// frames on the heap, which then lies in an arena, in files that allocate) or off [default:
+    /// auto].
     #[arg(long, value_name = "R", value_parser = values::recursion)]
     pub recursion: Option<Recursion>,
     /// The clang to compile sources with [default: BPF_MALLOC_CLANG of the environment, else the

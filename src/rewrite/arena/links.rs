@@ -198,6 +198,11 @@ impl Links {
         self.edits.keys().map(PathBuf::as_path)
     }
 
+    /// Whether files of the run include this one.
+    pub(in crate::rewrite) fn is_included(&self, path: &Path) -> bool {
+        self.headers.contains(path)
+    }
+
     /// Whether files of the run include this one, and none of them keeps its heap in an arena.
     pub(super) fn in_maps(&self, path: &Path) -> bool {
         self.headers.contains(path) && !self.chooses(path)

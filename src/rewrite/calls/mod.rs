@@ -7,6 +7,7 @@
 //! What comes out is C that takes its memory from the C library, as the rest of the program does:
 //! what is made of that for BPF is made of the frames, too.
 
+mod circles;
 mod common;
 mod cycle;
 mod decls;
@@ -24,10 +25,10 @@ use std::path::Path;
 
 use super::plan::{Edit, EditKind, Notice, Plan, Rule, Severity};
 use super::project::Project;
-use crate::c::Span;
 use crate::c::cpp::{FileId, Unit};
 use crate::c::syntax::tree::Tok;
 use crate::c::types::Model;
+use crate::c::{Span, lexer};
 
 /// An edit of a file of the unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(super) struct Found {
     pub troubles: Vec<Trouble>,
     /// What the edits are for: where, and what of.
     pub reasons: Vec<(Tok, String)>,
+    /// Some keep their variables in frames.
+    pub frames: bool,
 }
 
 /// Finds the functions that call each other in circles, and turns them into loops.
@@ -83,10 +86,16 @@ pub(super) fn recursion(model: &Model) -> Found {
         let conditional = functions
             .iter()
             .any(|&f| write::is_conditional(model, model.tree[f].toks));
-        let written = cycle.and_then(|cycle| match conditional {
-            true => Err(Trouble::at(tok, "conditions leave a part of it out")),
-            false => write::write(model, &cycle, &common),
-        });
+        let written =
+            cycle.and_then(
+                |cycle| match (model.unit.tokens[tok].loc.file, conditional) {
+                    (FileId::MAIN, false) => write::write(model, &cycle, &common),
+                    (FileId::MAIN, true) => {
+                        Err(Trouble::at(tok, "conditions leave a part of it out"))
+                    }
+                    _ => Err(Trouble::at(tok, "it stands in a header")),
+                },
+            );
         match written {
             Ok(written) => {
                 let at = written.frame.zip(written.edits.first());
@@ -106,6 +115,7 @@ pub(super) fn recursion(model: &Model) -> Found {
         let common = common.text();
         let prototypes = common::prototypes(model, &format!("{text}{common}"));
         let text = format!("{prototypes}{common}");
+        found.frames = true;
         let end = start;
         let edit = FileEdit {
             file,
@@ -125,59 +135,62 @@ pub(super) fn recursion(model: &Model) -> Found {
 /// Planning the result again gives no edits. Linear in the number of tokens of the translation
 /// unit, and in the square of the functions' number of changes.
 pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let mentions = |word: &[u8]| memchr::memmem::find(source, word).is_some();
-    let program = mentions(b"SEC(") || mentions(b"bpf_helpers.h");
-    if !program && !super::may_matter(source) {
-        return Plan::default();
-    }
-    let parsed = project.cache().files.parsed(path, source, project);
-    let unit = parsed.unit();
-    if !program && !is_for_bpf(unit) {
-        return Plan::default();
-    }
-    let found = recursion(parsed.model());
-    let reasons = found.reasons.iter().map(|r| r.1.as_str());
-    let reason = match reasons.collect::<Vec<_>>().join(", ") {
-        names if names.is_empty() => return told(unit, &found, Vec::new()),
-        names => {
-            format!("BPF has no recursion: {names} keep their variables in frames on the heap")
-        }
-    };
-    let own = found.edits.iter().filter(|e| e.file == FileId::MAIN);
-    let edits = own.map(|edit| Edit {
-        span: Span::new(edit.start as usize, edit.end as usize),
-        text: edit.text.clone().into_bytes(),
-        kind: EditKind::Recursion,
-        reason: reason.clone(),
-    });
-    let edits = edits.collect();
-    told(unit, &found, edits)
+    Loops::find(path, source, project).plan
 }
 
-/// Whether a unit is for BPF: it includes what such programs include.
-fn is_for_bpf(unit: &Unit) -> bool {
-    let headers = ["bpf_helpers.h", "vmlinux.h", "bpf.h", "dynamic_memory.h"];
-    let name = |f: &crate::c::cpp::File| {
-        let path = f.path.to_string_lossy();
-        headers
-            .iter()
-            .any(|h| path.trim_end_matches('>').ends_with(h))
-    };
-    unit.files.iter().any(name)
+/// What becomes of the functions of a file that call each other in circles.
+#[derive(Debug, Default)]
+pub(super) struct Loops {
+    pub plan: Plan,
+    /// Some of them keep their variables in frames on the heap.
+    pub frames: bool,
+}
+
+impl Loops {
+    /// Fast for a file whose functions do not mention themselves.
+    pub fn find(path: &Path, source: &[u8], project: &dyn Project) -> Self {
+        if !circles::may_be(&lexer::lex(source)) {
+            return Self::default();
+        }
+        let parsed = project.cache().files.parsed(path, source, project);
+        let found = recursion(parsed.model());
+        let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+        let reason = format!(
+            "BPF has no recursion: {} keep their variables in frames on the heap",
+            reasons.join(", ")
+        );
+        let edits = found.edits.iter().map(|edit| Edit {
+            span: Span::new(edit.start as usize, edit.end as usize),
+            text: edit.text.clone().into_bytes(),
+            kind: EditKind::Recursion,
+            reason: reason.clone(),
+        });
+        let frames = found.frames;
+        let plan = told(parsed.unit(), &found, edits.collect());
+        Self { plan, frames }
+    }
 }
 
 fn told(unit: &Unit, found: &Found, edits: Vec<Edit>) -> Plan {
     let notice = |trouble: &Trouble| {
         let loc = unit.visible_loc(&unit.tokens[trouble.tok]);
-        (loc.file == FileId::MAIN).then(|| Notice {
-            span: Span::new(loc.start as usize, loc.end as usize),
+        let own = loc.file == FileId::MAIN;
+        let path = unit.file(loc.file).path.display();
+        Notice {
+            span: match own {
+                true => Span::new(loc.start as usize, loc.end as usize),
+                false => Span::at(0),
+            },
             rule: Rule::Recursion,
             severity: Severity::Warning,
-            message: trouble.message.clone(),
+            message: match own {
+                true => trouble.message.clone(),
+                false => format!("{path}: {}", trouble.message),
+            },
             help: Some("BPF has no recursion: write a loop with a stack of its own".into()),
-        })
+        }
     };
-    let notices: Vec<Notice> = found.troubles.iter().filter_map(notice).collect();
+    let notices: Vec<Notice> = found.troubles.iter().map(notice).collect();
     Plan::new(edits, notices.clone())
         .or_else(|_| Plan::new(Vec::new(), notices))
         .unwrap_or_default()
