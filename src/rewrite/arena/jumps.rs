@@ -3,10 +3,43 @@
 use super::edits::{Editor, Trouble};
 use super::facts::{Function, Instance, Loop, LoopKind};
 use super::loops::Guard;
+use super::read::Reading;
 use super::vars::Tok;
 use crate::c::lexer::{Kind, op};
-use crate::c::syntax::tree::Toks;
+use crate::c::syntax::tree::{FunctionId, StmtKind, Toks};
 use crate::rewrite::plan::EditKind;
+
+/// Whether a function jumps back to a label that asks `can_loop`.
+pub fn jumps_back(reading: &Reading, function: FunctionId) -> bool {
+    if !reading.jumps(function) {
+        return false;
+    }
+    let model = reading.model;
+    let body = model.tree[model.tree[function].body].toks;
+    let word = |tok: Tok| reading.unit.text(&reading.unit.tokens[tok]);
+    let stmts = || {
+        model
+            .tree
+            .stmts
+            .iter()
+            .filter(|s| body.contains(s.toks.start))
+    };
+    stmts().any(|label| match label.kind {
+        StmtKind::Label(name) => {
+            let from = label.toks.start;
+            let back = stmts().any(|jump| {
+                matches!(jump.kind, StmtKind::Goto(to) if to == name) && jump.toks.start > from
+            });
+            // What stands right behind the label.
+            let soon = (from..body.end).take(ASKS).any(|t| word(t) == b"can_loop");
+            back && soon
+        }
+        _ => false,
+    })
+}
+
+/// How many tokens behind a label `can_loop` is asked, at most.
+const ASKS: usize = 64;
 
 impl Editor<'_> {
     /// Bounds what jumps back and follows pointers into the arena on its way.

@@ -27,6 +27,8 @@ use crate::c::types::{EntityId, EntityKind, Parent, Root};
 
 /// Iterations of a loop around others that the verifier may follow one by one.
 const FEW: u64 = 12;
+/// The same around loops of jumps, where many paths lead from one label to the next.
+const FEW_AROUND_JUMPS: u64 = 2;
 /// The same for loops that index other memory than the arena's: there the verifier wants to know
 /// the index, and clang may well turn its comparison into one that proves nothing.
 const INDEXED: u64 = 48;
@@ -89,6 +91,8 @@ pub struct Search<'a> {
     /// Functions in which something loops without a bound in sight, themselves or in what they
     /// call.
     looping: HashSet<FunctionId>,
+    /// Functions that jump back, themselves or in what they call.
+    jumping: HashSet<FunctionId>,
     /// By loop: whether it gets `can_loop`.
     needs: Vec<bool>,
 }
@@ -227,10 +231,12 @@ impl<'a> Search<'a> {
             numbers,
             ends: Vec::new(),
             looping: HashSet::new(),
+            jumping: HashSet::new(),
             needs: Vec::new(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
         search.looping = search.looping();
+        search.jumping = search.jumping();
         let mut functions = FxHashMap::default();
         search.needs = (0..reading.loops.len())
             .map(|index| search.look(index, &mut functions))
@@ -843,6 +849,18 @@ impl<'a> Search<'a> {
                 found.insert(FunctionId(at as u32));
             }
         }
+        self.with_callers(found)
+    }
+
+    fn jumping(&self) -> HashSet<FunctionId> {
+        let functions = (0..self.reading.model.tree.functions.len()).map(|f| FunctionId(f as u32));
+        let jumping = functions.filter(|&f| super::jumps::jumps_back(self.reading, f));
+        self.with_callers(jumping.collect())
+    }
+
+    /// Functions, and those that call them.
+    fn with_callers(&self, mut found: HashSet<FunctionId>) -> HashSet<FunctionId> {
+        let model = self.reading.model;
         // Callees come before callers.
         for component in model.components() {
             for &function in component {
@@ -864,6 +882,13 @@ impl<'a> Search<'a> {
             End::Counted(iterations) => {
                 let few = match self.indexes(this) {
                     true => INDEXED,
+                    false
+                        if self
+                            .calls_in(span(this.body))
+                            .any(|f| self.jumping.contains(&f)) =>
+                    {
+                        FEW_AROUND_JUMPS
+                    }
                     false => FEW,
                 };
                 let outer = match self.indexes(this) {
@@ -1105,10 +1130,30 @@ impl<'a> Search<'a> {
             };
             mods.iter().filter(inside).any(known)
                 && !body.contains(self.numbers.declared(entity))
+                && self.has_value_before(entity, mods, within)
                 && self.starts_known(entity, mods)
                 && self.numbers.matters(entity)
         });
         changed
+    }
+
+    /// Whether a variable has a value when the loop begins: one that has none yet is set in each
+    /// iteration before it is used.
+    fn has_value_before(
+        &self,
+        entity: EntityId,
+        mods: &[super::numbers::Mod],
+        within: &[Toks],
+    ) -> bool {
+        let first = within
+            .iter()
+            .filter(|t| t.start < t.end)
+            .map(|t| t.start)
+            .min();
+        let before = |tok: Tok| first.is_none_or(|first| tok < first);
+        self.is_parameter(entity)
+            || !self.reading.model[entity].is_automatic()
+            || mods.iter().any(|m| before(m.tok))
     }
 
     /// Whether the verifier knows a value of the variable at any time: one that starts unknown and

@@ -14,8 +14,6 @@
 
 use std::collections::HashSet;
 
-use rustc_hash::FxHashMap;
-
 use super::edits::Editor;
 use super::facts::{Object, ObjectKind};
 use super::loops::Search;
@@ -23,7 +21,7 @@ use super::read::Reading;
 use super::vars::{Tok, Var};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{
-    Base, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Unary,
+    Base, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Toks, Unary,
 };
 use crate::c::types::{EntityKind, Parent, Type};
 use crate::rewrite::plan::EditKind;
@@ -56,7 +54,7 @@ impl Reading<'_> {
             return false;
         };
         // The value is written anew: it has to stand in the file.
-        let in_file = |toks: crate::c::syntax::tree::Toks| {
+        let in_file = |toks: Toks| {
             let loc = self.unit.visible_loc(&self.unit.tokens[toks.start]);
             let end = self.unit.visible_loc(&self.unit.tokens[toks.end - 1]);
             loc.file == end.file && self.is_ours(loc.file) && loc.start <= end.start
@@ -75,8 +73,7 @@ impl Reading<'_> {
         {
             return false;
         }
-        // A jump forward must not pass the block by; one back ends its life.
-        if self.jumps(function, name) {
+        if self.jumps(function) && self.is_jumped_into(declarator, function) {
             return false;
         }
         if self.is_parameter_of(declarator) {
@@ -115,22 +112,42 @@ impl Reading<'_> {
             && self.has_value_for(declarator)
     }
 
-    /// Whether a function jumps before a token.
-    fn jumps(&self, function: FunctionId, before: Tok) -> bool {
+    /// Whether a function jumps.
+    pub(super) fn jumps(&self, function: FunctionId) -> bool {
         let model = self.model;
         let jumping = self.jumping.get_or_init(|| {
             let stmts = model.tree.stmts.iter().enumerate();
-            let jumps = stmts.filter(|(_, s)| matches!(s.kind, StmtKind::Goto(_)));
-            let mut first = FxHashMap::default();
-            for (index, stmt) in jumps {
-                if let Some(function) = model.stmt_function(StmtId(index as u32)) {
-                    let at = first.entry(function).or_insert(Tok::MAX);
-                    *at = stmt.toks.start.min(*at);
-                }
-            }
-            first
+            let jumps = stmts
+                .filter(|(_, s)| matches!(s.kind, StmtKind::Goto(_) | StmtKind::GotoComputed(_)));
+            jumps
+                .filter_map(|(index, _)| model.stmt_function(StmtId(index as u32)))
+                .collect()
         });
-        jumping.get(&function).is_some_and(|&first| first < before)
+        jumping.contains(&function)
+    }
+
+    /// Whether a jump passes the declaration of a variable by, into its scope: C has no such jumps
+    /// past what is freed at the end of a scope.
+    fn is_jumped_into(&self, declarator: DeclaratorId, function: FunctionId) -> bool {
+        let tree = &self.model.tree;
+        let body = tree[tree[function].body].toks;
+        let scope = match self.model.decl_parent(tree[declarator].decl) {
+            Parent::Stmt(stmt) => match self.model.stmt_parent(stmt) {
+                Parent::Stmt(outer) => Toks::new(tree[stmt].toks.end, tree[outer].toks.end),
+                _ => body,
+            },
+            _ => body,
+        };
+        let stmts = || tree.stmts.iter().filter(|s| body.contains(s.toks.start));
+        let inside = |toks: Toks| scope.contains(toks.start);
+        stmts().any(|label| match label.kind {
+            StmtKind::Label(name) if inside(label.toks) => stmts().any(|jump| match jump.kind {
+                StmtKind::Goto(to) => to == name && !inside(jump.toks),
+                StmtKind::GotoComputed(_) => true,
+                _ => false,
+            }),
+            _ => false,
+        })
     }
 
     fn is_parameter_of(&self, declarator: DeclaratorId) -> bool {
@@ -180,14 +197,44 @@ impl Reading<'_> {
                 .all(|e| e.designators.len() <= 1 && scalar(e.value) && named(e.value))
     }
 
-    /// The variables that move besides those that meet the heap, if the heap lies in an arena.
+    /// The variables that move besides those that meet the heap, if the heap lies in an arena: those
+    /// with pointers into it whose address is taken, and those that a function with a loop of jumps
+    /// gets, which the verifier would tell iterations apart by.
     pub(super) fn moves_along(&self, object: &Object) -> bool {
         let model = self.model;
-        let lent = model.uses(object.entity).iter().any(|&u| {
-            matches!(model.parent(u), Parent::Expr(outer)
-                if matches!(model.tree[outer].kind, ExprKind::Unary(Unary::AddressOf, _)))
-        });
-        lent && self.holds_arena(object)
+        let lent = |name: ExprId| match model.parent(name) {
+            Parent::Expr(outer) => {
+                matches!(model.tree[outer].kind, ExprKind::Unary(Unary::AddressOf, _))
+                    .then_some(outer)
+            }
+            _ => None,
+        };
+        let uses = || model.uses(object.entity).iter();
+        uses().any(|&u| lent(u).is_some()) && self.holds_arena(object)
+            || uses().any(|&u| {
+                let array = model.is_array(model[object.entity].ty).then_some(u);
+                lent(u).or(array).is_some_and(|e| self.is_given_to_jumps(e))
+            })
+    }
+
+    /// Whether an expression is an argument of a function that jumps back under `can_loop`.
+    fn is_given_to_jumps(&self, expr: ExprId) -> bool {
+        let model = self.model;
+        let Parent::Expr(call) = model.parent(expr) else {
+            return false;
+        };
+        let ExprKind::Call { callee, args, .. } = &model.tree[call].kind else {
+            return false;
+        };
+        let function = model.entity(*callee).map(|e| model[e].kind);
+        let Some(EntityKind::Function {
+            definition: Some(function),
+            ..
+        }) = function
+        else {
+            return false;
+        };
+        args.contains(&expr) && super::jumps::jumps_back(self, function)
     }
 
     /// Whether an object of the program can lie in the arena.
@@ -406,7 +453,7 @@ impl Editor<'_> {
     }
 
     /// Where tokens stand in the file, macros that they come from as they are used.
-    fn extent(&self, toks: crate::c::syntax::tree::Toks) -> Option<crate::c::cpp::Loc> {
+    fn extent(&self, toks: Toks) -> Option<crate::c::cpp::Loc> {
         let unit = self.reading().unit;
         let first = self.visible(toks.start);
         let mut last = self.visible(toks.end - 1);

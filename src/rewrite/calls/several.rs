@@ -69,16 +69,17 @@ impl Writer<'_, '_> {
             let _ = writeln!(text, "{indent}{indent}goto {};", self.names.enter[at]);
         }
         let _ = write!(text, "{indent}}}\n{indent}goto {};\n", self.stop());
+        let leave = format!("goto {};", self.names.leave);
         for (at, (_, body)) in bodies.iter().enumerate() {
             text.push_str(&self.entry(at, &indent));
             let _ = writeln!(text, "{body}");
-            let leave = format!("goto {};", self.names.leave);
             let ends = body.strip_suffix('}').unwrap_or(body).trim_end();
             if !ends.ends_with(&leave) {
                 let _ = writeln!(text, "{indent}{leave}");
             }
         }
-        text.push_str(&self.back(&indent));
+        let left = text.contains(&leave);
+        text.push_str(&self.back(&indent, left));
         // The caller reads the result in the frame that it made.
         for (at, member) in self.cycle.members.iter().enumerate() {
             if member.outside && !member.is_void(self.model) {

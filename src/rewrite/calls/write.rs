@@ -352,6 +352,16 @@ impl<'a, 'u> Writer<'a, 'u> {
         text
     }
 
+    /// Numbers that all calls pass on as they are, hidden once: what is compared with them in each call
+    /// would tell the verifier calls apart.
+    fn hidden(&self, indent: &str) -> String {
+        let params = self.cycle.members[0].params.iter();
+        let kept = params.filter(|p| p.kept && self.number(p.ty));
+        kept.filter_map(|p| Some(self.text_of(p.entity?)))
+            .map(|name| format!("{indent}{name} = static_opaque({name});\n"))
+            .collect()
+    }
+
     pub(super) fn stop(&self) -> String {
         format!("{}_early", self.names.leave)
     }
@@ -405,10 +415,13 @@ impl<'a, 'u> Writer<'a, 'u> {
         })
     }
 
-    /// What follows the bodies: back to the caller.
-    pub(super) fn back(&self, indent: &str) -> String {
+    /// What follows the bodies: back to the caller. Something jumps there if `left`.
+    pub(super) fn back(&self, indent: &str, left: bool) -> String {
         let f = &self.names.frame;
-        let mut text = format!("{}:\n", self.names.leave);
+        let mut text = match left {
+            true => format!("{}:\n", self.names.leave),
+            false => String::new(),
+        };
         let mut seen = FxHashSet::default();
         for (at, member) in self.cycle.members.iter().enumerate() {
             let result = &self.names.results[at];
@@ -482,8 +495,12 @@ impl<'a, 'u> Writer<'a, 'u> {
             self.stop(),
             self.names.at
         );
+        start.push_str(&self.hidden(&indent));
         start.push_str(self.entry(0, &indent).trim_end_matches('\n'));
-        let mut end = self.back(&indent);
+        let body = Toks::new(lowered.open, lowered.close + 1);
+        let leave = format!("goto {};", self.names.leave);
+        let text = lowered.source.render(body, &lowered.changes)?;
+        let mut end = self.back(&indent, text.contains(&leave));
         let _ = writeln!(
             end,
             "{indent}{}({first}, sizeof(*{first}));",
@@ -511,7 +528,8 @@ impl<'a, 'u> Writer<'a, 'u> {
         let indent = lowered.unit.clone();
         let cycle = self.cycle;
         let member = &cycle.members[0];
-        let mut start = format!("\n{}:\n", self.names.again[0]);
+        let hidden = self.hidden(&indent);
+        let mut start = format!("\n{hidden}{}:\n", self.names.again[0]);
         let value = match member.is_void(self.model) {
             true => String::new(),
             false => format!(" {}", self.zero(member.ret)),

@@ -102,8 +102,8 @@ pub struct Reading<'a> {
     pub moving: bool,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
-    /// Where functions jump first, once somebody asked.
-    pub jumping: OnceCell<FxHashMap<FunctionId, Tok>>,
+    /// The functions that jump, once somebody asked.
+    pub jumping: OnceCell<HashSet<FunctionId>>,
 
     toks: &'a [Token],
     /// The source chooses the arena itself.
