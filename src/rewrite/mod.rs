@@ -159,11 +159,32 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let Some(loops) = loops_first(path, source, project, options) else {
+    let mut first = loops_first(path, source, project, options).unwrap_or_default();
+    if let Some(inlined) = inlined_next(path, &first.apply(source), project, options) {
+        first = compose::stages(source, &first, &inlined);
+    }
+    if !first.changes() && first.notices().is_empty() {
         return plan_text(path, source, project, options);
-    };
-    let rest = plan_text(path, &loops.apply(source), project, options);
-    compose::stages(source, &loops, &rest)
+    }
+    let rest = plan_text(path, &first.apply(source), project, options);
+    compose::stages(source, &first, &rest)
+}
+
+/// What makes clang put functions into their callers, if the file allocates.
+fn inlined_next(
+    path: &Path,
+    source: &[u8],
+    project: &dyn Project,
+    options: &Options,
+) -> Option<Plan> {
+    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
+    let links = &project.facts().links;
+    let mine = links.chooses(path) || read(source, project).is_some();
+    if !heap || links.header(path).is_some() || !mine {
+        return None;
+    }
+    let plan = calls::inlined(path, source, project);
+    plan.changes().then_some(plan)
 }
 
 /// The loops that come before everything else, if the functions of a file call each other in circles
@@ -192,7 +213,7 @@ fn loops_first(
     if nothing || !chosen && !calls(path, source, project) {
         return None;
     }
-    let arena = || arena::plan(path, source, project, options).arena;
+    let arena = || arena::plan(path, source, project, options, chosen).arena;
     (loops.frames || arena()).then_some(loops.plan)
 }
 

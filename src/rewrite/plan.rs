@@ -37,11 +37,13 @@ pub enum EditKind {
     Recursion,
     /// A call that ends a program in user space leaves the function.
     Exit,
+    /// A function that BPF cannot call becomes a part of its callers.
+    Inline,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
@@ -57,6 +59,7 @@ impl EditKind {
         Self::Pointer,
         Self::Recursion,
         Self::Exit,
+        Self::Inline,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -81,6 +84,7 @@ impl EditKind {
             Self::Pointer => "A stored pointer is turned back into one that can be followed.",
             Self::Recursion => "Functions that call each other in circles become a loop.",
             Self::Exit => "A call that ends a program in user space leaves the function.",
+            Self::Inline => "A function that BPF cannot call becomes a part of its callers.",
         }
     }
 
@@ -102,6 +106,7 @@ impl EditKind {
             Self::Pointer => "pointer",
             Self::Recursion => "recursion",
             Self::Exit => "exit",
+            Self::Inline => "inline",
         }
     }
 }

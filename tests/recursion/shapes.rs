@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bpf_malloc::rewrite::{Alone, Options, plan};
+
 /// The text that a program becomes, without what frames have in common.
 fn become_of(body: &str) -> (String, Vec<String>) {
     let text = format!("#include <stdlib.h>\n#include <bpf/bpf_helpers.h>\n\n{body}");
@@ -100,4 +102,50 @@ fn a_program_without_recursion_stays_as_it_is() {
     let (made, told) =
         become_of("static int g(int n) { return n; }\nint f(int n) { return g(n); }\n");
     assert!(!made.contains("call_frame") && told.is_empty());
+}
+
+/// What a rewrite makes of a program with `body`; the result once more stays.
+fn rewritten(body: &str) -> String {
+    let text = format!("#include <stdlib.h>\n#include <bpf/bpf_helpers.h>\n\n{body}");
+    let path = Path::new("program.c");
+    let made = |text: &str| {
+        let plan = plan(
+            path,
+            text.as_bytes(),
+            &Alone::default(),
+            &Options::default(),
+        );
+        String::from_utf8(plan.apply(text.as_bytes())).expect("UTF-8")
+    };
+    let first = made(&text);
+    assert_eq!(made(&first), first, "a second run changes it");
+    first
+}
+
+#[test]
+fn functions_that_bpf_cannot_call_become_parts_of_their_callers() {
+    let made = rewritten(
+        "int six(int a, int b, int c, int d, int e, int f);\n\n\
+         int use(int *p)\n{\n\treturn six(*p, 1, 2, 3, 4, 5);\n}\n\n\
+         int six(int a, int b, int c, int d, int e, int f)\n{\n\treturn a + f;\n}\n\n\
+         static inline struct pair { int a, b; } both(int n)\n{\n\treturn (struct pair){n, n};\n}\n\n\
+         int all(int (*each)(int), int n)\n{\n\treturn each(n) + both(n).a;\n}\n\n\
+         int one(int n)\n{\n\treturn n;\n}\n\n\
+         int run(void)\n{\n\tint *p = malloc(4);\n\tint n = p ? use(p) : all(one, 2);\n\tfree(p);\n\treturn n;\n}\n",
+    );
+    for part in [
+        "static int six(int a, int b, int c, int d, int e, int f);",
+        "static __always_inline int six(int a, int b, int c, int d, int e, int f)\n{",
+        "static inline __attribute__((always_inline)) struct pair",
+        "static __always_inline int all(int (*each)(int), int n)",
+    ] {
+        assert!(made.contains(part), "no {part:?} in\n{made}");
+    }
+    // Who keeps the address may call it from anywhere.
+    let kept = rewritten(
+        "typedef int (*six_fn)(int, int, int, int, int, int);\n\
+         int six(int a, int b, int c, int d, int e, int f)\n{\n\treturn a + f;\n}\n\n\
+         six_fn get(void)\n{\n\tfree(malloc(4));\n\treturn six;\n}\n",
+    );
+    assert!(!kept.contains("inline"), "{kept}");
 }

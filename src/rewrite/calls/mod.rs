@@ -11,6 +11,7 @@ mod circles;
 mod common;
 mod cycle;
 mod decls;
+mod inline;
 mod live;
 mod lower;
 mod returns;
@@ -169,6 +170,25 @@ impl Loops {
         let plan = told(parsed.unit(), &found, edits.collect());
         Self { plan, frames }
     }
+}
+
+/// Plans that clang puts functions into their callers which BPF cannot call, in one file. Planning the
+/// result again gives no edits. Linear in the number of declarations and uses of functions.
+pub(super) fn inlined(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let found = inline::inline(parsed.model());
+    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+    let reason = format!(
+        "BPF has no such calls, so it becomes a part of its callers: {}",
+        reasons.join(", ")
+    );
+    let edits = found.edits.iter().map(|edit| Edit {
+        span: Span::new(edit.start as usize, edit.end as usize),
+        text: edit.text.clone().into_bytes(),
+        kind: EditKind::Inline,
+        reason: reason.clone(),
+    });
+    Plan::new(edits.collect(), Vec::new()).unwrap_or_default()
 }
 
 fn told(unit: &Unit, found: &Found, edits: Vec<Edit>) -> Plan {

@@ -1,0 +1,150 @@
+//! Functions that are only possible where they are called.
+//!
+//! A function of BPF takes five arguments in registers and returns one. One with more, with
+//! structures by value, or with a callback, whose call BPF has only for a function that is known,
+//! exists where clang puts its body into the caller. It does so by itself for small ones alone.
+
+use super::{FileEdit, Found};
+use crate::c::cpp::FileId;
+use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Tok, Toks};
+use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
+
+/// Arguments in registers.
+const REGISTERS: usize = 5;
+
+/// Marks the functions of a file that clang has to put into their callers.
+pub(super) fn inline(model: &Model) -> Found {
+    let mut found = Found::default();
+    for index in 0..model.tree.functions.len() {
+        let function = FunctionId(index as u32);
+        let Some(entity) = model.info(function).entity else {
+            continue;
+        };
+        let Some(why) = why(model, entity) else {
+            continue;
+        };
+        let toks = model.tree[function].toks;
+        if in_file(model, toks.start) && is_marked(model, function) {
+            continue;
+        }
+        if let Some(edits) = edits(model, function, entity) {
+            let name = String::from_utf8_lossy(model.unit.symbols.text(model[entity].name));
+            found.edits.extend(edits);
+            found.reasons.push((toks.start, format!("`{name}` {why}")));
+        }
+    }
+    found
+}
+
+/// What makes a function impossible by itself.
+fn why(model: &Model, entity: EntityId) -> Option<&'static str> {
+    let Type::Function {
+        ret, ref params, ..
+    } = model[model[entity].ty]
+    else {
+        return None;
+    };
+    let record = |ty: TypeId| model.record(ty).is_some();
+    let callback = |ty: TypeId| match model[ty] {
+        Type::Pointer { to } => matches!(model[to], Type::Function { .. }),
+        _ => false,
+    };
+    if params.len() > REGISTERS {
+        return Some("takes more than five arguments");
+    }
+    if record(ret) {
+        return Some("returns a structure");
+    }
+    if params.iter().any(|&p| record(p)) {
+        return Some("takes a structure by value");
+    }
+    params
+        .iter()
+        .any(|&p| callback(p))
+        .then_some("calls what it gets as an argument")
+}
+
+fn in_file(model: &Model, tok: Tok) -> bool {
+    let token = &model.unit.tokens[tok];
+    token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic
+}
+
+/// Whether the head of a function says already what becomes of it, or a program's section.
+fn is_marked(model: &Model, function: FunctionId) -> bool {
+    let known = &model.tree[function];
+    let head = Toks::new(known.toks.start, model.tree[known.body].toks.start);
+    (head.start..head.end).any(|t| {
+        let text = model.unit.text(&model.unit.tokens[t]);
+        matches!(
+            text,
+            b"always_inline"
+                | b"__always_inline__"
+                | b"__always_inline"
+                | b"noinline"
+                | b"__noinline__"
+                | b"section"
+                | b"__section__"
+                | b"weak"
+        )
+    })
+}
+
+/// `static` to all declarations and what forces clang to the definition; `None` where that is not to
+/// be had: the function calls itself, its address is used, or it is declared elsewhere.
+fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<FileEdit>> {
+    let toks = model.tree[function].toks;
+    let called = |&name: &ExprId| {
+        matches!(model.parent(name), Parent::Expr(outer)
+            if matches!(model.tree[outer].kind, ExprKind::Call { callee, .. } if callee == name))
+    };
+    let uses = model.uses(entity);
+    if uses.is_empty() || !uses.iter().all(called) || model.is_recursive(function) {
+        return None;
+    }
+    let internal = matches!(
+        model[entity].kind,
+        EntityKind::Function { internal: true, .. }
+    );
+    let word = match model.unit.symbols.get(b"__always_inline") {
+        Some(_) => "__always_inline",
+        None => "inline __attribute__((always_inline))",
+    };
+    let mut edits = Vec::new();
+    for &declarator in &model[entity].declarators {
+        let id = model.tree[declarator].decl;
+        let decl = &model.tree[id];
+        let defines = id == model.tree[function].decl;
+        let start = if defines { toks.start } else { decl.toks.start };
+        let storage = decl.specifiers.storage;
+        let local = !defines && matches!(model.decl_parent(id), Parent::Stmt(_));
+        if !in_file(model, start) || storage.r#extern.is_some() || local {
+            return None;
+        }
+        let at = |tok: Tok| model.unit.tokens[tok].loc;
+        let (place, text) = match (storage.r#static, storage.inline) {
+            (at_static, _) if !defines => {
+                if internal || at_static.is_some() {
+                    continue;
+                }
+                if decl.declarators.len() > 1 {
+                    return None;
+                }
+                (at(start).start, "static ".to_owned())
+            }
+            (_, Some(inline)) if in_file(model, inline) && internal => {
+                (at(inline).end, " __attribute__((always_inline))".to_owned())
+            }
+            (Some(after), None) if in_file(model, after) => (at(after).end, format!(" {word}")),
+            (None, None) if internal => (at(start).start, format!("{word} ")),
+            (None, None) => (at(start).start, format!("static {word} ")),
+            _ => return None,
+        };
+        edits.push(FileEdit {
+            file: FileId::MAIN,
+            start: place,
+            end: place,
+            text,
+        });
+    }
+    Some(edits)
+}
