@@ -180,7 +180,7 @@ fn inlined_next(
     let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
     let links = &project.facts().links;
     let mine = links.chooses(path) || read(source, project).is_some();
-    if !heap || links.header(path).is_some() || !mine {
+    if !heap || links.is_included(path) || !mine {
         return None;
     }
     let plan = calls::inlined(path, source, project);
