@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::facts::{
     ArrayParameter, FuncId, Generic, Group, Instance, LoopKind, Object, ObjectKind,
 };
-use super::loops::{Guard, Search, Start};
+use super::loops::{Bound, Guard, Search, Start};
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Token};
@@ -162,7 +162,7 @@ impl<'a> Editor<'a> {
             self.copied(copied);
         }
         for bound in self.search().bounds(&wanted) {
-            self.guard(bound.this, &bound.guard, &bound.hidden);
+            self.guard(&bound);
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
                 self.start(start);
@@ -354,8 +354,13 @@ impl<'a> Editor<'a> {
                 EditKind::Loop,
                 reason,
             );
-            self.guard(bound.this, &bound.guard, &[]);
-            for start in bound.starts {
+            let starts = bound.starts.clone();
+            self.guard(&Bound {
+                hidden: Vec::new(),
+                members: Vec::new(),
+                ..bound
+            });
+            for start in starts {
                 self.start(start);
             }
         }
@@ -611,10 +616,13 @@ impl<'a> Editor<'a> {
     }
 
     /// Writes `can_loop` into the condition of a loop.
-    fn guard(&mut self, this: &super::facts::Loop, guard: &Guard, hidden: &[EntityId]) {
+    fn guard(&mut self, bound: &Bound) {
+        let (this, guard) = (bound.this, bound.guard);
         let can_loop = "can_loop";
         let (from, to) = this.condition;
-        let hides = self.hides(hidden);
+        let members = bound.members.iter();
+        let members: String = members.map(|m| format!("static_hide({m}), ")).collect();
+        let hides = self.hides(&bound.hidden) + &members;
         let reason = "the verifier cannot see where this loop ends".to_owned();
         if !self.editable(to) {
             self.unreachable(to);

@@ -12,7 +12,7 @@
 //! index); where a branch sets them, in each iteration, in the condition (`static_hide`). Pointers
 //! need no hiding.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rustc_hash::FxHashMap;
 
@@ -78,6 +78,8 @@ pub struct Bound<'a> {
     pub starts: Vec<Start>,
     /// Numbers that are hidden in each iteration.
     pub hidden: Vec<EntityId>,
+    /// The same of members of structures on the stack, as they are written.
+    pub members: Vec<String>,
 }
 
 /// How the loops of a unit end, and what makes them end. Holds for the address spaces as they are
@@ -260,9 +262,112 @@ impl<'a> Search<'a> {
                 guard: self.form(this),
                 starts,
                 hidden,
+                members: self.members(this),
             });
         }
         found
+    }
+
+    /// The numbers in structures on the stack that a loop counts or sets, and that have a value
+    /// before: `q.head`. The verifier follows them as it does variables.
+    fn members(&self, this: &Loop) -> Vec<String> {
+        let model = self.reading.model;
+        let tree = &model.tree;
+        let repeated = self.repeated(this);
+        let condition = span(this.condition);
+        let mut found = BTreeSet::new();
+        for expr in &tree.exprs {
+            if !repeated.iter().any(|t| t.contains(expr.toks.start)) {
+                continue;
+            }
+            let place = match expr.kind {
+                ExprKind::Postfix { operand, .. }
+                | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
+                ExprKind::Assign { left, .. } => left,
+                _ => continue,
+            };
+            let place = tree.bare(place);
+            let before = self.first(this);
+            let (entity, written) = match (self.member_of(place), self.lent_number(place)) {
+                (Some(entity), _) => {
+                    let mut declarators = model[entity].declarators.iter();
+                    (entity, declarators.any(|&d| tree[d].init.is_some()))
+                }
+                (None, Some(pointer)) => (pointer, self.is_set(pointer, this.function.0, before)),
+                (None, None) => continue,
+            };
+            if self.numbers.declared(entity) >= before || !written {
+                continue;
+            }
+            let toks = tree[place].toks;
+            let text: Vec<_> = (toks.start..toks.end)
+                .map(|t| String::from_utf8_lossy(self.reading.unit.text(&self.toks[t])))
+                .collect();
+            let said = (condition.start..condition.end).any(|t| {
+                self.word(t) == b"static_hide" && self.toks[t + 2].symbol == model[entity].name
+            });
+            if !said && (toks.start..toks.end).all(|t| self.toks[t].expansion.is_none()) {
+                found.insert(text.concat());
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// The pointer `n` of `*n`, a number on the stack of a caller.
+    fn lent_number(&self, place: ExprId) -> Option<EntityId> {
+        let model = self.reading.model;
+        let ExprKind::Unary(Unary::Deref, pointer) = model.tree[place].kind else {
+            return None;
+        };
+        let entity = model.named(pointer)?;
+        let mut follows = self.reading.follows.iter();
+        let toks = model.tree[pointer].toks;
+        let there = follows.find(|f| f.pointer == (toks.start, toks.end))?;
+        let stack = model[entity].is_automatic() && !self.reading.vars.is_arena(there.space);
+        (stack && model.number(model.type_of(place)).is_some()).then_some(entity)
+    }
+
+    /// Whether `*n` is assigned among tokens.
+    fn is_set(&self, pointer: EntityId, from: Tok, to: Tok) -> bool {
+        let tree = &self.reading.model.tree;
+        self.reading.model.uses(pointer).iter().any(|&name| {
+            let at = tree[name].toks.start;
+            let outer = |e| match self.reading.model.parent(e) {
+                Parent::Expr(outer) => Some(outer),
+                _ => None,
+            };
+            let deref = outer(name)
+                .filter(|&d| matches!(tree[d].kind, ExprKind::Unary(Unary::Deref, _)));
+            let set = deref.and_then(outer).is_some_and(|a| {
+                matches!(tree[a].kind, ExprKind::Assign { op: None, left, .. } if Some(left) == deref)
+            });
+            (from..to).contains(&at) && set
+        })
+    }
+
+    /// The structure on the stack of which an expression is a member that is a number.
+    fn member_of(&self, place: ExprId) -> Option<EntityId> {
+        let model = self.reading.model;
+        let mut at = place;
+        while let ExprKind::Member {
+            object,
+            arrow: false,
+            ..
+        } = model.tree[at].kind
+        {
+            let field = model.member(at)?;
+            if model.field(field).bits.is_some() {
+                return None;
+            }
+            at = model.tree.bare(object);
+        }
+        let entity = model.named(at).filter(|_| at != place)?;
+        let stack = model[entity].is_automatic()
+            && self
+                .reading
+                .place_of(entity)
+                .is_some_and(|p| !self.reading.vars.is_arena(p));
+        (stack && model.number(model.type_of(place)).is_some()).then_some(entity)
     }
 
     /// What to hide where a jump back makes a loop of the tokens from a label to it.
@@ -1078,12 +1183,17 @@ impl<'a> Search<'a> {
                         let other = if left == name { right } else { left };
                         model.value(other).is_some()
                     }
+                    // Whether it is 0.
+                    ExprKind::Binary { op, .. } => op.is_logical(),
+                    ExprKind::Conditional { cond, .. } => cond == name,
+                    ExprKind::Unary(Unary::Not, _) => true,
                     _ => false,
                 },
-                Parent::Stmt(stmt) => {
-                    matches!(model.tree[stmt].kind, StmtKind::Switch { .. })
-                        && !stepped(model.tree[stmt].toks)
-                }
+                Parent::Stmt(stmt) => match model.tree[stmt].kind {
+                    StmtKind::Switch { .. } => !stepped(model.tree[stmt].toks),
+                    StmtKind::If { cond, .. } => cond == name,
+                    _ => false,
+                },
                 _ => false,
             }
         })
