@@ -4,6 +4,7 @@
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#define DYNAMIC_MEMORY_C_LIBRARY
 #include "dynamic_memory.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -33,6 +34,14 @@ enum {
 	STRRCHR,
 	STRDUP,
 	STRNDUP,
+	STRSPN,
+	STRCSPN,
+	STRPBRK,
+	STRSTR,
+	STRCASECMP,
+	STRNCASECMP,
+	MEMCCPY,
+	STPCPY,
 };
 
 #define BYTES 256
@@ -138,6 +147,30 @@ static struct {
 		result = checked_copy(static_strndup(b, length), task->b,                    \
 				      static_strnlen(b, length));                            \
 		break;                                                                       \
+	case STRSPN:                                                                        \
+		result = static_strspn(a, b);                                              \
+		break;                                                                      \
+	case STRCSPN:                                                                       \
+		result = static_strcspn(a, b);                                             \
+		break;                                                                      \
+	case STRPBRK:                                                                       \
+		result = PLACE(static_strpbrk(a, b), a);                                   \
+		break;                                                                      \
+	case STRSTR:                                                                        \
+		result = PLACE(static_strstr(a, b + (length & 127)), a);                   \
+		break;                                                                      \
+	case STRCASECMP:                                                                    \
+		result = static_strcasecmp(a, b);                                          \
+		break;                                                                      \
+	case STRNCASECMP:                                                                   \
+		result = static_strncasecmp(a, b, length);                                 \
+		break;                                                                      \
+	case MEMCCPY:                                                                       \
+		result = PLACE(static_memccpy(a, b, byte, length), a);                     \
+		break;                                                                      \
+	case STPCPY:                                                                        \
+		result = PLACE(static_stpcpy(a, b), a);                                    \
+		break;                                                                      \
 	}
 
 /* The length of a copy that is as its original; it is freed. */

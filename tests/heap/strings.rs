@@ -40,10 +40,18 @@ enum Function {
     Strrchr,
     Strdup,
     Strndup,
+    Strspn,
+    Strcspn,
+    Strpbrk,
+    Strstr,
+    Strcasecmp,
+    Strncasecmp,
+    Memccpy,
+    Stpcpy,
 }
 use Function::*;
 
-const FUNCTIONS: [Function; 23] = [
+const FUNCTIONS: [Function; 31] = [
     Memcpy,
     Memcpy7,
     Memcpy24,
@@ -67,6 +75,14 @@ const FUNCTIONS: [Function; 23] = [
     Strrchr,
     Strdup,
     Strndup,
+    Strspn,
+    Strcspn,
+    Strpbrk,
+    Strstr,
+    Strcasecmp,
+    Strncasecmp,
+    Memccpy,
+    Stpcpy,
 ];
 
 /// One call.
@@ -173,10 +189,22 @@ impl Task {
                 Strrchr => place(libc::strrchr(string, byte).cast()),
                 Strdup => libc::strlen(other) as i64,
                 Strndup => libc::strnlen(other, length) as i64,
+                Strspn => libc::strspn(string, other) as i64,
+                Strcspn => libc::strcspn(string, other) as i64,
+                Strpbrk => place(libc::strpbrk(string, other).cast()),
+                Strstr => place(libc::strstr(string, other.add(length & 127)).cast()),
+                Strcasecmp => i64::from(libc::strcasecmp(string, other)),
+                Strncasecmp => i64::from(libc::strncasecmp(string, other, length)),
+                Memccpy => place(libc::memccpy(to, from, byte, length).cast()),
+                Stpcpy => place(stpcpy(string, other).cast()),
             }
         };
         (result, a)
     }
+}
+
+unsafe extern "C" {
+    fn stpcpy(to: *mut c_char, from: *const c_char) -> *mut c_char;
 }
 
 /// For a function whose result is what it has written.
@@ -204,7 +232,10 @@ pub fn compare(loaded: &Loaded, program: &str) {
             let result = packet[RESULT..RESULT + 8].try_into().expect("eight bytes");
             let mut result = i64::from_ne_bytes(result);
             let (mut expected, a) = task.expected();
-            if matches!(function, Memcmp | Strcmp | Strncmp) {
+            if matches!(
+                function,
+                Memcmp | Strcmp | Strncmp | Strcasecmp | Strncasecmp
+            ) {
                 (result, expected) = (result.signum(), expected.signum());
             }
             assert_eq!(result, expected, "{program}: {task:?}");
