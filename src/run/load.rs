@@ -138,11 +138,24 @@ pub fn check(shown: impl FnOnce() -> PathBuf, bytes: &[u8]) -> Result<(), Fault>
     ))
 }
 
-/// Whether a file holds more brackets, statements or marks than any source. What is in its comments and
-/// strings counts too.
+/// Whether a file holds more brackets, statements or marks than any source, comments aside. What is
+/// in strings counts too.
 fn is_dense(bytes: &[u8]) -> bool {
-    let (mut structure, mut marks) = (0, 0);
-    for byte in bytes {
+    let (mut structure, mut marks, mut at) = (0, 0, 0);
+    while let Some(byte) = bytes.get(at) {
+        let comment = match (byte, bytes.get(at + 1)) {
+            (b'/', Some(b'*')) => {
+                let end = memchr::memmem::find(&bytes[at + 2..], b"*/");
+                Some(end.map_or(bytes.len(), |end| end + 4))
+            }
+            (b'/', Some(b'/')) => Some(memchr::memchr(b'\n', &bytes[at..]).unwrap_or(bytes.len())),
+            _ => None,
+        };
+        if let Some(length) = comment {
+            at += length;
+            continue;
+        }
+        at += 1;
         structure += usize::from(matches!(byte, b'(' | b'[' | b'{' | b';'));
         marks += usize::from(byte.is_ascii_punctuation() && *byte != b'_');
     }
