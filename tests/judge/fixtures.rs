@@ -110,9 +110,10 @@ fn run(source: &Path, arguments: &[&str], to: &Path) -> Result<i32, String> {
         ));
     }
     let result = output(Command::new(to).env("ASAN_OPTIONS", "detect_leaks=0"));
-    let said = words(&result);
-    let value = said.trim().parse();
-    value.map_err(|_| format!("ends with {}: {said}", result.status))
+    // The value comes last; the program may have printed something itself.
+    let printed = String::from_utf8_lossy(&result.stdout).into_owned();
+    let value = printed.lines().next_back().unwrap_or_default().parse();
+    value.map_err(|_| format!("ends with {}: {}", result.status, words(&result)))
 }
 
 /// The program before and after the rewrite, in user space; and the rewrite once more.

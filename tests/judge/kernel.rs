@@ -133,7 +133,7 @@ fn linked(program: &Program, directory: &Path) -> Result<PathBuf, String> {
         let compiled = output(
             clang()
                 .args(OLD_C)
-                .arg("-c")
+                .args(["-DDYNAMIC_MEMORY_SHARED", "-c"])
                 .arg(find(&out, name).unwrap_or_else(|| out.join(name)))
                 .arg("-o")
                 .arg(&object),

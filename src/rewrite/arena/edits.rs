@@ -407,8 +407,13 @@ impl<'a> Editor<'a> {
             self.both_kinds(group, star);
             return;
         }
-        let wanted: Vec<bool> = group.declarators.iter().map(wants).collect();
         let blocks = self.blocks(group);
+        // The elements of an array that becomes a block lie where the block lies.
+        let elements = |index: usize| blocks[index] && group.declarators[index].star.is_none();
+        let declarators = group.declarators.iter().enumerate();
+        let wanted: Vec<bool> = declarators
+            .map(|(index, declared)| wants(declared) && !elements(index))
+            .collect();
         // A variable that becomes a block stands in a declaration of its own.
         let parts = |index: usize| blocks[index] || blocks[index - 1];
         let Some(first) = wanted.iter().position(|&w| w) else {

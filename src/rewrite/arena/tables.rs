@@ -20,6 +20,9 @@ const REASON: &str = "the loader sets no addresses inside of data: the table wou
 pub struct Table {
     /// The `*` that goes.
     pub star: Tok,
+    /// What is kept of the declarator begins here: `const` after the `*` goes too, where the
+    /// characters are constant.
+    rest: Tok,
     /// After the brackets.
     end: Tok,
     /// Bytes of the longest literal, its terminator too.
@@ -38,8 +41,12 @@ impl Reading<'_> {
         let &[declarator] = model[object.entity].declarators.as_slice() else {
             return None;
         };
-        let [Part::Array { toks, .. }, Part::Pointer { star, .. }] =
-            tree[declarator].parts.as_slice()
+        let [
+            Part::Array { toks, .. },
+            Part::Pointer {
+                star, qualifiers, ..
+            },
+        ] = tree[declarator].parts.as_slice()
         else {
             return None;
         };
@@ -81,6 +88,10 @@ impl Reading<'_> {
         }
         varies.then_some(Table {
             star: *star,
+            rest: match tree[tree[declarator].decl].specifiers.is_const {
+                true => qualifiers.end,
+                false => star + 1,
+            },
             end: toks.end,
             width,
         })
@@ -112,8 +123,12 @@ impl Editor<'_> {
                 continue;
             }
             let (star, last) = (self.location(table.star), self.location(table.end - 1));
+            let end = match table.rest > table.star + 1 && self.together(table.star, table.rest) {
+                true => self.location(table.rest).start,
+                false => star.end,
+            };
             let kind = EditKind::Memory;
-            self.change(star.file, star.start, star.end, String::new(), kind, REASON);
+            self.change(star.file, star.start, end, String::new(), kind, REASON);
             // In place of the bracket: what comes after the declarator is inserted there.
             let text = format!("][{}]", table.width);
             self.change(last.file, last.start, last.end, text, kind, REASON);

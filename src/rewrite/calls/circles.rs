@@ -77,10 +77,12 @@ fn functions<'s>(lexed: &Lexed<'s>, mentions: &mut Mentions<'s>) {
             }
         }
     }
-    // Conditions may have left braces open.
-    let inner = names(lexed, &tokens[open.min(tokens.len())..]);
-    for name in heads {
-        mentions.add(name, &inner);
+    if depth > 0 {
+        // Conditions have left braces open.
+        let inner = names(lexed, &tokens[open..]);
+        for name in heads {
+            mentions.add(name, &inner);
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl Reading<'_> {
                 end: toks.end,
                 star,
                 base,
-                said,
+                // `int (__arena *p)[3]` says it of the elements too.
+                said: said || star.is_some_and(|s| self.says_arena(Toks::new(toks.start, s))),
             });
         }
         if own.is_empty() {
