@@ -146,6 +146,12 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     }
 }
 
+/// Whether the heap of a file may lie in an arena: for kernels without one, the source says so.
+fn may_be_arena(source: &[u8], options: &Options) -> bool {
+    matches!(options.backend, Backend::Auto | Backend::Arena)
+        && memchr::memmem::find(source, arena::DEFINE_STORED.as_bytes()).is_none()
+}
+
 /// How often a result is planned again until nothing is left to do.
 const ROUNDS: usize = 4;
 
@@ -177,7 +183,7 @@ fn inlined_next(
     project: &dyn Project,
     options: &Options,
 ) -> Option<Plan> {
-    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
+    let heap = may_be_arena(source, options);
     let links = &project.facts().links;
     let mine = links.chooses(path) || read(source, project).is_some();
     if !heap || links.is_included(path) || !mine {
@@ -198,7 +204,7 @@ fn loops_first(
     project: &dyn Project,
     options: &Options,
 ) -> Option<Plan> {
-    let heap = matches!(options.backend, Backend::Auto | Backend::Arena);
+    let heap = may_be_arena(source, options);
     // The edits of a header come from the files that include it, and hold for its present text.
     let header = project.facts().links.is_included(path);
     if options.recursion == Recursion::Off || !heap || header {

@@ -18,8 +18,8 @@ use crate::rewrite::{Backend, Notice, OnNull, Plan, Recursion, Severity};
 /// `bpf-malloc rewrite --output OUT --emit-header SOURCE...`.
 ///
 /// ```no_run
-/// use crate::heap::Overrides;
-/// use crate::run::Builder;
+/// use bpf_malloc::heap::Overrides;
+/// use bpf_malloc::run::Builder;
 ///
 /// let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap()).join("bpf");
 /// Builder::new()
@@ -29,7 +29,7 @@ use crate::rewrite::{Backend, Notice, OnNull, Plan, Recursion, Severity};
 ///     .header(Overrides { heaps: Some(8), ..Overrides::default() })
 ///     .generate(&out)?;
 /// // ... and the compiler on what is in `out`, as libbpf-cargo's SkeletonBuilder does it.
-/// # Ok::<(), crate::run::Error>(())
+/// # Ok::<(), bpf_malloc::run::Error>(())
 /// ```
 ///
 /// Relative paths start at the current directory, which for a build script is the package's. As for
