@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use bpf_malloc::c::lexer::{lex, op};
 use bpf_malloc::rewrite::Backend;
 use bpf_malloc::run::Builder;
 use proptest::prelude::*;
@@ -40,17 +41,43 @@ fn projects() -> impl Strategy<Value = Files> {
     ];
     let file = (text, any::<bool>(), any::<bool>());
     prop::collection::vec(file, 2..=NAMES.len()).prop_map(|files| {
+        // A header that leaves a bracket open swallows what comes after it: no compiler takes that, and
+        // what is swallowed changes with the first edit.
+        let whole: Vec<&str> = NAMES
+            .iter()
+            .zip(&files)
+            .filter(|(_, (text, ..))| balances(text))
+            .map(|(name, _)| *name)
+            .collect();
         let files = NAMES.iter().zip(files);
         let files = files.map(|(name, (text, first, second))| {
-            let included = |header, yes: bool| match yes && *name != header {
-                true => format!("#include \"{header}\"\n"),
-                false => String::new(),
-            };
+            let included =
+                |header, yes: bool| match yes && *name != header && whole.contains(&header) {
+                    true => format!("#include \"{header}\"\n"),
+                    false => String::new(),
+                };
             let head = included("c.bpf.h", first) + &included("e.h", second);
             (*name, [head.as_bytes(), &text].concat())
         });
         Files(files.collect())
     })
+}
+
+/// Whether each bracket of a text has its mate.
+fn balances(text: &[u8]) -> bool {
+    let mut open = Vec::new();
+    let lexed = lex(text);
+    let balanced = lexed.tokens.iter().all(|token| {
+        for (begin, end) in [("(", ")"), ("[", "]"), ("{", "}")] {
+            if token.is(op(begin)) {
+                open.push(end);
+            } else if token.is(op(end)) && open.pop() != Some(end) {
+                return false;
+            }
+        }
+        true
+    });
+    balanced && open.is_empty()
 }
 
 /// Rewrites what is in `from`. What is no source is an error, and everything else is done.
