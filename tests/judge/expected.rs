@@ -42,7 +42,13 @@ fn read() -> (String, BTreeMap<(String, String), String>) {
 /// One line of a complaint: what it is listed with.
 fn cause(complaint: &str) -> String {
     let line = complaint.lines().find(|line| !line.trim().is_empty());
-    let line = line.unwrap_or("fails").trim();
+    // Directories are other ones each time.
+    let words = line.unwrap_or("fails").trim().split(' ');
+    let words = words.map(|word| match word.strip_prefix('/') {
+        Some(path) => path.rsplit('/').next().unwrap_or(path),
+        None => word,
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
     line.chars().take(160).collect()
 }
 
