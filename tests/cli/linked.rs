@@ -260,3 +260,18 @@ fn memory_of_both_kinds_is_told_with_both_origins() {
          or a section of its own, line 4)",
     ]);
 }
+
+#[test]
+fn what_keeps_pointers_between_calls_stays_in_maps() {
+    let text = "#include <stdlib.h>\n#include <string.h>\nchar *first(void)\n{\n\tchar *p = \
+                calloc(1, 9);\n\n\treturn p ? strtok(p, \" \") : p;\n}\n";
+    let dir = Dir::with(&[("a.c", text)]);
+    let run = dir.rewrite(&["--backend", "map", "a.c"]).exits(0);
+    run.says(&[
+        "strtok keeps a pointer between its calls",
+        "--backend arena",
+    ]);
+    let text = dir.read("a.c");
+    assert!(text.contains("? strtok(p"), "{text}");
+    assert!(text.contains("#include <string.h>"), "{text}");
+}

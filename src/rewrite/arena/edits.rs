@@ -188,6 +188,17 @@ impl<'a> Editor<'a> {
             if !arena && !generic.unresolved {
                 continue;
             }
+            if generic.name == "static_strtok" && !self.in_arena {
+                // What it keeps from call to call would come back from a map as a number.
+                self.troubles.insert(Trouble {
+                    tok: generic.tok,
+                    message:
+                        "strtok keeps a pointer between its calls, which works in an arena only"
+                            .into(),
+                    help: "call strtok_r, or choose --backend arena".into(),
+                });
+                continue;
+            }
             if !self.editable(generic.tok) {
                 self.unreachable(generic.tok);
                 continue;
