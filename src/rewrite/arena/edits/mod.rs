@@ -1,0 +1,322 @@
+//! From what is known of a unit to the edits that say it.
+
+mod loops;
+mod names;
+mod objects;
+mod qualifiers;
+
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
+use std::rc::Rc;
+
+use super::facts::{Instance, Object};
+use super::loops::Search;
+use super::read::Reading;
+use super::vars::{Conflict, Tok, Var};
+use crate::c::cpp::{FileId, Loc, Token};
+use crate::c::lexer::op;
+use crate::rewrite::plan::EditKind;
+
+/// An edit of one of the files of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileEdit {
+    /// The file.
+    pub file: FileId,
+    /// Where its bytes begin,
+    pub start: usize,
+    /// and end.
+    pub end: usize,
+    /// What stands there afterwards.
+    pub text: String,
+    /// What it is for.
+    pub kind: EditKind,
+    /// Why.
+    pub reason: String,
+}
+
+/// What could not be edited.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trouble {
+    /// Where.
+    pub tok: Tok,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What all editors of a reading need to know.
+#[derive(Default)]
+struct Shared<'a> {
+    search: OnceCell<Search<'a>>,
+    moved: OnceCell<HashSet<Var>>,
+    tables: OnceCell<HashSet<Tok>>,
+    backward: OnceCell<Rc<[(usize, Tok, Tok)]>>,
+}
+
+/// Collects the edits of a unit.
+pub struct Editor<'a> {
+    reading: &'a Reading<'a>,
+    toks: &'a [Token],
+    edits: BTreeSet<FileEdit>,
+    /// What could not be edited.
+    pub troubles: BTreeSet<Trouble>,
+    /// Output that the kernel has no format for.
+    pub dropped: BTreeSet<Trouble>,
+    /// The declarations that were qualified, and the address space that each says.
+    pub qualified: Vec<(Tok, Var)>,
+    shared: Rc<Shared<'a>>,
+    /// The heap lies in an arena.
+    pub(super) in_arena: bool,
+}
+
+const ARENA: &str = "__arena";
+
+impl<'a> Editor<'a> {
+    pub fn new(reading: &'a Reading<'a>) -> Self {
+        Self {
+            reading,
+            toks: &reading.unit.tokens,
+            edits: BTreeSet::new(),
+            troubles: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            qualified: Vec::new(),
+            shared: Rc::default(),
+            in_arena: true,
+        }
+    }
+
+    /// Another editor of the same reading, for an arena.
+    pub fn another(&self) -> Self {
+        Self {
+            shared: Rc::clone(&self.shared),
+            ..Self::new(self.reading)
+        }
+    }
+
+    /// How the loops end.
+    pub(super) fn search(&self) -> &Search<'a> {
+        let shared = &self.shared.search;
+        shared.get_or_init(|| Search::new(self.reading))
+    }
+
+    /// The variables that become blocks: their declarations say so in their own way.
+    pub(super) fn moved(&self) -> &HashSet<Var> {
+        let moved = || self.in_arena.then(|| self.reading.moved());
+        self.shared
+            .moved
+            .get_or_init(|| moved().unwrap_or_default())
+    }
+
+    /// The jumps back: the function, by index, the label and the `goto`.
+    pub(super) fn backward(&self) -> Rc<[(usize, Tok, Tok)]> {
+        let found = &self.shared.backward;
+        Rc::clone(found.get_or_init(|| self.find_backward().into()))
+    }
+
+    /// The `*` of tables, which go.
+    fn table_stars(&self) -> &HashSet<Tok> {
+        self.shared.tables.get_or_init(|| {
+            let objects = self.reading.objects.iter();
+            objects
+                .filter_map(|o| Some(self.reading.table(o)?.star))
+                .collect()
+        })
+    }
+
+    /// The edits of all readings for which `wanted` holds.
+    pub fn collect(&mut self, wanted: impl Fn(Instance) -> bool) {
+        let reading = self.reading;
+        // Only the readings asked for count, but the body of a macro is common to all.
+        for group in &reading.groups {
+            let at = group.declarators.iter().find_map(|d| d.star);
+            let at = at.unwrap_or(group.spec_end - 1);
+            let macro_body = self.toks[at].expansion.is_some();
+            if wanted(group.instance) || macro_body {
+                self.group(group);
+            }
+        }
+        for after in &reading.after_stars {
+            let macro_body = self.toks[after.star].expansion.is_some();
+            if (wanted(after.instance) || macro_body)
+                && !after.said
+                && self.arena(after.space)
+                && !self.table_stars().contains(&after.star)
+                && !self.moved().contains(&after.space)
+            {
+                self.after_star(after.star, after.space);
+            }
+        }
+        self.generics(&wanted);
+        for use_of in &reading.unqualified {
+            let common = self.toks[use_of.tok].expansion.is_some();
+            if (wanted(use_of.instance) || common) && self.arena(use_of.space) {
+                self.unqualify(use_of.tok);
+            }
+        }
+        for parameter in &reading.array_parameters {
+            if wanted(parameter.instance) && self.arena(parameter.space) {
+                self.array_parameter(parameter);
+            }
+        }
+        for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
+            self.copied(copied);
+        }
+        for bound in self.search().bounds(&wanted) {
+            self.guard(&bound);
+            self.ends(bound.this, &bound.guard);
+            for start in bound.starts {
+                self.start(start);
+            }
+        }
+        self.jumps(&wanted);
+    }
+
+    /// The edits, sorted.
+    pub fn take(&mut self) -> BTreeSet<FileEdit> {
+        std::mem::take(&mut self.edits)
+    }
+
+    pub(super) fn reading(&self) -> &'a Reading<'a> {
+        self.reading
+    }
+
+    pub(super) fn token(&self, tok: Tok) -> Option<&'a Token> {
+        self.toks.get(tok)
+    }
+
+    pub(super) fn arena(&self, var: Var) -> bool {
+        self.reading.vars.is_arena(var)
+    }
+
+    /// Whether the bytes of a token can be edited.
+    pub(super) fn editable(&self, tok: Tok) -> bool {
+        let token = &self.toks[tok];
+        !token.synthetic && self.is_ours(token.loc.file)
+    }
+
+    /// Where a reader of the source sees a token: a macro's name for what comes out of it.
+    pub(super) fn visible(&self, tok: Tok) -> Loc {
+        self.reading.unit.visible_loc(&self.toks[tok])
+    }
+
+    pub(super) fn is_ours(&self, file: FileId) -> bool {
+        self.reading.is_ours(file)
+    }
+
+    /// Whether two tokens stand in the same text.
+    pub(super) fn together(&self, a: Tok, b: Tok) -> bool {
+        let (Some(a), Some(b)) = (self.toks.get(a), self.toks.get(b)) else {
+            return false;
+        };
+        a.expansion == b.expansion
+            && a.loc.file == b.loc.file
+            && a.loc.start <= b.loc.start
+            && !a.synthetic
+            && !b.synthetic
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        file: FileId,
+        at: u32,
+        text: String,
+        kind: EditKind,
+        reason: String,
+    ) {
+        self.edits.insert(FileEdit {
+            file,
+            start: at as usize,
+            end: at as usize,
+            text,
+            kind,
+            reason,
+        });
+    }
+
+    pub(super) fn replace(&mut self, token: &Token, text: String, kind: EditKind, reason: String) {
+        self.edits.insert(FileEdit {
+            file: token.loc.file,
+            start: token.loc.start as usize,
+            end: token.loc.end as usize,
+            text,
+            kind,
+            reason,
+        });
+    }
+
+    /// Replaces bytes of a file.
+    pub(super) fn change(
+        &mut self,
+        file: FileId,
+        start: u32,
+        end: u32,
+        text: String,
+        kind: EditKind,
+        reason: &str,
+    ) {
+        self.edits.insert(FileEdit {
+            file,
+            start: start as usize,
+            end: end as usize,
+            text,
+            kind,
+            reason: reason.into(),
+        });
+    }
+
+    pub(super) fn objects(&self) -> &'a [Object] {
+        &self.reading.objects
+    }
+
+    pub(super) fn conflicts(&self) -> Vec<Conflict> {
+        self.reading.vars.conflicts()
+    }
+
+    /// For a heap in maps.
+    pub(super) fn in_maps(mut self) -> Self {
+        self.in_arena = false;
+        self
+    }
+
+    /// Where a token is spelled.
+    pub(super) fn location(&self, tok: Tok) -> Loc {
+        self.toks[tok].loc
+    }
+
+    /// The source from one token to another of the same text.
+    pub(super) fn source(&self, first: Tok, last: Tok) -> String {
+        let (from, to) = (self.toks[first].loc, self.toks[last].loc);
+        let bytes = &self.reading.unit.file(from.file).bytes;
+        String::from_utf8_lossy(&bytes[from.start as usize..to.end as usize]).into_owned()
+    }
+
+    pub(super) fn is_star(&self, tok: Tok) -> bool {
+        self.toks[tok].is(op("*"))
+    }
+
+    fn unreachable(&mut self, tok: Tok) {
+        let token = &self.toks[tok];
+        let file = self.reading.unit.file(token.loc.file);
+        self.troubles.insert(Trouble {
+            tok,
+            message: format!(
+                "this would need {ARENA} in {}, which is not rewritten",
+                file.path.display()
+            ),
+            help: "copy what is needed of it into the project, or write the declaration out".into(),
+        });
+    }
+
+    /// The blanks before a token that is the first of its line and not in a macro.
+    pub(super) fn starts_line(&self, tok: Tok) -> Option<String> {
+        let token = &self.toks[tok];
+        if token.expansion.is_some() {
+            return None;
+        }
+        let bytes = &self.reading.unit.file(token.loc.file).bytes[..token.loc.start as usize];
+        let line = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        let indent = std::str::from_utf8(&bytes[line..]).ok()?;
+        indent.trim().is_empty().then(|| indent.to_owned())
+    }
+}

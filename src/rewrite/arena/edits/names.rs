@@ -1,0 +1,80 @@
+//! Other names for functions of the C library.
+
+use std::collections::HashSet;
+
+use super::super::facts::{Generic, Instance};
+use super::{Editor, Trouble};
+use crate::c::cpp::Loc;
+use crate::rewrite::plan::EditKind;
+
+impl Editor<'_> {
+    /// Functions for memory and strings get the names of those that take memory of the arena, and
+    /// that BPF has.
+    pub fn generics(&mut self, wanted: &impl Fn(Instance) -> bool) {
+        let reading = self.reading;
+        let loc = |generic: &Generic| self.toks[generic.tok].loc;
+        // A macro's body is one text: what one use of it cannot write, none writes.
+        let unprinted: HashSet<Loc> = reading
+            .generics
+            .iter()
+            .filter(|g| self.unfit(g).is_some())
+            .map(loc)
+            .collect();
+        for generic in reading.generics.iter().filter(|g| wanted(g.instance)) {
+            let arena = generic.spaces.iter().any(|&s| self.arena(s)) && self.in_arena;
+            if !arena && !generic.unresolved {
+                continue;
+            }
+            if generic.name == "static_strtok" && !self.in_arena {
+                // What it keeps from call to call would come back from a map as a number.
+                self.troubles.insert(Trouble {
+                    tok: generic.tok,
+                    message:
+                        "strtok keeps a pointer between its calls, which works in an arena only"
+                            .into(),
+                    help: "call strtok_r, or choose --backend arena".into(),
+                });
+                continue;
+            }
+            if !self.editable(generic.tok) {
+                self.unreachable(generic.tok);
+                continue;
+            }
+            let token = self.toks[generic.tok];
+            let mut name = generic.name.clone();
+            if unprinted.contains(&token.loc) {
+                name = match generic.name.as_str() {
+                    "static_fprintf" => "static_unprinted_to".into(),
+                    _ => "static_unprinted".into(),
+                };
+                self.drop_output(generic);
+            }
+            let reason = match arena {
+                true => "an argument lies in the arena",
+                false => "BPF has no C library",
+            };
+            self.replace(&token, name, EditKind::Memory, reason.into());
+        }
+    }
+
+    /// Why nothing is written.
+    fn unfit(&self, generic: &Generic) -> Option<String> {
+        let written = generic.output.as_ref()?;
+        let in_arena = self.in_arena && written.strings.iter().any(|&s| self.arena(s));
+        let strings = in_arena.then(|| "a string of the arena".to_owned());
+        written.unfit.clone().or(strings)
+    }
+
+    fn drop_output(&mut self, generic: &Generic) {
+        let what = self.unfit(generic);
+        let what = what.unwrap_or_else(|| "what other uses of the macro write".into());
+        self.dropped.insert(Trouble {
+            tok: generic.tok,
+            message: format!("this writes nothing: the kernel cannot print {what}"),
+            help:
+                "print what the verifier's bpf_trace_printk takes: a literal format, at most three \
+                   values, d i u x p c and s of strings outside of the arena"
+                    .into(),
+        });
+    }
+}

@@ -1,0 +1,202 @@
+//! What is followed at places that nobody can prove.
+
+use super::super::facts::Loop;
+use super::super::numbers::Change;
+use super::{End, Search, span};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Toks, Unary};
+use crate::c::types::{EntityId, Parent};
+
+impl Search<'_> {
+    /// The pointers that are followed at places that nobody can prove: indexed freely, or stepped
+    /// on in a loop whose end the verifier cannot see. Arrays too.
+    pub fn followed_freely(&self) -> Vec<ExprId> {
+        let model = self.reading.model;
+        let mut found = Vec::new();
+        for (number, expr) in model.tree.exprs.iter().enumerate() {
+            let this = ExprId(number as u32);
+            if model.function_of(this).is_none() {
+                continue;
+            }
+            match expr.kind {
+                ExprKind::Index(array, index)
+                    if model.value(index).is_none() && self.is_free(index) =>
+                {
+                    found.push(array);
+                }
+                ExprKind::Unary(Unary::Deref, pointer) if self.is_stepped(pointer) => {
+                    found.push(pointer);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The loops around an expression.
+    fn around(&self, expr: ExprId) -> Vec<usize> {
+        let model = self.reading.model;
+        let mut found = Vec::new();
+        let mut at = model.stmt_of(expr);
+        while let Some(stmt) = at {
+            found.extend(self.index.stmts.get(&stmt).into_iter().flatten());
+            at = match model.stmt_parent(stmt) {
+                Parent::Stmt(outer) => Some(outer),
+                Parent::Expr(outer) => model.stmt_of(outer),
+                _ => None,
+            };
+        }
+        found
+    }
+
+    fn is_free(&self, index: ExprId) -> bool {
+        let model = self.reading.model;
+        let around = self.around(index);
+        let guarded: Vec<usize> = around.iter().copied().filter(|&l| self.needs[l]).collect();
+        if !guarded.is_empty() {
+            let kept = self.counter(index).is_some_and(|e| {
+                guarded.iter().any(|&l| {
+                    self.keeps_below(e, l) || self.is_checked(index, e, &self.reading.loops[l])
+                })
+            });
+            return !kept;
+        }
+        let counters: Vec<EntityId> = around
+            .iter()
+            .flat_map(|&l| {
+                let this = &self.reading.loops[l];
+                self.index.changes(model.tree[this.stmt].toks)
+            })
+            .collect();
+        self.unknown(index, &counters)
+    }
+
+    /// Whether the condition of a loop keeps a counter that starts at a constant below another.
+    fn keeps_below(&self, entity: EntityId, index: usize) -> bool {
+        let this = &self.reading.loops[index];
+        matches!(self.ends[index], End::Counted(Some(_)))
+            && self.is_bounded(entity, this)
+            && !self.hiding(this).1.contains(&entity)
+    }
+
+    /// Whether a counter that only grows, and whose start alone is hidden, is compared with a
+    /// constant on the way to where it is an index: `if (n < 8) out[n++] = …`.
+    fn is_checked(&self, index: ExprId, counter: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let at = model.tree[index].toks.start;
+        let steps = self.numbers.steps(counter, &self.repeated(this));
+        let start = self
+            .numbers
+            .start(counter, this.function.0, self.first(this));
+        let grows = steps.is_some_and(|s| s.iter().all(|s| s.1 > 0));
+        let known = start.and_then(|s| s.1).is_some_and(|v| v >= 0);
+        grows
+            && known
+            && !self.hiding(this).1.contains(&counter)
+            && model.tree.stmts.iter().any(|s| match s.kind {
+                StmtKind::If {
+                    cond,
+                    then,
+                    otherwise,
+                } if span(this.body).holds(s.toks) => {
+                    let toks = |s: StmtId| model.tree[s].toks;
+                    let inside = toks(then).contains(at)
+                        || otherwise.is_some_and(|(_, o)| toks(o).contains(at));
+                    let before = toks(then).end <= at && self.leaves(toks(then));
+                    (inside || before) && self.compares(cond, counter)
+                }
+                _ => false,
+            })
+    }
+
+    /// Whether statements end with a jump.
+    fn leaves(&self, toks: Toks) -> bool {
+        (toks.start..toks.end)
+            .any(|t| matches!(self.word(t), b"break" | b"continue" | b"return" | b"goto"))
+    }
+
+    /// Whether a condition compares a variable with a constant.
+    pub(super) fn compares(&self, condition: ExprId, entity: EntityId) -> bool {
+        let model = self.reading.model;
+        match model.tree[model.tree.bare(condition)].kind {
+            ExprKind::Binary {
+                op, left, right, ..
+            } if op.compares() => [(left, right), (right, left)]
+                .iter()
+                .any(|&(a, b)| model.named(a) == Some(entity) && model.value(b).is_some()),
+            ExprKind::Binary { left, right, .. } => {
+                self.compares(left, entity) || self.compares(right, entity)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a pointer steps on in a loop that gets `can_loop`: `*p++`, `*p` where the loop has
+    /// `p++`.
+    fn is_stepped(&self, pointer: ExprId) -> bool {
+        let model = self.reading.model;
+        let bare = model.tree.bare(pointer);
+        let name = match model.tree[bare].kind {
+            ExprKind::Postfix { operand, .. }
+            | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
+            _ => bare,
+        };
+        let Some(entity) = model.named(name) else {
+            return false;
+        };
+        if !model[entity].is_automatic() || !model.is_pointer(model[entity].ty) {
+            return false;
+        }
+        let around = self.around(pointer);
+        around.iter().filter(|&&l| self.needs[l]).any(|&l| {
+            let whole = model.tree[self.reading.loops[l].stmt].toks;
+            model.uses(entity).iter().any(|&u| {
+                whole.contains(model.tree[u].toks.start)
+                    && matches!(model.parent(u), Parent::Expr(outer)
+                        if matches!(model.tree[outer].kind, ExprKind::Postfix { .. }
+                            | ExprKind::Unary(Unary::Increment | Unary::Decrement, _)
+                            | ExprKind::Assign { op: Some(_), .. }))
+            })
+        })
+    }
+
+    /// Whether a part of an expression is neither a constant nor one of some counters.
+    fn unknown(&self, expr: ExprId, counters: &[EntityId]) -> bool {
+        let model = self.reading.model;
+        if model.value(expr).is_some() {
+            return false;
+        }
+        if let Some(entity) = model.entity(expr) {
+            let mods = self.numbers.of(entity);
+            let constant = !mods.is_empty()
+                && mods.iter().all(|m| match m.change {
+                    Change::Set(value) => self.numbers.is_known(value),
+                    Change::Step(_) => true,
+                    _ => false,
+                });
+            return !counters.contains(&entity) && !constant;
+        }
+        match model.tree[expr].kind {
+            ExprKind::Paren(_)
+            | ExprKind::Binary { .. }
+            | ExprKind::Cast(..)
+            | ExprKind::Postfix { .. }
+            | ExprKind::Unary(
+                Unary::Plus | Unary::Minus | Unary::BitNot | Unary::Increment | Unary::Decrement,
+                _,
+            ) => {
+                let parts = model.tree.operands(expr);
+                // What is cut to a few bits is an index that can be proven.
+                let masked = matches!(
+                    model.tree[expr].kind,
+                    ExprKind::Binary {
+                        op: Binary::BitAnd | Binary::Rem,
+                        right,
+                        ..
+                    } if model.value(right).is_some()
+                );
+                !masked && parts.into_iter().any(|e| self.unknown(e, counters))
+            }
+            _ => true,
+        }
+    }
+}

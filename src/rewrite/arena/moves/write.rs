@@ -1,0 +1,298 @@
+//! The edits that make a block of a variable on the stack.
+
+use std::collections::HashSet;
+
+use super::super::edits::Editor;
+use super::super::facts::Object;
+use super::super::vars::Tok;
+use super::{REASON, is_zero};
+use crate::c::lexer::op;
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part, Toks, Unary};
+use crate::c::types::{EntityKind, Parent, Type};
+use crate::rewrite::plan::EditKind;
+
+impl Editor<'_> {
+    /// Moves variables on the stack into the arena.
+    pub fn moves(&mut self) {
+        let reading = self.reading();
+        let mut done = HashSet::new();
+        for object in &reading.objects {
+            if self.moved().contains(&object.place) && done.insert(object.entity) {
+                self.declare_block(object);
+                self.use_block(object);
+            }
+        }
+    }
+
+    fn declare_block(&mut self, object: &Object) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let declarator = model[object.entity].declarators[0];
+        let Some((symbol, name)) = tree[declarator].name else {
+            return;
+        };
+        let word = String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
+        if reading.is_parameter_of(declarator) {
+            self.copy_parameter(object, declarator, &word);
+            return;
+        }
+        let kind = EditKind::Memory;
+        let loc = self.location(name);
+        let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
+        let (open, close) = match array {
+            true => ("(__arena *", ")"),
+            false => ("__arena *", ""),
+        };
+        self.change(loc.file, loc.start, loc.start, open.into(), kind, REASON);
+        if array {
+            self.change(loc.file, loc.end, loc.end, close.into(), kind, REASON);
+            self.size_array(declarator);
+        }
+        let zero = tree[declarator].init.is_some_and(|i| is_zero(reading, i));
+        let call = match zero {
+            true => format!("static_calloc(1, sizeof(*{word}))"),
+            false => format!("static_malloc(sizeof(*{word}))"),
+        };
+        let local = format!(" static_local = {call}");
+        let Some(init) = tree[declarator].init else {
+            let end = self.location(tree[declarator].toks.end - 1);
+            self.change(end.file, end.end, end.end, local, kind, REASON);
+            return;
+        };
+        let toks = tree[init].toks;
+        let equals = toks.start - 1;
+        let (from, before) = (self.location(equals), self.location(equals - 1));
+        let Some(value) = self.extent(toks) else {
+            return;
+        };
+        let last = value;
+        if zero {
+            self.change(from.file, before.end, last.end, local, kind, REASON);
+            return;
+        }
+        let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
+        let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
+        match &tree[init].kind {
+            ExprKind::List(elements) => {
+                // The values stay where they stand: other edits may be in them.
+                let mut before_value = local.replace("static_malloc(", "static_calloc(1, ");
+                let record = matches!(model[model.declarator_type(declarator)], Type::Record(_));
+                let (mut next, mut at) = (0i128, before.end);
+                for element in elements {
+                    let place = match record {
+                        true => {
+                            let field = model.target(element.value).and_then(|t| t.field);
+                            let name = field.and_then(|f| model.field(f).name);
+                            let name = name.map_or(String::new(), |n| {
+                                String::from_utf8_lossy(model.unit.symbols.text(n)).into_owned()
+                            });
+                            format!("{word}->{name}")
+                        }
+                        false => {
+                            if let [crate::c::syntax::tree::Designator::Index(at)] =
+                                element.designators[..]
+                            {
+                                next = model.value(at).unwrap_or(next);
+                            }
+                            let place = format!("(*{word})[{next}]");
+                            next += 1;
+                            place
+                        }
+                    };
+                    let Some(value) = self.extent(tree[element.value].toks) else {
+                        continue;
+                    };
+                    let text = format!("{before_value};{gap}{place} = ");
+                    self.change(from.file, at, value.start, text, kind, REASON);
+                    before_value = String::new();
+                    at = value.end;
+                }
+                self.change(from.file, at, last.end, before_value, kind, REASON);
+            }
+            ExprKind::Text => {
+                let text = format!("{local};{gap}static_memcpy({word}, ");
+                self.change(from.file, before.end, value.start, text, kind, REASON);
+                let text = format!(", sizeof(*{word}))");
+                self.change(from.file, value.end, value.end, text, kind, REASON);
+            }
+            _ => {
+                let text = format!("{local};{gap}*{word} = ");
+                self.change(from.file, before.end, value.start, text, kind, REASON);
+            }
+        }
+    }
+
+    /// Where tokens stand in the file, macros that they come from as they are used.
+    fn extent(&self, toks: Toks) -> Option<crate::c::cpp::Loc> {
+        let unit = self.reading().unit;
+        let first = self.visible(toks.start);
+        let mut last = self.visible(toks.end - 1);
+        if let Some(outermost) = unit.outermost(&unit.tokens[toks.end - 1])
+            && let Some(close) = outermost.close
+        {
+            last = close;
+        }
+        let one_file = first.file == last.file && first.start < last.end;
+        one_file.then_some(crate::c::cpp::Loc {
+            file: first.file,
+            start: first.start,
+            end: last.end,
+        })
+    }
+
+    /// `int a[] = {…}`: the length that its value gave it.
+    fn size_array(&mut self, declarator: DeclaratorId) {
+        let model = self.reading().model;
+        let tree = &model.tree;
+        if let Some(Part::Array { toks, size: None }) = tree[declarator].parts.first()
+            && let Type::Array { len: Some(len), .. } = model[model.declarator_type(declarator)]
+        {
+            let open = self.location(toks.start);
+            let text = len.to_string();
+            self.change(
+                open.file,
+                open.end,
+                open.end,
+                text,
+                EditKind::Memory,
+                REASON,
+            );
+        }
+    }
+
+    /// A parameter stays, and is copied to a block at the start of the function.
+    fn copy_parameter(&mut self, object: &Object, declarator: DeclaratorId, word: &str) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let EntityKind::Object {
+            function: Some(function),
+            ..
+        } = model[object.entity].kind
+        else {
+            return;
+        };
+        let decl = tree[declarator].decl;
+        let brace = tree[tree[function].body].toks.start;
+        let loc = self.location(brace);
+        // The declaration as it is written, with another name; its own qualifiers are edits of the
+        // parameter, and are written here again.
+        let (_, name) = tree[declarator].name.expect("a parameter with a name");
+        let mut text = String::new();
+        for tok in tree[decl].toks.start..tree[decl].toks.end {
+            let spelled = String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[tok]));
+            if tok == name {
+                text += &format!("__arena *{word}_");
+            } else if reading.unit.tokens[tok].is(op("*")) {
+                text += match self.is_qualified(tok) {
+                    Some(true) => "__arena *",
+                    _ => "*",
+                };
+                text += " ";
+            } else {
+                text += &spelled;
+                text.push(' ');
+            }
+        }
+        let indent = match self.starts_line(brace + 1) {
+            Some(indent) => format!("\n{indent}"),
+            None => " ".into(),
+        };
+        let text = format!(
+            "{indent}{} static_local = static_malloc(sizeof(*{word}_));{indent}*{word}_ = {word};",
+            text.trim()
+        );
+        self.change(loc.file, loc.end, loc.end, text, EditKind::Memory, REASON);
+    }
+
+    /// Whether what a `*` points to lies in the arena.
+    fn is_qualified(&self, star: Tok) -> Option<bool> {
+        let reading = self.reading();
+        let groups = reading.groups.iter().flat_map(|g| &g.declarators);
+        let base = groups
+            .filter(|d| d.star == Some(star))
+            .find_map(|d| d.base)
+            .map(|b| self.arena(b));
+        let stars: Vec<Tok> = reading.after_stars.iter().map(|a| a.star).collect();
+        let before = (0..star).rev().find(|t| stars.contains(t));
+        base.or_else(|| {
+            let after = reading
+                .after_stars
+                .iter()
+                .find(|a| Some(a.star) == before)?;
+            Some(self.arena(after.space))
+        })
+    }
+
+    fn use_block(&mut self, object: &Object) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let declarator = model[object.entity].declarators[0];
+        let suffix = match reading.is_parameter_of(declarator) {
+            true => "_",
+            false => "",
+        };
+        for &name in model.uses(object.entity) {
+            let tok = tree[name].toks.start;
+            let loc = self.location(tok);
+            let word = String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[tok]))
+                .into_owned()
+                + suffix;
+            let kind = EditKind::Memory;
+            let outer = match model.parent(name) {
+                Parent::Expr(outer) => Some(outer),
+                _ => None,
+            };
+            match outer.map(|o| &tree[o].kind) {
+                Some(ExprKind::Unary(Unary::AddressOf, _)) => {
+                    let and = self.location(tree[outer.expect("matched")].toks.start);
+                    if self.together(tree[outer.expect("matched")].toks.start, tok) {
+                        self.change(and.file, and.start, loc.end, word, kind, REASON);
+                    }
+                }
+                Some(ExprKind::Member {
+                    arrow: false,
+                    name_tok,
+                    ..
+                }) => {
+                    let dot = self.location(name_tok - 1);
+                    if !suffix.is_empty() {
+                        self.change(dot.file, loc.start, loc.end, word, kind, REASON);
+                    }
+                    self.change(dot.file, dot.start, dot.end, "->".into(), kind, REASON);
+                }
+                Some(
+                    ExprKind::Index(..)
+                    | ExprKind::Call { .. }
+                    | ExprKind::Member { arrow: true, .. }
+                    | ExprKind::Postfix { .. },
+                ) if self.is_operand(outer, name) => {
+                    let text = format!("(*{word})");
+                    self.change(loc.file, loc.start, loc.end, text, kind, REASON);
+                }
+                _ => {
+                    // `a/ *p` is no comment.
+                    let bytes = &reading.unit.file(loc.file).bytes;
+                    let slash = loc.start > 0 && bytes[loc.start as usize - 1] == b'/';
+                    let text = match slash {
+                        true => format!("(*{word})"),
+                        false => format!("*{word}"),
+                    };
+                    self.change(loc.file, loc.start, loc.end, text, kind, REASON);
+                }
+            }
+        }
+    }
+
+    /// Whether a name is what a postfix operator works on, not an argument or an index.
+    fn is_operand(&self, outer: Option<ExprId>, name: ExprId) -> bool {
+        let tree = &self.reading().model.tree;
+        match outer.map(|o| &tree[o].kind) {
+            Some(ExprKind::Index(array, _)) => *array == name,
+            Some(ExprKind::Call { callee, .. }) => *callee == name,
+            _ => true,
+        }
+    }
+}
