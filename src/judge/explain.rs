@@ -11,16 +11,22 @@ pub enum Kind {
     OutOfBounds,
     /// An index or a length whose range the verifier does not know.
     UnboundedOffset,
+    /// A length that may be 0, for a helper that takes no empty memory.
+    ZeroSize,
     /// A pointer that was stored in memory comes back as a number.
     ReloadedPointer,
     /// A pointer is kept in 32 bits.
     NarrowPointer,
     /// A pointer into an arena and one to other memory are mixed.
     AddressSpace,
+    /// A callback's context that does not lie on the stack.
+    CallbackContext,
     /// A helper is given a pointer into an arena.
     ArenaArgument,
     /// A pointer into an arena is followed, and nothing names the arena.
     ArenaNotNamed,
+    /// A function that is verified by itself takes or returns memory.
+    GlobalFunction,
     /// A function calls itself.
     Recursion,
     /// More than five arguments.
@@ -35,8 +41,16 @@ pub enum Kind {
     TypeInformation,
     /// More than 512 bytes of stack.
     Stack,
+    /// An array whose length is known at run time only.
+    VariableLengthArray,
+    /// A path ends without the exit instruction.
+    NoExit,
+    /// Something of the kernel is not given back on some path.
+    UnreleasedReference,
     /// A `bpf_spin_lock` used where or how it must not be.
     Lock,
+    /// A `bpf_spin_lock` in an allocated block.
+    LockInBlock,
     /// A helper this type of program may not call, or this kernel does not have.
     HelperNotAllowed,
     /// A helper for GPL-compatible programs only.
@@ -62,6 +76,8 @@ use Kind::*;
 /// What the words of a kind contain. The first line that matches decides, so what is more special
 /// stands first. Wordings are those of Linux 5.10 to 7.3, libbpf 1.1 to 1.7 and clang 14 to 22.
 const WORDS: &[(&str, Kind)] = &[
+    ("doesn't return scalar", GlobalFunction),
+    (INVALID_ARGUMENTS, GlobalFunction),
     ("mem access 'map_value_or_null'", MissingNullCheck),
     ("_or_null'", MissingNullCheck),
     ("null-check it first", MissingNullCheck),
@@ -79,6 +95,11 @@ const WORDS: &[(&str, Kind)] = &[
     ("changes address space of", AddressSpace),
     ("non-overlapping address spaces", AddressSpace),
     ("type=arena expected=", ArenaArgument),
+    ("Unreleased reference", UnreleasedReference),
+    ("would lead to reference leak", UnreleasedReference),
+    ("last insn is not an exit or jmp", NoExit),
+    ("unexpected __bpf_trap()", NoExit),
+    ("nsupported dynamic stack allocation", VariableLengthArray),
     ("has an associated arena", ArenaNotNamed),
     ("cannot use helper", HelperNotAllowed),
     ("unknown func bpf_", HelperNotAllowed),
@@ -105,6 +126,8 @@ const WORDS: &[(&str, Kind)] = &[
     ("combined stack size", Stack),
     ("stack limit", Stack),
     ("stack size", Stack),
+    ("bpf_spin_lock has to be at the constant offset", LockInBlock),
+    ("has no valid bpf_spin_lock", LockInBlock),
     ("bpf_spin_lock", Lock),
     ("bpf_spin_unlock", Lock),
     ("bpf_res_spin_lock", Lock),
@@ -115,12 +138,13 @@ const WORDS: &[(&str, Kind)] = &[
     ("unbounded variable-offset", UnboundedOffset),
     ("math between", UnboundedOffset),
     ("min value is negative", UnboundedOffset),
-    ("invalid zero-sized read", UnboundedOffset),
+    ("invalid zero-sized read", ZeroSize),
     ("invalid variable-offset", UnboundedOffset),
     ("variable offset", UnboundedOffset),
     ("pointer arithmetic with it prohibited", UnboundedOffset),
-    // A length that may be 0, in the words of older kernels.
-    (" size=0", UnboundedOffset),
+    ("pointer be out of bounds", UnboundedOffset),
+    // In the words of older kernels.
+    (" size=0", ZeroSize),
     ("invalid access to", OutOfBounds),
     ("Access outside bounds", OutOfBounds),
     ("invalid write to stack", OutOfBounds),
@@ -142,6 +166,9 @@ const WORDS: &[(&str, Kind)] = &[
     (VARARGS_OR_STRUCT, StructReturn),
 ];
 
+/// How the kernel refuses the call of a function that it verifies by itself.
+const INVALID_ARGUMENTS: &str = "Caller passes invalid args";
+
 /// How clang before 18 refuses both. The function's declaration follows, and tells which.
 const VARARGS_OR_STRUCT: &str = "VarArgs or StructRet";
 
@@ -151,9 +178,16 @@ const FLOAT_NAMES: [&str; 7] = ["df3", "sf3", "df2", "sf2", "__float", "__fix", 
 
 /// The kind of a refusal by the first line of `text` that tells, together with that line.
 pub fn classify(text: &str) -> (Kind, Option<&str>) {
+    // What is wrong with the argument stands before it.
+    if let Some(line) = text.lines().find(|line| line.contains(INVALID_ARGUMENTS)) {
+        return (GlobalFunction, Some(line));
+    }
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let found = if line.contains("built-in function '") || line.contains("for extern '") {
+        let found = if line.ends_with(" expected=fp") {
+            // Other helpers take memory of several kinds, the stack first.
+            Some(CallbackContext)
+        } else if line.contains("built-in function '") || line.contains("for extern '") {
             let float = FLOAT_NAMES.iter().any(|part| line.contains(part));
             Some(if float {
                 FloatingPoint
@@ -177,15 +211,18 @@ pub fn classify(text: &str) -> (Kind, Option<&str>) {
 
 impl Kind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 32] = [
         MissingNullCheck,
         OutOfBounds,
         UnboundedOffset,
+        ZeroSize,
         ReloadedPointer,
         NarrowPointer,
         AddressSpace,
+        CallbackContext,
         ArenaArgument,
         ArenaNotNamed,
+        GlobalFunction,
         Recursion,
         TooManyArguments,
         IndirectCall,
@@ -193,7 +230,11 @@ impl Kind {
         TooManyInstructions,
         TypeInformation,
         Stack,
+        VariableLengthArray,
+        NoExit,
+        UnreleasedReference,
         Lock,
+        LockInBlock,
         HelperNotAllowed,
         License,
         UnresolvedExtern,
@@ -233,7 +274,9 @@ impl Kind {
                 "out-of-bounds",
                 "the access starts or ends outside of the memory the pointer belongs to",
                 "check the size that was allocated against the offset and size of the access; for \
-                 a packet, compare with data_end first",
+                 a packet, compare with data_end first; in a block whose size is known at run time \
+                 only, at most DYNAMIC_MEMORY_GUARD bytes (4096 unless you define more) can be \
+                 given to a helper at once",
             ),
             UnboundedOffset => (
                 "unbounded-offset",
@@ -242,6 +285,12 @@ impl Kind {
                 "bound it right before the use, in an unsigned variable: `if (n >= LIMIT) return \
                  ...;` or `n &= LIMIT - 1;`; in a block of variable size the limit is \
                  DYNAMIC_MEMORY_GUARD",
+            ),
+            ZeroSize => (
+                "zero-size",
+                "the length can be 0, and this helper takes no empty memory",
+                "bound it from below, too, right before the call, in an unsigned variable: `if (n \
+                 == 0 || n > LIMIT) return ...;`",
             ),
             ReloadedPointer => (
                 "reloaded-pointer",
@@ -266,6 +315,12 @@ impl Kind {
                  kinds of memory has to become two variables, and static_memcpy() copies from one \
                  kind to the other",
             ),
+            CallbackContext => (
+                "callback-context",
+                "what a callback gets as its context has to lie on the stack",
+                "make a structure on the stack that holds the pointer to the block, and give its \
+                 address: struct { struct state *state; } context = { state };",
+            ),
             ArenaArgument => (
                 "arena-argument",
                 "helpers take no pointer into an arena",
@@ -277,6 +332,13 @@ impl Kind {
                 "the program follows a pointer into an arena, and no instruction of it names the \
                  arena's map, so the kernel does not know which arena",
                 "write static_use_arena(); at the start of the program",
+            ),
+            GlobalFunction => (
+                "global-function",
+                "a function that is not static is verified by itself, without what its callers \
+                 know: it returns a number only, and takes numbers, the context and whole \
+                 structures of known size",
+                "make it static, so that it is verified together with its callers",
             ),
             Recursion => (
                 "recursion",
@@ -324,6 +386,24 @@ impl Kind {
                 "the stack of a chain of calls is limited to 512 bytes",
                 "move large local variables into allocated blocks or a map",
             ),
+            VariableLengthArray => (
+                "variable-length-array",
+                "BPF's stack has a fixed size, so an array's length has to be a constant",
+                "make the array as large as it can get, or allocate a block with malloc() and free \
+                 it at the end",
+            ),
+            NoExit => (
+                "no-exit",
+                "a path runs out of the function without a return; clang leaves out what follows \
+                 undefined behaviour, such as a variable without a value or a missing return",
+                "give every variable a value and every path a return; -Wall names most of them",
+            ),
+            UnreleasedReference => (
+                "unreleased-reference",
+                "something the kernel handed out (a ring buffer's record, a socket, a task) is not \
+                 given back on some path",
+                "release or submit it before every return, also where an allocation fails",
+            ),
             Lock => (
                 "lock",
                 "a bpf_spin_lock must be released on every path, holds off calls while it is held, \
@@ -331,6 +411,13 @@ impl Kind {
                 "look up and call everything before taking the lock, release it before every \
                  return; in tracing programs use the heap's default lock, not \
                  DYNAMIC_MEMORY_SPIN_LOCK",
+            ),
+            LockInBlock => (
+                "lock-in-block",
+                "a bpf_spin_lock lies in a map's value at a place that the kernel knows, never in \
+                 an allocated block",
+                "keep the lock in a map's value of its own, or use atomics, such as \
+                 __sync_fetch_and_add(), on the block's members",
             ),
             HelperNotAllowed => (
                 "helper-not-allowed",
@@ -382,7 +469,7 @@ impl Kind {
             ),
             Other => (
                 "refused",
-                "the kernel's words above say why",
+                "the words above say why",
                 "see the verifier's log (--log) for the path that leads there",
             ),
         }
@@ -417,7 +504,7 @@ mod tests {
     fn every_kind_has_words_unless_more_than_words_tell_it() {
         for kind in Kind::ALL {
             let known = WORDS.iter().any(|(_, known)| *known == kind);
-            let wordless = [FloatingPoint, TypeInformation, Other].contains(&kind);
+            let wordless = [FloatingPoint, CallbackContext, TypeInformation, Other].contains(&kind);
             assert_eq!(known, !wordless, "{kind:?}");
         }
     }
