@@ -7,14 +7,14 @@ mod kernel;
 mod project;
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use aya::programs::Xdp;
 use bpf_malloc::judge::compile::{Clang, machine_arguments};
 use bpf_malloc::kernel::load::ObjectFile;
 use bpf_malloc::kernel::run::RunInput;
-use kernel::{can_load, skip};
+use kernel::{can_load, skip, skip_or_fail};
 use libbpf_rs::libbpf_sys;
 use project::{Scratch, has, run};
 
@@ -147,6 +147,82 @@ fn debians_bpftool() {
             String::from_utf8_lossy(&loaded.stderr)
         );
     }
+}
+
+/// The newest bpftool that Debian has, whatever this machine's release, with the libbpf that is
+/// vendored: the libbpf of a skeleton must not be older than its bpftool expects.
+#[test]
+fn newest_bpftool() {
+    let test = "newest_bpftool";
+    if !can_load(test) {
+        return;
+    }
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bpftool");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/fetch.sh");
+    let fetched = output(Command::new(script).arg(directory).arg("bpftool"));
+    if !fetched.status.success() {
+        return skip_or_fail(test, String::from_utf8_lossy(&fetched.stderr).trim());
+    }
+    let fetched = String::from_utf8(fetched.stdout).expect("a line");
+    let [_, version, bpftool] = fetched.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("{fetched}");
+    };
+    kernel::say(&format!("{test}: {version}\n"));
+    let vendored = vendored_libbpf();
+    let scratch = built(&[DEFAULT, ARENA, OLD]);
+    for object in ["default.o", "old.o", "arena.o"] {
+        std::fs::copy(scratch.path(object), scratch.path("sum.bpf.o")).unwrap();
+        let mut generate = scratch.command(bpftool);
+        let skeleton = run(generate.args(["gen", "skeleton", "sum.bpf.o", "name", "sum_bpf"]));
+        std::fs::write(scratch.path("sum.skel.h"), skeleton).unwrap();
+        let mut compile = scratch.command("cc");
+        compile.args([
+            "-O2",
+            "-Wall",
+            "-Werror",
+            "-I.",
+            "skeleton.c",
+            "-o",
+            "skeleton",
+            "-I",
+        ]);
+        compile.arg(vendored.join("include"));
+        run(compile.args(["libbpf.a", "libelf.a", "libz.a"].map(|name| vendored.join(name))));
+        let printed = run(&mut Command::new(scratch.path("skeleton")));
+        assert_eq!(printed, format!("{PRINTED}2\n"), "{object}");
+    }
+}
+
+/// Where the libbpf that this test is linked with was built.
+fn vendored_libbpf() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    let profile = test.parent().and_then(Path::parent).expect("deps is in it");
+    let built = std::fs::read_dir(profile.join("build")).expect("dependencies were built");
+    let mut built: Vec<_> = built
+        .map(|entry| entry.expect("an entry").path().join("out"))
+        .filter(|out| out.join("libbpf.a").is_file() && out.join("libelf.a").is_file())
+        .collect();
+    built.sort();
+    built.pop().expect("libbpf-sys was built")
+}
+
+#[test]
+fn libbpf_cargo() {
+    if !can_load("libbpf_cargo") {
+        return;
+    }
+    let scratch = built(&[DEFAULT, ARENA, OLD]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cargo = scratch.path("cargo");
+    std::fs::copy(root.join("Cargo.lock"), cargo.join("Cargo.lock")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let printed = run(scratch
+        .command(env!("CARGO"))
+        .args(["run", "--quiet"])
+        .env("CARGO_TARGET_DIR", target)
+        .current_dir(&cargo));
+    let expected = ["default", "arena", "old"].map(|name| format!("{name} {RESULTS:?} 2\n"));
+    assert_eq!(printed, expected.concat());
 }
 
 #[test]

@@ -87,7 +87,10 @@ fn prepare<'a>(
     let starts = starts(args, &choices, console, faults)?;
     let reads_stdin = starts.iter().any(|s| s.stdin.is_some());
     let inputs = Inputs::new(starts, choices.macros, args.jobs)?;
-    let mode = match (args.check, args.diff) {
+    let mode = match (
+        args.check || args.show_files || args.show_settings,
+        args.diff,
+    ) {
         (true, _) => Mode::Check,
         (false, true) => Mode::Diff,
         (false, false) => Mode::Write,
@@ -234,6 +237,9 @@ struct Outcome {
 
 impl Job<'_> {
     fn run(&self, console: &mut Console, faults: &mut Faults) -> Result<Tally, Fault> {
+        if self.args.show_settings {
+            return self.show_settings(console).map(|()| Tally::default());
+        }
         let output = match &self.target {
             Target::Mirror { dir, .. } => Some(replace::settle(dir)),
             _ => None,
@@ -245,6 +251,12 @@ impl Job<'_> {
         let scan = self.inputs.scan(output.as_deref(), copies);
         for fault in scan.faults {
             faults.add(fault, console);
+        }
+        if self.args.show_files {
+            for candidate in scan.candidates.iter().filter(|one| one.matters) {
+                console.out(&[&report::quoted(&candidate.shown)[..], b"\n"].concat())?;
+            }
+            return Ok(Tally::default());
         }
         let mut tally = Tally {
             seen: scan.seen,
@@ -277,6 +289,38 @@ impl Job<'_> {
             self.report(&end, console)?;
         }
         Ok(tally)
+    }
+
+    /// Prints the settings of the inputs, each once, with where they come from.
+    fn show_settings(&self, console: &mut Console) -> Result<(), Fault> {
+        let starts = &self.inputs.starts;
+        for (index, start) in starts.iter().enumerate() {
+            let same = |other: &Start| std::ptr::eq(&*other.settings, &*start.settings);
+            if starts[..index].iter().any(same) {
+                continue;
+            }
+            let names = starts[index..].iter().filter(|other| same(other));
+            let names: Vec<_> = names.map(|start| printable(&start.shown)).collect();
+            let from = match &start.settings.file {
+                Some(file) => printable(file),
+                None => "the command line and the defaults".to_owned(),
+            };
+            let settings = start.settings.to_toml().map_err(|error| {
+                let help = "rename the directory, or name it by a link";
+                Fault::new(
+                    "settings",
+                    format!("not to be shown as TOML: {error}"),
+                    help,
+                )
+            })?;
+            let between = if index > 0 { "\n" } else { "" };
+            let text = format!(
+                "{between}# of {}, from {from}\n{settings}",
+                names.join(", ")
+            );
+            console.out(text.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Plans all candidates and reports on them in order.

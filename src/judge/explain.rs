@@ -126,7 +126,10 @@ const WORDS: &[(&str, Kind)] = &[
     ("combined stack size", Stack),
     ("stack limit", Stack),
     ("stack size", Stack),
-    ("bpf_spin_lock has to be at the constant offset", LockInBlock),
+    (
+        "bpf_spin_lock has to be at the constant offset",
+        LockInBlock,
+    ),
     ("has no valid bpf_spin_lock", LockInBlock),
     ("bpf_spin_lock", Lock),
     ("bpf_spin_unlock", Lock),

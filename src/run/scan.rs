@@ -1,6 +1,7 @@
 //! The first look at all inputs: which of them matter, and what the others need to know of them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::mem;
@@ -14,7 +15,7 @@ use super::progress::Step;
 use super::walk::{self, Found, Start};
 use super::workspace::View;
 use super::{Fault, Inputs, pool};
-use crate::heap::HEADER_NAME;
+use crate::heap::{self, HEADER_NAME};
 use crate::rewrite::{self, Facts, Links, Mentions, Project, Reach};
 
 /// Files handed to a thread at once: few, for a single one can keep a thread busy for as long as
@@ -518,6 +519,10 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                     continue;
                 }
             };
+            if is_header(&found.real) {
+                scan.faults
+                    .extend(other_version(&found.shown(start), bytes));
+            }
             let mut candidate = Candidate {
                 shown: found.shown(start),
                 matters: !is_header(&found.real)
@@ -580,6 +585,29 @@ pub fn read<'a>(
     };
     load::read(&found.real, || found.shown(start), demand, buffer)?;
     Ok(buffer)
+}
+
+/// A note on a header that another version of this tool wrote: what the rewrite puts into the
+/// sources is what this version's header has.
+fn other_version(shown: &Path, text: &[u8]) -> Option<Fault> {
+    let there = heap::header_version(text)?;
+    let ours = heap::header_version(heap::HEADER.as_bytes())?;
+    let (code, age, help) = match there.cmp(&ours) {
+        Ordering::Equal => return None,
+        Ordering::Less => (
+            "old-header",
+            "an older",
+            "write it anew with --emit-header or `bpf-malloc header`, after moving it away if it \
+             was changed by hand",
+        ),
+        Ordering::Greater => (
+            "new-header",
+            "a newer",
+            "install the version of bpf-malloc that wrote it: cargo install bpf-malloc",
+        ),
+    };
+    let message = format!("this header is of {age} version than this tool");
+    Some(Fault::of(shown, code, message, help).into_note())
 }
 
 /// The allocator itself is never rewritten.

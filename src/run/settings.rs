@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Fault, load, printable, values};
 use crate::heap::{KernelVersion, Overrides};
@@ -91,7 +91,7 @@ struct Config {
 }
 
 /// The table `[header]`: what `--emit-header` writes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct HeaderConfig {
     pool_size: Option<u64>,
@@ -154,9 +154,8 @@ pub struct Settings {
     pub options: Options,
     /// File endings looked at in directories, with the dot.
     pub endings: Vec<String>,
-    /// What is left out in directories: by the settings and by the caller, each with the directory
-    /// that its patterns start at.
-    pub exclude: [Gitignore; 2],
+    /// What is left out in directories: by the settings and by the caller.
+    pub exclude: [Excluded; 2],
     /// In directories also what is no code for BPF counts.
     pub all: bool,
     /// Directories with headers of the project, absolute.
@@ -169,12 +168,75 @@ pub struct Settings {
     pub max_size: u64,
     /// The sizes in that header.
     pub header: Overrides,
+    /// The settings file that they come from, if there is one.
+    pub file: Option<PathBuf>,
+}
+
+/// Patterns of what is left out, as in `.gitignore`.
+#[derive(Debug)]
+pub struct Excluded {
+    /// As they were written.
+    pub patterns: Vec<String>,
+    /// From the directory that they start at.
+    matcher: Gitignore,
+}
+
+/// [`Settings`] as a settings file has them.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Written<'a> {
+    on_null: String,
+    backend: &'a str,
+    recursion: &'a str,
+    ext: Vec<&'a str>,
+    exclude: Vec<&'a str>,
+    all: bool,
+    include_dirs: &'a [PathBuf],
+    compile_commands: Option<&'a Path>,
+    emit_header: bool,
+    max_size: u64,
+    header: HeaderConfig,
 }
 
 impl Settings {
+    /// As the text of a settings file that says the same.
+    ///
+    /// # Errors
+    ///
+    /// In the serializer's words, if a path is not UTF-8: TOML has no other text.
+    pub fn to_toml(&self) -> Result<String, String> {
+        let header = &self.header;
+        let written = Written {
+            on_null: values::on_null_text(&self.options.on_null),
+            backend: values::backend_text(self.options.backend),
+            recursion: values::recursion_text(self.options.recursion),
+            ext: self.endings.iter().map(|ending| &ending[1..]).collect(),
+            exclude: self
+                .exclude
+                .iter()
+                .flat_map(|list| list.patterns.iter().map(String::as_str))
+                .collect(),
+            all: self.all,
+            include_dirs: &self.include_dirs,
+            compile_commands: self.compile_commands.as_deref(),
+            emit_header: self.emit_header,
+            max_size: self.max_size,
+            header: HeaderConfig {
+                pool_size: header.pool_size,
+                heaps: header.heaps,
+                granule: header.granule,
+                guard: header.guard,
+                spin_lock: header.spin_lock,
+                arena: header.arena,
+                debug: header.debug,
+            },
+        };
+        toml::to_string(&written).map_err(|error| error.to_string())
+    }
+
     /// Whether the settings or the caller leave out a file or directory (absolute).
     pub fn excludes(&self, path: &Path, is_dir: bool) -> bool {
-        let out = |list: &Gitignore| list.matched(path, is_dir).is_ignore();
+        let out = |list: &Excluded| list.matcher.matched(path, is_dir).is_ignore();
         self.exclude.iter().any(out)
     }
 
@@ -395,6 +457,7 @@ fn merge(
     let recursion = choices.recursion.or(config.recursion.map(|text| text.0));
     let backend = for_kernel(backend.unwrap_or_default(), choices.target_kernel)?;
     Ok(Settings {
+        file: file.map(Path::to_owned),
         options: Options {
             on_null: on_null.unwrap_or_default(),
             backend,
@@ -430,13 +493,18 @@ fn merge(
 }
 
 /// Patterns that start at a directory.
-fn patterns(base: &Path, list: &[String]) -> Result<Gitignore, String> {
+fn patterns(base: &Path, list: &[String]) -> Result<Excluded, String> {
     let mut builder = GitignoreBuilder::new(base);
     for pattern in list {
         let added = builder.add_line(None, pattern);
         added.map_err(|error| format!("exclude: {error}"))?;
     }
-    builder.build().map_err(|error| format!("exclude: {error}"))
+    Ok(Excluded {
+        patterns: list.to_owned(),
+        matcher: builder
+            .build()
+            .map_err(|error| format!("exclude: {error}"))?,
+    })
 }
 
 /// The first kernel with arenas.

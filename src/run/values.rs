@@ -28,6 +28,16 @@ pub fn on_null(text: &str) -> Result<OnNull, String> {
     }
 }
 
+/// The value of `--on-null`, as [`on_null`] reads it.
+pub fn on_null_text(value: &OnNull) -> String {
+    match value {
+        OnNull::Auto => "auto".to_owned(),
+        OnNull::Off => "off".to_owned(),
+        OnNull::Error => "error".to_owned(),
+        OnNull::Return(value) => format!("return={value}"),
+    }
+}
+
 /// Whether a text can be the value of a `return`: numbers, names and operators. It comes into the
 /// code as it is, and settings may be anybody's, so what does more than tell a value is refused.
 fn expression(text: &str) -> Result<(), String> {
@@ -87,12 +97,30 @@ pub fn backend(text: &str) -> Result<Backend, String> {
     }
 }
 
+/// The value of `--backend`, as [`backend`] reads it. What a kernel without arenas makes of `auto`
+/// has no name of its own.
+pub fn backend_text(value: Backend) -> &'static str {
+    match value {
+        Backend::Auto | Backend::Stored => "auto",
+        Backend::Map => "map",
+        Backend::Arena => "arena",
+    }
+}
+
 /// Reads the value of `--recursion`.
 pub fn recursion(text: &str) -> Result<Recursion, String> {
     match text {
         "auto" => Ok(Recursion::Auto),
         "off" => Ok(Recursion::Off),
         _ => Err("possible values: auto, off".into()),
+    }
+}
+
+/// The value of `--recursion`, as [`recursion`] reads it.
+pub fn recursion_text(value: Recursion) -> &'static str {
+    match value {
+        Recursion::Auto => "auto",
+        Recursion::Off => "off",
     }
 }
 

@@ -501,6 +501,27 @@ fn the_header_itself_is_never_rewritten() {
 }
 
 #[test]
+fn a_header_of_another_version_is_told() {
+    let dir = Dir::with(&[("src/a.bpf.c", SOURCE)]);
+    dir.run(&["header", "-o", "src/dynamic_memory.h"]).exits(0);
+    let header = dir.read("src/dynamic_memory.h");
+    let run = dir.rewrite(&["--check", "src"]).exits(1);
+    assert!(!run.err.contains("-header"), "{}", run.err);
+    let version = "#define DYNAMIC_MEMORY_VERSION ";
+    let (before, after) = header.split_once(version).expect("a version");
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    for (line, code) in [
+        (String::new(), "old-header"),
+        (format!("{version}1"), "old-header"),
+        (format!("{version}4000000000"), "new-header"),
+    ] {
+        dir.write("src/dynamic_memory.h", format!("{before}{line}{after}"));
+        let run = dir.rewrite(&["--check", "src"]).exits(1);
+        run.says(&[code, "src/dynamic_memory.h"]);
+    }
+}
+
+#[test]
 fn names_need_not_be_utf_8() {
     use std::os::unix::ffi::OsStrExt;
     let name = Path::new(std::ffi::OsStr::from_bytes(b"l\xe9.c"));

@@ -225,3 +225,86 @@ fn files_of_patterns_are_bounded_and_regular() {
     symlink("/dev/zero", dir.join("p/compile_commands.json")).unwrap();
     dir.rewrite(&["--check", "p"]).exits(1);
 }
+
+/// What the parser says of a key that it does not know names those that it knows.
+fn keys(dir: &Dir, table: &str) -> Vec<String> {
+    dir.write("bpf-malloc.toml", format!("{table}no-such-key = 1\n"));
+    let said = dir.rewrite(&["--check", "a.c"]).exits(2).err.clone();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, known) = said.split_once("expected one of").expect("a list of keys");
+    let known = known.split('`').skip(1).step_by(2);
+    let known = known.take_while(|word| *word != "bpf-malloc rewrite --help");
+    let mut keys: Vec<_> = known.map(|key| key.replace([' ', '│'], "")).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn the_schema_has_every_key() {
+    let schema = include_str!("../../docs/bpf-malloc.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let names = |table: &serde_json::Value| {
+        let table = table["properties"].as_object().expect("a table");
+        table.keys().cloned().collect::<Vec<_>>()
+    };
+    let dir = Dir::with(&[("a.c", SOURCE)]);
+    assert_eq!(names(&schema), keys(&dir, ""));
+    assert_eq!(
+        names(&schema["properties"]["header"]),
+        keys(&dir, "[header]\n")
+    );
+}
+
+#[test]
+fn shown_they_are_a_settings_file_that_says_the_same() {
+    let dir = Dir::with(&[
+        (
+            "p/bpf-malloc.toml",
+            "ext = [\"cc\"]\non-null = \"return=-12\"\nexclude = [\"gen_*\"]\nmax-size = \"64K\"\n\
+             [header]\nheaps = 2\n",
+        ),
+        ("p/a.cc", SOURCE),
+        ("q/b.c", SOURCE),
+    ]);
+    let args = ["--show-settings", "--backend", "map", "p", "p/a.cc", "q"];
+    let shown = dir.rewrite(&args).exits(0).out.clone();
+    let (of_p, of_q) = shown.split_once("\n# of q,").expect("two");
+    assert!(of_p.starts_with("# of p, p/a.cc, from ") && of_p.contains("p/bpf-malloc.toml\n"));
+    for line in [
+        "on-null = \"return=-12\"",
+        "backend = \"map\"",
+        "ext = [\"cc\"]",
+        "exclude = [\"gen_*\"]",
+        "max-size = 65536",
+        "heaps = 2",
+    ] {
+        assert!(of_p.lines().any(|have| have == line), "{line} in {of_p}");
+    }
+    assert!(of_q.contains("from the command line and the defaults"));
+    assert_eq!(dir.read("p/a.cc"), SOURCE);
+    // Taken as settings they say the same.
+    dir.write("again.toml", of_p);
+    let args = ["--show-settings", "--config", "again.toml", "p"];
+    let again = dir.rewrite(&args).exits(0).out.clone();
+    let settings = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    assert_eq!(settings(&again), settings(of_p));
+}
+
+#[test]
+fn the_files_of_a_run_can_be_listed() {
+    let dir = Dir::with(&[
+        ("src/a.bpf.c", SOURCE),
+        (
+            "src/loader.c",
+            "#include <stdlib.h>\nvoid drop(void *p) { free(p); }\n",
+        ),
+        ("src/plain.bpf.c", "int x;\n"),
+        ("src/gen.bpf.c", SOURCE),
+    ]);
+    let args = ["--show-files", "--exclude", "gen*", "src"];
+    assert_eq!(dir.rewrite(&args).exits(0).out, "src/a.bpf.c\n");
+    let args = ["--show-files", "--all", "src"];
+    let out = dir.rewrite(&args).exits(0).out.clone();
+    assert_eq!(out, "src/a.bpf.c\nsrc/gen.bpf.c\nsrc/loader.c\n");
+    assert_eq!(dir.read("src/a.bpf.c"), SOURCE);
+}

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Downloads Debian kernels for the virtual machines of tests/kernels.rs. Nothing is installed.
+# Downloads Debian kernels for the virtual machines of tests/kernels, or the newest bpftool that
+# Debian has. Nothing is installed.
 #
 # usage: fetch.sh DIRECTORY SERIES...      a series is 6.12, or "newest"
+#        fetch.sh DIRECTORY bpftool
 #
-# Prints a line "SERIES VERSION VMLINUZ" for each. The exact version of a series changes as Debian
-# replaces packages, so the newest of each is taken from the package index, and said.
+# Prints a line "SERIES VERSION VMLINUZ" for each, or "bpftool VERSION PROGRAM". The exact version of
+# a series changes as Debian replaces packages, so the newest of each is taken from the package
+# index, and said.
 set -euo pipefail
 
 mkdir -p "$1"
@@ -34,6 +37,8 @@ deb $key $mirror/debian-security bullseye-security main
 deb $key $mirror/debian-security bookworm-security main
 deb $key $mirror/debian trixie-backports main
 LIST
+# What bpftool is linked with.
+[ "${1-}" != bpftool ] || echo "deb $key $mirror/debian trixie main" >>"$state/sources.list"
 
 options=(
 	-qq
@@ -46,6 +51,36 @@ options=(
 if ! apt-get "${options[@]}" update >/dev/null; then
 	say "error: the package index of $mirror cannot be read; check the network"
 	exit 1
+fi
+
+# bpftool with the libraries of its release, which run on any: the program that is printed starts it.
+fetch_bpftool() {
+	local root=$directory/root package version program=$directory/bpftool
+	version=$(apt-cache "${options[@]}" show bpftool | sed -n 's/^Version: //p' | sort -V | tail -n 1)
+	if [ ! -x "$program" ] || [ "$(cat "$directory/version" 2>/dev/null)" != "$version" ]; then
+		rm -rf "$root"
+		mkdir "$root"
+		for package in "bpftool=$version" libc6 libcap2 libelf1t64 libssl3t64 libzstd1 zlib1g; do
+			(cd "$state/archives" && apt-get "${options[@]}" download "$package" >/dev/null)
+			for file in "$state/archives"/*.deb; do
+				dpkg-deb --extract "$file" "$root"
+				rm -f "$file"
+			done
+		done
+		printf '%s\n' "$version" >"$directory/version"
+		cat >"$program" <<-RUN
+			#!/bin/sh
+			lib=$root/usr/lib/x86_64-linux-gnu
+			exec "\$lib/ld-linux-x86-64.so.2" --library-path "\$lib" $root/usr/sbin/bpftool "\$@"
+		RUN
+		chmod +x "$program"
+	fi
+	printf 'bpftool %s %s\n' "$version" "$program"
+}
+
+if [ "${1-}" = bpftool ]; then
+	fetch_bpftool
+	exit
 fi
 
 # Of two packages of one version, the one with the files comes first: since 6.19 that is

@@ -133,6 +133,13 @@ pub struct Rewrite {
     /// [default: 8M].
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub max_size: Option<u64>,
+    /// Write nothing, list the files that the run would plan: code for BPF that allocates, or has to
+    /// do with code that does.
+    #[arg(long, conflicts_with_all = ["diff", "check", "output", "emit_header", "show_settings"])]
+    pub show_files: bool,
+    /// Write nothing, print the settings of each input, as bpf-malloc.toml would have them.
+    #[arg(long, conflicts_with_all = ["diff", "check", "output", "emit_header"])]
+    pub show_settings: bool,
     /// How many threads work [default: one per core].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,

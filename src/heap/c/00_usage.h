@@ -97,6 +97,9 @@
 #ifndef DYNAMIC_MEMORY_H
 #define DYNAMIC_MEMORY_H
 
+/* Of bpf-malloc: 1,000,000 times the major, 1,000 times the minor number, and the patch level. */
+#define DYNAMIC_MEMORY_VERSION 1000
+
 /* Only these two: vmlinux.h has a wchar_t of its own, which a whole <stddef.h> contradicts. */
 #ifndef __VMLINUX_H__
 #define __need_size_t
