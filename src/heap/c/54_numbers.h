@@ -51,28 +51,27 @@ DYNMEM_INLINE dynmem_u64 dynmem_most(dynmem_u64 a, dynmem_u64 b)
 	return a - dynmem_below(a, b);
 }
 
-/* Number of zero bits below the lowest one bit. BPF has no instruction for it. */
+/* Number of zero bits below the lowest one bit, of a value that is not 0. */
+#ifdef native_executable
+#define dynmem_lowest(value) ((dynmem_u64)__builtin_ctzll(value))
+#else
+/*
+ * BPF has no instruction for it. Any six bits in a row of the constant are others than all others, and
+ * the product has those at the top that begin with the lowest bit's place.
+ */
+#define DYNMEM_DE_BRUIJN 0x022fdd63cc95386dULL
+static const dynmem_u8 dynmem_places[64] = {
+	0,  1,	2,  53, 3,  7,	54, 27, 4,  38, 41, 8,	34, 55, 48, 28, 62, 5,	39, 46, 44, 42,
+	22, 9,	24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
+	23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+};
 DYNMEM_INLINE dynmem_u64 dynmem_lowest(dynmem_u64 value)
 {
-#ifdef native_executable
-	return (dynmem_u64)__builtin_ctzll(value);
-#else
-	dynmem_u64 bit = value & -value, lowest = 0, step;
-
-#define DYNMEM_HALVE(mask, log) \
-	step = -(bit & mask##ULL); \
-	DYNMEM_HIDE(step);         \
-	lowest |= step >> 63 << log
-	DYNMEM_HALVE(0xffffffff00000000, 5);
-	DYNMEM_HALVE(0xffff0000ffff0000, 4);
-	DYNMEM_HALVE(0xff00ff00ff00ff00, 3);
-	DYNMEM_HALVE(0xf0f0f0f0f0f0f0f0, 2);
-	DYNMEM_HALVE(0xcccccccccccccccc, 1);
-	DYNMEM_HALVE(0xaaaaaaaaaaaaaaaa, 0);
-#undef DYNMEM_HALVE
-	return lowest;
-#endif
+	value = (value & -value) * DYNMEM_DE_BRUIJN >> 58;
+	DYNMEM_HIDE(value); /* or clang makes one number of it with what is calculated further */
+	return dynmem_places[value & 63];
 }
+#endif
 
 /*
  * The bin of free blocks of so many granules: one for each number below 16, then 8 for each

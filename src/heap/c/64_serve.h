@@ -298,8 +298,6 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 #define DYNMEM_PLACE(number, index)                                                   \
 	(dynmem_number(dynmem_pools) + 4096 + (number) * (0ULL + DYNMEM_STRIDE) + \
 	 (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
-#define DYNMEM_PLACE_IN(heap, number, index) \
-	((heap)->pool_address + (index) * DYNAMIC_MEMORY_GRANULE)
 #elif DYNMEM_POOL_MAP
 #define DYNMEM_NONE DYNMEM_NOWHERE
 #define DYNMEM_PLACE(number, index) ((number) << 32 | (index) * DYNAMIC_MEMORY_GRANULE)
@@ -308,9 +306,16 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 #define DYNMEM_PLACE(number, index) \
 	((number) * (0ULL + DYNMEM_STRIDE) + (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
 #endif
-/* The same of a heap that is in use already. */
-#ifndef DYNMEM_PLACE_IN
-#define DYNMEM_PLACE_IN(heap, number, index) DYNMEM_PLACE(number, index)
+/*
+ * The same of this CPU's heap, which is in use already. A register less: the number need not be kept
+ * until then.
+ */
+#if DYNMEM_POOL_MAP
+#define DYNMEM_PLACE_HERE(heap, index) DYNMEM_PLACE(0ULL + dynmem_own(), index)
+#else
+#define DYNMEM_PLACE_HERE(heap, index)                              \
+	((heap)->pool_address + (index) * DYNAMIC_MEMORY_GRANULE - \
+	 (DYNMEM_ARENA ? 0 : dynmem_number(dynmem_pools)))
 #endif
 
 /*

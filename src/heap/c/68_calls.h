@@ -15,90 +15,140 @@ DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
 							    align / DYNAMIC_MEMORY_GRANULE));
 }
 
+/* Most granules of a block whose tag has the whole number. */
+#define DYNMEM_PLAIN_GRANULES (DYNMEM_LONG - 1)
+/* What the two below give where they do nothing: no place, and not DYNMEM_NONE. */
+#define DYNMEM_NOT_SO (DYNMEM_NOWHERE - 1)
+
 /*
- * malloc: the place of a block of `size` bytes. What is frequent is done here, in one path without a
- * call: a small block that was freed before and waits in its list. All else is dynmem_serve_any's.
- *
- * Not inline: a loop is verified round by round, and each inline call would be some 77 instructions
- * more in each of them, beside numbers of the caller that no longer fit into registers.
+ * malloc as far as it is frequent: the place of a block that was freed before and waits in its list, of
+ * at most `most` granules, a constant; or DYNMEM_NOT_SO.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
+DYNMEM_INLINE dynmem_u64 dynmem_take_parked(dynmem_u64 size, dynmem_u64 most)
 {
-	dynmem_u64 number = dynmem_own(), granules, index, state;
-	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u32 *list;
+	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
+	dynmem_u64 granules, index, state, which;
 	dynmem_u16 *tag;
 
 	if (!heap)
 		return DYNMEM_NONE; /* never: the number is that of a heap */
 	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
-		goto slow;
+		return DYNMEM_NOT_SO;
 	/* 0, which no parked block has, for size 0 and where the sum overflows. */
 	granules = (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
-	list = &heap->lists[(granules - 1) & (DYNMEM_SMALL - 1)];
-	index = *list & DYNMEM_INDEX_MASK;
+	DYNMEM_HIDE(granules);
+	which = most <= DYNMEM_SMALL ? (granules - 1) & (DYNMEM_SMALL - 1) : dynmem_list(granules);
+	index = heap->lists[which] & DYNMEM_INDEX_MASK;
 	tag = &heap->tags[DYNMEM_MARGIN + index];
 	/*
-	 * One test: an empty list leads to the first granule, where no small block of the list's size is
-	 * parked then. As a difference of 64 bits, so that a number of granules cannot look like a state.
+	 * An empty list leads to the first granule, where no block of this size is parked then: it would be
+	 * in the list. As a difference of 64 bits, so that a number of granules cannot look like a state.
 	 */
 	state = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_PARKED);
-	if (DYNMEM_RARE((state ^ granules) |
-			((granules - 1) & ~(DYNMEM_SMALL - 1)) DYNMEM_OR_RESETTING(heap))) {
+	if (DYNMEM_RARE((state ^ granules) || granules > most DYNMEM_OR_RESETTING(heap))) {
 		DYNMEM_UNLOCK(heap);
-		goto slow;
+		return DYNMEM_NOT_SO;
 	}
+	if (most > DYNMEM_SMALL && granules > DYNMEM_SMALL)
+		heap->large_parked -= (dynmem_u32)granules;
 	DYNMEM_STORE(tag, (dynmem_u16)(DYNMEM_TAG(DYNMEM_IN_USE) + granules));
-	DYNMEM_STORE(list, heap->links[index].word);
+	/* Hidden, or the compiler would keep the list's address: there is no register for it. */
+	DYNMEM_HIDE(which);
+	which &= DYNMEM_LISTS - 1;
+	DYNMEM_STORE(&heap->lists[which], heap->links[index].word);
 	dynmem_count_allocation(heap, granules);
-	index = DYNMEM_PLACE_IN(heap, number, index);
 	DYNMEM_UNLOCK(heap);
-	return index;
-slow:
-	return dynmem_serve_any(number, dynmem_granules(size));
+	return DYNMEM_PLACE_HERE(heap, index);
 }
 
 /*
- * free: the block at an address. What is frequent is done here: a small block of this CPU's heap, whose
- * list has room. 0, or -EINVAL where no block in use starts.
+ * free as far as it is frequent: of a block of this CPU's heap, of at most `most` granules, whose list
+ * has room. 0 if that is done, else 1.
  */
-DYNMEM_GLOBAL int dynmem_give(dynmem_u64 address)
+DYNMEM_INLINE int dynmem_park(dynmem_u64 address, dynmem_u64 most)
 {
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
-	dynmem_u64 elsewhere, index, granules, word;
-	dynmem_u32 *list;
+	dynmem_u64 elsewhere, index, granules, which;
 	dynmem_u16 *tag;
 
 	if (!heap)
-		return -EINVAL; /* never: the number is that of a heap */
-	if (DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
-		goto slow;
-	/*
-	 * The masked numbers are hidden, or the compiler would derive them from one another, and the
-	 * verifier lose their bounds.
-	 */
-	elsewhere = DYNMEM_DISTANCE(address, heap->pool_address);
-	index = elsewhere / DYNAMIC_MEMORY_GRANULE & DYNMEM_INDEX_MASK;
-	elsewhere &= ~(DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE);
+		return 1; /* never: the number is that of a heap */
+	/* Nobody moves a pool, so this needs no lock. */
+	elsewhere = DYNMEM_DISTANCE(address, DYNMEM_LOAD(&heap->pool_address));
+	index = elsewhere / DYNAMIC_MEMORY_GRANULE;
+	if (DYNMEM_RARE(elsewhere & ~(DYNMEM_INDEX_MASK * DYNAMIC_MEMORY_GRANULE)) ||
+	    DYNMEM_RARE(!DYNMEM_TRY_LOCK(heap)))
+		return 1;
+	/* Hidden, or the compiler would derive it from the test above, and the verifier know no bound. */
 	DYNMEM_HIDE(index);
+	index &= DYNMEM_INDEX_MASK;
 	tag = &heap->tags[DYNMEM_MARGIN + index];
 	granules = DYNMEM_LOAD(tag) - DYNMEM_TAG(DYNMEM_IN_USE);
-	list = &heap->lists[(granules - 1) & (DYNMEM_SMALL - 1)];
-	word = *list;
-	/* In another heap, no block in use, not small, or the list is full: one test, one path. */
-	if (DYNMEM_RARE(elsewhere | ((granules - 1) & ~(DYNMEM_SMALL - 1)) | DYNMEM_LIST_FULL(word)
-				DYNMEM_OR_RESETTING(heap))) {
-		DYNMEM_UNLOCK(heap);
-		goto slow;
+	DYNMEM_HIDE(granules);
+	which = most <= DYNMEM_SMALL ? (granules - 1) & (DYNMEM_SMALL - 1) : dynmem_list(granules);
+	/*
+	 * No block in use, a long one, or the list is full. What is read again below is volatile here, or the
+	 * compiler would keep it: there are registers for no more, and no stack to spare.
+	 */
+	if (DYNMEM_RARE(granules - 1 >= most ||
+			DYNMEM_LIST_FULL(DYNMEM_LOAD(&heap->lists[which])) DYNMEM_OR_RESETTING(heap)))
+		goto unlock;
+	if (most > DYNMEM_SMALL && granules > DYNMEM_SMALL) {
+		if (DYNMEM_LOAD(&heap->large_parked) &&
+		    DYNMEM_LOAD(&heap->large_parked) + granules > DYNMEM_LARGE(heap))
+			goto unlock;
+		heap->large_parked += (dynmem_u32)granules;
+		heap->large_last = (dynmem_u32)which;
 	}
+	DYNMEM_HIDE(which);
+	which &= DYNMEM_LISTS - 1;
 	heap->used -= DYNMEM_USE(granules);
-	dynmem_list_push(heap, list, index);
 	DYNMEM_STORE(tag, (dynmem_u16)(DYNMEM_TAG(DYNMEM_PARKED) + granules));
+	dynmem_list_push(heap, &heap->lists[which], index);
 	DYNMEM_UNLOCK(heap);
 	return 0;
-slow:
-	return dynmem_release(address);
+unlock:
+	DYNMEM_UNLOCK(heap);
+	return 1;
 }
+
+/*
+ * malloc: the place of a block of `size` bytes, or DYNMEM_NONE. Not inline: a loop is verified round by
+ * round, and each inline call would be some 77 instructions more in each of them, beside numbers of the
+ * caller that no longer fit into registers.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
+{
+	dynmem_u64 place = dynmem_take_parked(size, DYNMEM_PLAIN_GRANULES);
+
+	DYNMEM_HIDE(size); /* or what is calculated from it above is kept for the other way */
+	return place == DYNMEM_NOT_SO ? dynmem_serve_any(dynmem_own(), dynmem_granules(size)) : place;
+}
+
+/* free: the block at an address. 0, or -EINVAL where no block in use starts. */
+DYNMEM_GLOBAL int dynmem_give(dynmem_u64 address)
+{
+	return dynmem_park(address, DYNMEM_PLAIN_GRANULES) ? dynmem_release(address) : 0;
+}
+
+/* The same as they are called. */
+#ifdef DYNAMIC_MEMORY_INLINE
+DYNMEM_INLINE dynmem_u64 dynmem_take_here(dynmem_u64 size)
+{
+	dynmem_u64 place = dynmem_take_parked(size, DYNMEM_SMALL);
+
+	return DYNMEM_RARE(place == DYNMEM_NOT_SO) ? dynmem_take(size) : place;
+}
+
+DYNMEM_INLINE void dynmem_give_here(dynmem_u64 address)
+{
+	if (DYNMEM_RARE(dynmem_park(address, DYNMEM_SMALL)))
+		dynmem_give(address);
+}
+#else
+#define dynmem_take_here dynmem_take
+#define dynmem_give_here dynmem_give
+#endif
 
 /*
  * The pointer to the block at a place, of which `room` bytes can be reached, or NULL for DYNMEM_NONE.

@@ -6,7 +6,7 @@
  */
 DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
 {
-	return DYNMEM_POINTER(dynmem_take(size), size);
+	return DYNMEM_POINTER(dynmem_take_here(size), size);
 }
 
 /*
@@ -17,7 +17,7 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
 	if (!pointer)
 		return;
-	dynmem_give(dynmem_number(pointer));
+	dynmem_give_here(dynmem_number(pointer));
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
