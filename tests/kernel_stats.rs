@@ -316,6 +316,43 @@ char LICENSE[] SEC("license") = "GPL";
 }
 
 #[test]
+fn calls_that_find_no_function_are_counted() {
+    const TEST: &str = "calls_that_find_no_function_are_counted";
+    const CALLS: &str = r#"#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "dynamic_memory.h"
+SEC("xdp") int call(struct xdp_md *ctx)
+{
+    void *block = static_malloc(ctx->rx_queue_index + 8);
+    if (!block)
+        return XDP_ABORTED;
+    static_free(block);
+    if (ctx->rx_queue_index != 77)
+        static_unknown_function();
+    return XDP_PASS;
+}
+char LICENSE[] SEC("license") = "GPL";
+"#;
+    if !can_load(TEST) {
+        return;
+    }
+    let loaded = compile("calls", CALLS, &[]);
+    let id = map_id(&loaded).to_string();
+    for _ in 0..3 {
+        loaded.run("call", &RunInput::default()).unwrap();
+    }
+    assert_eq!(
+        json(&["--map-id", &id, "--json"])[0]["unknown_functions"],
+        3
+    );
+    let text = String::from_utf8(stats(&["--map-id", &id]).stdout).unwrap();
+    assert!(
+        text.contains("3 calls through a pointer found no function"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_no_heap_or_of_another_layout_is_refused() {
     if !can_load("what_is_no_heap_or_of_another_layout_is_refused") {
         return;

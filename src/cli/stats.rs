@@ -25,12 +25,13 @@ const LINES: usize = 10;
 /// Programs named per heap.
 const USERS: usize = 4;
 
-/// A heap as read: the map it is in, who uses that and how many of their loops ended early, its number
-/// there, what it holds.
+/// A heap as read: the map it is in, who uses that, how many of their loops ended early and how many of
+/// their calls found no function, its number there, what it holds.
 struct Heap {
     map: u32,
     programs: Rc<[String]>,
     cut_short: u64,
+    unknown: u64,
     number: usize,
     found: Result<Snapshot, Damage>,
 }
@@ -100,13 +101,14 @@ fn read(arguments: &Stats, console: &mut Console) -> Result<Vec<Heap>, Fault> {
             }
             Err(error) => return Err(fault(error)),
         };
-        let cut_short = map.loops_cut_short();
+        let (cut_short, unknown) = (map.loops_cut_short(), map.unknown_functions());
         let programs: Rc<[String]> = map.programs.into();
         for (number, snapshot) in snapshots.into_iter().enumerate() {
             found.push(Heap {
                 map: map.id,
                 programs: Rc::clone(&programs),
                 cut_short,
+                unknown,
                 number,
                 found: snapshot,
             });
@@ -126,6 +128,16 @@ fn table(heaps: &[Heap]) -> String {
                 users(heap),
                 heap.cut_short,
                 if heap.cut_short == 1 { "" } else { "s" },
+            );
+        }
+        if heap.number == 0 && heap.unknown > 0 {
+            let _ = writeln!(
+                text,
+                "map {}{}: {} call{} through a pointer found no function, and returned 0",
+                heap.map,
+                users(heap),
+                heap.unknown,
+                if heap.unknown == 1 { "" } else { "s" },
             );
         }
         let name = format!("map {} heap {}{}", heap.map, heap.number, users(heap));
@@ -243,6 +255,7 @@ fn json(heaps: &[Heap]) -> Value {
                 "programs": &*heap.programs,
                 "heap": heap.number,
                 "loops_cut_short": heap.cut_short,
+                "unknown_functions": heap.unknown,
                 "error": damage.to_string(),
             }),
             Ok(snapshot) => {
@@ -275,6 +288,7 @@ fn json(heaps: &[Heap]) -> Value {
                     "double_frees": counters.double_frees,
                     "invalid_frees": counters.invalid_frees,
                     "loops_cut_short": heap.cut_short,
+                    "unknown_functions": heap.unknown,
                     "lines": lines,
                     "errors": snapshot.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 })

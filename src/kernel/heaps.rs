@@ -15,6 +15,9 @@ pub const MAP_NAME: &str = "dynmem_heaps";
 /// Name of the map that counts the loops of an object that ended early, at `can_loop`.
 const LOOPS_MAP_NAME: &str = ".data.dynloops";
 
+/// Name of the map that counts an object's calls of functions by numbers that stand for none.
+const CALLS_MAP_NAME: &str = ".data.dyncalls";
+
 /// How often a heap is read again that a program was changing meanwhile.
 const TRIES: usize = 10;
 
@@ -200,13 +203,23 @@ impl HeapMap {
     /// How many loops of the programs that use these heaps ended early, at `can_loop`: 0 too where
     /// their loader did not keep the name of the map that counts them.
     pub fn loops_cut_short(&self) -> u64 {
+        self.counted(LOOPS_MAP_NAME)
+    }
+
+    /// How many calls of the same programs through pointers found no function; 0 likewise.
+    pub fn unknown_functions(&self) -> u64 {
+        self.counted(CALLS_MAP_NAME)
+    }
+
+    /// The sum of a map of counters beside the heaps.
+    fn counted(&self, name: &str) -> u64 {
         let mut ids = self.beside.clone();
         ids.sort_unstable();
         ids.dedup();
         // One map for each object, and in it one number for each source linked into it.
         ids.into_iter()
             .filter_map(|id| MapHandle::from_map_id(id).ok())
-            .filter(|map| map.name() == LOOPS_MAP_NAME)
+            .filter(|map| map.name() == name)
             .filter_map(|map| map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok()?)
             .flat_map(|value| {
                 let words = value.chunks_exact(8);

@@ -140,6 +140,9 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
 /// asks for the links of all files, merges them, and asks again until nothing new comes up.
 pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Links {
+    let numbered = numbered_first(path, source, project, options);
+    let numbered = numbered.map(|plan| plan.apply(source));
+    let source = numbered.as_deref().unwrap_or(source);
     match loops_first(path, source, project, options) {
         Some(loops) => arena::links(path, &loops.apply(source), project, options.backend),
         None => arena::links(path, source, project, options.backend),
@@ -165,7 +168,10 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let mut first = loops_first(path, source, project, options).unwrap_or_default();
+    let mut first = numbered_first(path, source, project, options).unwrap_or_default();
+    if let Some(loops) = loops_first(path, &first.apply(source), project, options) {
+        first = compose::stages(source, &first, &loops);
+    }
     if let Some(inlined) = inlined_next(path, &first.apply(source), project, options) {
         first = compose::stages(source, &first, &inlined);
     }
@@ -174,6 +180,30 @@ fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Opti
     }
     let rest = plan_text(path, &first.apply(source), project, options);
     compose::stages(source, &first, &rest)
+}
+
+/// The numbers for pointers to functions, if the file allocates and calls through such pointers.
+fn numbered_first(
+    path: &Path,
+    source: &[u8],
+    project: &dyn Project,
+    options: &Options,
+) -> Option<Plan> {
+    let stored = options.backend == Backend::Stored
+        || memchr::memmem::find(source, arena::DEFINE_STORED.as_bytes()).is_some();
+    let links = &project.facts().links;
+    if stored || links.is_included(path) {
+        return None;
+    }
+    if !links.chooses(path) {
+        read(source, project)?;
+    }
+    let plan = calls::numbered(path, source, project);
+    let nothing = !plan.changes() && plan.notices().is_empty();
+    if nothing || !links.chooses(path) && !calls(path, source, project) {
+        return None;
+    }
+    Some(plan)
 }
 
 /// What makes clang put functions into their callers, if the file allocates.

@@ -39,11 +39,13 @@ pub enum EditKind {
     Exit,
     /// A function that BPF cannot call becomes a part of its callers.
     Inline,
+    /// Pointers to functions become numbers, calls through them comparisons.
+    Pointers,
 }
 
 impl EditKind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Call,
         Self::NullCheck,
         Self::Temporary,
@@ -60,6 +62,7 @@ impl EditKind {
         Self::Recursion,
         Self::Exit,
         Self::Inline,
+        Self::Pointers,
     ];
 
     /// One sentence that describes the kind, for rule tables (SARIF) and the manual.
@@ -85,6 +88,9 @@ impl EditKind {
             Self::Recursion => "Functions that call each other in circles become a loop.",
             Self::Exit => "A call that ends a program in user space leaves the function.",
             Self::Inline => "A function that BPF cannot call becomes a part of its callers.",
+            Self::Pointers => {
+                "Pointers to functions become numbers, which what calls them compares."
+            }
         }
     }
 
@@ -107,6 +113,7 @@ impl EditKind {
             Self::Recursion => "recursion",
             Self::Exit => "exit",
             Self::Inline => "inline",
+            Self::Pointers => "function-pointers",
         }
     }
 }
@@ -193,11 +200,13 @@ pub enum Rule {
     Exit,
     /// Output that the kernel has no format for goes.
     Output,
+    /// Calls through pointers, and what they call is not told by comparisons.
+    IndirectCall,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -220,6 +229,7 @@ impl Rule {
         Self::StaysBehind,
         Self::Exit,
         Self::Output,
+        Self::IndirectCall,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -247,6 +257,7 @@ impl Rule {
             Self::StaysBehind => "stays-behind",
             Self::Exit => "exit",
             Self::Output => "output",
+            Self::IndirectCall => "indirect-call",
         }
     }
 
@@ -275,6 +286,7 @@ impl Rule {
             Self::StaysBehind => "A block may stay behind where an inserted check leaves.",
             Self::Exit => "Only a function ends where a program would end in user space.",
             Self::Output => "Output that the kernel has no format for goes.",
+            Self::IndirectCall => "Calls through pointers stay, which BPF does not have.",
         }
     }
 }

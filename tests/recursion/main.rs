@@ -9,6 +9,7 @@
 mod common;
 #[cfg(all(feature = "kernel", feature = "cli"))]
 mod kernel;
+mod pointers;
 mod shapes;
 
 use std::fs;

@@ -99,6 +99,23 @@ static unsigned long long dynmem_loops_cut_short
 #endif
 
 /*
+ * What calls functions by numbers instead of addresses (`bpf-malloc rewrite` writes it) says this for a
+ * number that it does not know: NULL, say, whose call ends a program in user space. Counted, and
+ * `bpf-malloc stats` tells; the call returns 0.
+ */
+#if DYNMEM_KERNEL
+static unsigned long long dynmem_unknown_functions
+	__attribute__((section(".data.dyncalls"), unused));
+#define static_unknown_function()                                       \
+	__asm__ volatile("lock *(u64 *)(%0 + 0) += %1"                  \
+			 :                                              \
+			 : "r"(&dynmem_unknown_functions), "r"(1ULL)    \
+			 : "memory")
+#else
+#define static_unknown_function() ((void)0)
+#endif
+
+/*
  * The value, without the verifier knowing it. A loop with can_loop is done for the verifier when a
  * round brings nothing new, and a variable that counts from a constant is new in every round, if
  * anything depends on it: "BPF program is too large", or "The sequence of 8193 jumps is too

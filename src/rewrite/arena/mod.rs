@@ -212,7 +212,7 @@ fn read<'a>(
     let mut why = reason(&reading);
     if why.is_none() && backend == Backend::Auto && !reading.allocations.is_empty() {
         let search = Search::new(&reading);
-        let free = reading.followed_freely(&search);
+        let free = reading.followed_freely(&search, false);
         let helped = reading
             .arguments
             .iter()
@@ -289,7 +289,7 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((object.place, object.tok));
         }
     }
-    for (space, tok) in reading.followed_freely(&Search::new(reading)) {
+    for (space, tok) in reading.followed_freely(&Search::new(reading), true) {
         if !reading.vars.is_arena(space) {
             moved.push((space, tok));
         }

@@ -15,12 +15,13 @@ const REGISTERS: usize = 5;
 /// Marks the functions of a file that clang has to put into their callers.
 pub(super) fn inline(model: &Model) -> Found {
     let mut found = Found::default();
+    let called = called(model);
     for index in 0..model.tree.functions.len() {
         let function = FunctionId(index as u32);
         let Some(entity) = model.info(function).entity else {
             continue;
         };
-        let Some(why) = why(model, entity) else {
+        let Some(why) = why(model, entity, &called) else {
             continue;
         };
         let toks = model.tree[function].toks;
@@ -36,8 +37,49 @@ pub(super) fn inline(model: &Model) -> Found {
     found
 }
 
-/// What makes a function impossible by itself.
-fn why(model: &Model, entity: EntityId) -> Option<&'static str> {
+/// The types of functions that are called through pointers, or whose pointers get to functions that
+/// are not defined here.
+fn called(model: &Model) -> Vec<TypeId> {
+    let function = |ty: TypeId| match model[ty] {
+        Type::Pointer { to } if matches!(model[to], Type::Function { .. }) => Some(to),
+        _ => None,
+    };
+    let mut found: Vec<TypeId> = Vec::new();
+    for index in 0..model.tree.exprs.len() {
+        let ExprKind::Call {
+            callee, ref args, ..
+        } = model.tree[ExprId(index as u32)].kind
+        else {
+            continue;
+        };
+        let named = model.named(callee).map(|e| &model[e]);
+        if !named.is_some_and(|e| e.is_function()) {
+            found.extend(function(model.decay_of(callee)));
+        }
+        if named.is_none_or(|e| e.definition().is_none()) {
+            found.extend(args.iter().filter_map(|&a| function(model.decay_of(a))));
+        }
+    }
+    found
+}
+
+/// Whether a function becomes part of its callers, or may.
+pub(super) fn is_part_of_callers(model: &Model, function: FunctionId, entity: EntityId) -> bool {
+    let known = &model.tree[function];
+    let head = Toks::new(known.toks.start, model.tree[known.body].toks.start);
+    let says = |words: &[&[u8]]| {
+        let mut words_of = (head.start..head.end).map(|t| model.unit.text(&model.unit.tokens[t]));
+        words_of.any(|text| words.contains(&text))
+    };
+    if says(&[b"always_inline", b"__always_inline__"]) {
+        return !model.is_recursive(function);
+    }
+    !is_marked(model, function) && edits(model, function, entity).is_some()
+}
+
+/// What makes a function impossible by itself; `called` are the types of functions that are called
+/// through pointers.
+fn why(model: &Model, entity: EntityId, called: &[TypeId]) -> Option<&'static str> {
     let Type::Function {
         ret, ref params, ..
     } = model[model[entity].ty]
@@ -46,7 +88,10 @@ fn why(model: &Model, entity: EntityId) -> Option<&'static str> {
     };
     let record = |ty: TypeId| model.record(ty).is_some();
     let callback = |ty: TypeId| match model[ty] {
-        Type::Pointer { to } => matches!(model[to], Type::Function { .. }),
+        Type::Pointer { to } => {
+            matches!(model[to], Type::Function { .. })
+                && called.iter().any(|&c| model.compatible(c, to))
+        }
         _ => false,
     };
     if params.len() > REGISTERS {

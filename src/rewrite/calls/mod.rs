@@ -2,7 +2,8 @@
 //!
 //! A BPF program has eight frames on a stack of 512 bytes, and the verifier wants to see the end of
 //! every chain of calls. So functions that call each other in circles become one function with a
-//! loop over frames on the heap ([`cycle`], [`lower`], [`write`]).
+//! loop over frames on the heap ([`cycle`], [`lower`], [`write`]). Pointers to functions that may hold
+//! several become numbers ([`pointers`]).
 //!
 //! What comes out is C that takes its memory from the C library, as the rest of the program does:
 //! what is made of that for BPF is made of the frames, too.
@@ -14,6 +15,7 @@ mod decls;
 mod inline;
 mod live;
 mod lower;
+mod pointers;
 mod returns;
 mod rounds;
 mod several;
@@ -167,7 +169,11 @@ impl Loops {
             reason: reason.clone(),
         });
         let frames = found.frames;
-        let plan = told(parsed.unit(), &found, edits.collect());
+        let said = (
+            Rule::Recursion,
+            "BPF has no recursion: write a loop with a stack of its own",
+        );
+        let plan = told(parsed.unit(), &found, edits.collect(), said);
         Self { plan, frames }
     }
 }
@@ -191,7 +197,31 @@ pub(super) fn inlined(path: &Path, source: &[u8], project: &dyn Project) -> Plan
     Plan::new(edits.collect(), Vec::new()).unwrap_or_default()
 }
 
-fn told(unit: &Unit, found: &Found, edits: Vec<Edit>) -> Plan {
+/// Plans numbers in pointers to functions where BPF would have to call what they hold, in one file.
+/// Planning the result again gives no edits. Linear in the number of expressions, times the types of
+/// functions that are called through pointers.
+pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let found = pointers::pointers(parsed.model());
+    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+    let reason = format!(
+        "BPF has no calls through pointers: {} hold numbers",
+        reasons.join(", ")
+    );
+    let edits = found.edits.iter().map(|edit| Edit {
+        span: Span::new(edit.start as usize, edit.end as usize),
+        text: edit.text.clone().into_bytes(),
+        kind: EditKind::Pointers,
+        reason: reason.clone(),
+    });
+    let said = (
+        Rule::IndirectCall,
+        "BPF calls no pointers: compare the pointer with each function, and call that by its name",
+    );
+    told(parsed.unit(), &found, edits.collect(), said)
+}
+
+fn told(unit: &Unit, found: &Found, edits: Vec<Edit>, said: (Rule, &str)) -> Plan {
     let notice = |trouble: &Trouble| {
         let loc = unit.visible_loc(&unit.tokens[trouble.tok]);
         let own = loc.file == FileId::MAIN;
@@ -201,13 +231,13 @@ fn told(unit: &Unit, found: &Found, edits: Vec<Edit>) -> Plan {
                 true => Span::new(loc.start as usize, loc.end as usize),
                 false => Span::at(0),
             },
-            rule: Rule::Recursion,
+            rule: said.0,
             severity: Severity::Warning,
             message: match own {
                 true => trouble.message.clone(),
                 false => format!("{path}: {}", trouble.message),
             },
-            help: Some("BPF has no recursion: write a loop with a stack of its own".into()),
+            help: Some(said.1.into()),
         }
     };
     let notices: Vec<Notice> = found.troubles.iter().map(notice).collect();

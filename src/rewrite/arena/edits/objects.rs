@@ -99,15 +99,15 @@ impl Editor<'_> {
             if stays || !self.editable(object.tok) {
                 continue;
             }
-            // After the brackets of an array.
+            // After the brackets of an array, and the parameters of functions it points to.
             let model = self.reading.model;
             let declared = model[object.entity].declarators.iter();
             let last = declared
                 .filter(|&&d| model.tree[d].name.is_some_and(|n| n.1 == object.tok))
                 .flat_map(|&d| model.tree[d].parts.iter())
                 .filter_map(|p| match p {
-                    Part::Array { toks, .. } => Some(toks.end - 1),
-                    _ => None,
+                    Part::Array { toks, .. } | Part::Function { toks, .. } => Some(toks.end - 1),
+                    Part::Pointer { .. } => None,
                 })
                 .max();
             let loc = self.location(last.unwrap_or(object.tok));

@@ -8,8 +8,9 @@ use crate::c::types::{EntityId, Parent};
 
 impl Search<'_> {
     /// The pointers that are followed at places that nobody can prove: indexed freely, or stepped
-    /// on in a loop whose end the verifier cannot see. Arrays too.
-    pub fn followed_freely(&self) -> Vec<ExprId> {
+    /// on in a loop whose end the verifier cannot see. Arrays too. In an arena also those that a
+    /// loop goes through whose length is not a constant: what it is the length of, nobody tells.
+    pub fn followed_freely(&self, arena: bool) -> Vec<ExprId> {
         let model = self.reading.model;
         let mut found = Vec::new();
         for (number, expr) in model.tree.exprs.iter().enumerate() {
@@ -19,7 +20,8 @@ impl Search<'_> {
             }
             match expr.kind {
                 ExprKind::Index(array, index)
-                    if model.value(index).is_none() && self.is_free(index) =>
+                    if model.value(index).is_none()
+                        && (self.is_free(index) || arena && self.is_measured(array, index)) =>
                 {
                     found.push(array);
                 }
@@ -46,6 +48,29 @@ impl Search<'_> {
             };
         }
         found
+    }
+
+    /// Whether a pointer is indexed with the counter of a loop that ends at something other than a
+    /// constant.
+    fn is_measured(&self, pointer: ExprId, index: ExprId) -> bool {
+        let model = self.reading.model;
+        let Some(counter) = self
+            .counter(index)
+            .filter(|_| !model.is_array(model.type_of(pointer)))
+        else {
+            return false;
+        };
+        self.around(index).into_iter().any(|l| {
+            let this = &self.reading.loops[l];
+            let condition = match model.tree[this.stmt].kind {
+                StmtKind::For { cond, .. } => cond,
+                StmtKind::While { cond, .. } | StmtKind::Do { cond, .. } => Some(cond),
+                _ => None,
+            };
+            let whole = model.tree[this.stmt].toks;
+            condition.is_some_and(|c| !self.compares(c, counter))
+                && self.index.changes(whole).any(|e| e == counter)
+        })
     }
 
     fn is_free(&self, index: ExprId) -> bool {

@@ -270,12 +270,12 @@ impl Reading<'_> {
     }
 
     /// The address spaces of what is followed at places that nobody can prove, as far as all of it
-    /// can lie in the arena.
-    pub(super) fn followed_freely(&self, search: &Search) -> Vec<(Var, Tok)> {
+    /// can lie in the arena; `arena` where that is decided already.
+    pub(super) fn followed_freely(&self, search: &Search, arena: bool) -> Vec<(Var, Tok)> {
         let model = self.model;
         let mut found = Vec::new();
         let mut arrays = Vec::new();
-        for pointer in search.followed_freely() {
+        for pointer in search.followed_freely(arena) {
             let toks = model.tree[pointer].toks;
             let root = model.root(pointer);
             let array = model.is_array(model.type_of(pointer));

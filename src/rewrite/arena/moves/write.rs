@@ -111,9 +111,21 @@ impl Editor<'_> {
                 self.change(from.file, at, last.end, before_value, kind, REASON);
             }
             ExprKind::Text => {
+                // What a short literal leaves of the array is zero.
+                let length = |ty| model.array_len(ty);
+                let own = length(model.type_of(init));
+                let short = own < length(model.declarator_type(declarator));
+                let size = match own.filter(|_| short) {
+                    Some(own) => own.to_string(),
+                    None => format!("sizeof(*{word})"),
+                };
+                let local = match short {
+                    true => local.replace("static_malloc(", "static_calloc(1, "),
+                    false => local,
+                };
                 let text = format!("{local};{gap}static_memcpy({word}, ");
                 self.change(from.file, before.end, value.start, text, kind, REASON);
-                let text = format!(", sizeof(*{word}))");
+                let text = format!(", {size})");
                 self.change(from.file, value.end, value.end, text, kind, REASON);
             }
             _ => {

@@ -1,0 +1,472 @@
+//! The function that calls what a number stands for.
+
+use std::fmt::Write as _;
+
+use super::super::{FileEdit, Trouble, types};
+use super::{Class, Lent, Pointers};
+use crate::c::cpp::FileId;
+use crate::c::syntax::tree::{Base, DeclaratorId, ExprId, ExprKind, Part, Tok, Toks};
+use crate::c::types::{EntityId, Type, TypeId};
+
+/// What the lines of the body begin with.
+const INDENT: &str = "\t";
+
+/// A function that calls what a number stands for.
+pub(super) struct Dispatch {
+    pub name: String,
+    /// Its definition, and a prototype if it is called before.
+    pub edits: Vec<FileEdit>,
+}
+
+/// A function of the C library that calls what it gets last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sorter {
+    Qsort,
+    Bsearch,
+}
+
+impl Sorter {
+    /// The one of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "qsort" => Some(Self::Qsort),
+            "bsearch" => Some(Self::Bsearch),
+            _ => None,
+        }
+    }
+
+    /// How many arguments it takes.
+    pub fn arguments(self) -> usize {
+        match self {
+            Self::Qsort => 4,
+            Self::Bsearch => 5,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Qsort => "qsort",
+            Self::Bsearch => "bsearch",
+        }
+    }
+}
+
+/// The text before the body, and the names of the parameters.
+struct Head {
+    text: String,
+    params: Vec<String>,
+}
+
+impl Pointers<'_, '_> {
+    /// What calls the functions that pointers of a type lead to; nothing where there are none.
+    pub(super) fn dispatch(&self, class: &Class) -> Result<Option<Dispatch>, Trouble> {
+        let Some(first) = class.calls.first() else {
+            return Ok(None);
+        };
+        let tok = self.model.tree[first.pointer].toks.start;
+        let mut targets: Vec<EntityId> = class.targets.iter().copied().collect();
+        targets.sort_by_key(|&t| self.model[t].tok);
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        let Type::Function {
+            ret,
+            ref params,
+            variadic,
+            ..
+        } = self.model[class.ty]
+        else {
+            return Ok(None);
+        };
+        if variadic {
+            return Err(Trouble::at(tok, "the number of arguments varies"));
+        }
+        let name = self.new_name(format!("call_{}", self.stem(class)));
+        let mut heads = targets.iter();
+        let head = heads.find_map(|&t| self.head_of(t, class.ty, &name, &targets));
+        let head = match head {
+            Some(head) => head,
+            None => self
+                .head(ret, params, &name)
+                .ok_or_else(|| Trouble::at(tok, "its type is not understood"))?,
+        };
+        let body = self.body(ret, params, &targets, &head, tok)?;
+        let text = format!("{}\n{body}", head.text);
+        let calls = class.calls.iter().map(|c| model_start(self, c.call));
+        let edits = self.places(calls.min(), &targets, &head, text, tok)?;
+        Ok(Some(Dispatch { name, edits }))
+    }
+
+    /// The name of what calls a function of the C library with the function that a number stands for.
+    pub(super) fn sorter_name(&self, lent: &Lent) -> String {
+        let stem = match self.classes[lent.class].calls.is_empty() {
+            true => "any".into(),
+            false => self.stem(&self.classes[lent.class]),
+        };
+        self.new_name(format!("{}_by_{stem}", lent.sorter.name()))
+    }
+
+    /// What calls functions of the C library with the function that a number stands for.
+    pub(super) fn sorters(&self) -> Result<Vec<Dispatch>, Trouble> {
+        let mut done: Vec<(usize, Sorter)> = Vec::new();
+        let mut found = Vec::new();
+        for lent in &self.lent {
+            if done.contains(&(lent.class, lent.sorter)) {
+                continue;
+            }
+            done.push((lent.class, lent.sorter));
+            let name = self.sorter_name(lent);
+            let (head, arguments, result) = match lent.sorter {
+                Sorter::Qsort => (
+                    format!(
+                        "static void {name}(void *array, unsigned long count, unsigned long size, \
+                         void *function)"
+                    ),
+                    "array, count, size",
+                    "",
+                ),
+                Sorter::Bsearch => (
+                    format!(
+                        "static void *{name}(const void *key, const void *array, unsigned long count, \
+                         unsigned long size, void *function)"
+                    ),
+                    "key, array, count, size",
+                    "return ",
+                ),
+            };
+            let mut targets: Vec<EntityId> =
+                self.classes[lent.class].targets.iter().copied().collect();
+            targets.sort_by_key(|&t| self.model[t].tok);
+            let called = lent.sorter.name();
+            let mut text = format!("{head}\n{{\n");
+            for (at, &target) in targets.iter().enumerate() {
+                let otherwise = if result.is_empty() && at > 0 {
+                    "else "
+                } else {
+                    ""
+                };
+                let _ = write!(
+                    text,
+                    "{INDENT}{otherwise}if (function == {})\n\
+                     {INDENT}{INDENT}{result}{called}({arguments}, {});\n",
+                    self.number_name(target),
+                    self.name(target),
+                );
+            }
+            match result {
+                "" => text.push_str("\telse\n\t\tstatic_unknown_function();\n}"),
+                _ => text.push_str("\tstatic_unknown_function();\n\treturn (void *)0;\n}"),
+            }
+            let calls = self
+                .lent
+                .iter()
+                .filter(|l| (l.class, l.sorter) == (lent.class, lent.sorter));
+            let first = calls.map(|l| model_start(self, l.callee)).min();
+            let head = Head {
+                text: head,
+                params: Vec::new(),
+            };
+            let tok = model_start(self, lent.callee);
+            let edits = self.places(first, &targets, &head, text, tok)?;
+            found.push(Dispatch { name, edits });
+        }
+        Ok(found)
+    }
+
+    /// What its name says of the pointers: their type's name, or the name of the first that is called.
+    fn stem(&self, class: &Class) -> String {
+        let model = self.model;
+        let pointer = class.calls[0].pointer;
+        let mut at = model.tree.bare(pointer);
+        loop {
+            at = match model.tree[at].kind {
+                ExprKind::Index(array, _) => model.tree.bare(array),
+                ExprKind::Call { callee, .. } => model.tree.bare(callee),
+                ExprKind::Cast(_, inner) => model.tree.bare(inner),
+                _ => break,
+            }
+        }
+        let symbol = match model.tree[at].kind {
+            ExprKind::Name(name) | ExprKind::Member { name, .. } => name,
+            _ => return "function".into(),
+        };
+        String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned()
+    }
+
+    /// The head of one of the functions, with another name and the pointer before its parameters.
+    fn head_of(
+        &self,
+        target: EntityId,
+        ty: TypeId,
+        name: &str,
+        targets: &[EntityId],
+    ) -> Option<Head> {
+        let model = self.model;
+        let function = model[target].definition()?;
+        if !model.compatible(model[target].ty, ty) || !model.tree[function].old_style.is_empty() {
+            return None;
+        }
+        let decl = &model.tree[model.tree[function].decl];
+        let declarator: DeclaratorId = *decl.declarators.first()?;
+        let declared = &model.tree[declarator];
+        let defines = match &decl.specifiers.base {
+            Base::Record(record) => record.fields.is_some(),
+            Base::Enum(of) => of.body.is_some(),
+            Base::Implicit | Base::Unknown | Base::Auto => true,
+            _ => false,
+        };
+        let (_, name_tok) = declared.name?;
+        let Some(Part::Function { toks, params, .. }) = declared.parts.first() else {
+            return None;
+        };
+        if defines {
+            return None;
+        }
+        let taken: Vec<String> = targets.iter().map(|&t| self.name(t)).collect();
+        let mut names = Vec::new();
+        let mut instead: Vec<(Tok, String)> = vec![(name_tok, name.to_owned())];
+        for &param in params {
+            let one = *model.tree[param].declarators.first()?;
+            let (symbol, tok) = model.tree[one].name?;
+            let mut own = String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
+            if taken.contains(&own) {
+                own.push('_');
+                instead.push((tok, own.clone()));
+            }
+            names.push(own);
+        }
+        let pointer = pointer_name(&names);
+        let separate = if names.is_empty() { "" } else { ", " };
+        let mut words = self.specifiers(decl.specifiers.toks, &decl.specifiers.storage);
+        let end = declared.parts.iter().filter_map(|part| match part {
+            Part::Function { toks, .. } | Part::Array { toks, .. } => Some(toks.end),
+            Part::Pointer { .. } => None,
+        });
+        let end = end.max()?;
+        for tok in declared.toks.start..end {
+            let inside = toks.contains(tok) && tok + 1 < toks.end;
+            if tok == toks.start {
+                words.push((tok, format!("(void *{pointer}{separate}")));
+            } else if !inside || !names.is_empty() {
+                let new = instead.iter().find(|i| i.0 == tok).map(|i| i.1.clone());
+                let own = || {
+                    let unit = model.unit;
+                    String::from_utf8_lossy(unit.text(&unit.tokens[tok])).into_owned()
+                };
+                words.push((tok, new.unwrap_or_else(own)));
+            }
+        }
+        Some(Head {
+            text: format!("static {}", self.join(&words)),
+            params: std::iter::once(pointer).chain(names).collect(),
+        })
+    }
+
+    /// The specifiers that say a type.
+    fn specifiers(
+        &self,
+        toks: Toks,
+        storage: &crate::c::syntax::tree::Storage,
+    ) -> Vec<(Tok, String)> {
+        let unit = self.model.unit;
+        let text = |tok: Tok| unit.text(&unit.tokens[tok]);
+        let dropped = [
+            storage.r#static,
+            storage.r#extern,
+            storage.inline,
+            storage.register,
+        ];
+        let mut words = Vec::new();
+        let mut tok = toks.start;
+        while tok < toks.end {
+            if matches!(text(tok), b"__attribute__" | b"__attribute") {
+                let mut depth = 0;
+                tok += 1;
+                while tok < toks.end {
+                    match text(tok) {
+                        b"(" => depth += 1,
+                        b")" => depth -= 1,
+                        _ => {}
+                    }
+                    tok += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                continue;
+            }
+            if !dropped.contains(&Some(tok)) {
+                words.push((tok, String::from_utf8_lossy(text(tok)).into_owned()));
+            }
+            tok += 1;
+        }
+        words
+    }
+
+    fn join(&self, words: &[(Tok, String)]) -> String {
+        let mut text = String::new();
+        for (tok, word) in words {
+            let token = &self.model.unit.tokens[*tok];
+            let letter = |c: char| c.is_alphanumeric() || c == '_';
+            let apart = text.ends_with(letter) && word.starts_with(letter);
+            let blank = (token.space || token.first) && !text.is_empty() && !text.ends_with(' ');
+            if apart || blank {
+                text.push(' ');
+            }
+            text.push_str(word);
+        }
+        text
+    }
+
+    /// The head, from the type alone.
+    fn head(&self, ret: TypeId, params: &[TypeId], name: &str) -> Option<Head> {
+        let names: Vec<String> = (0..params.len()).map(|at| format!("arg{at}")).collect();
+        let pointer = pointer_name(&names);
+        let mut list = format!("void *{pointer}");
+        for (ty, name) in params.iter().zip(&names) {
+            let declared = types::declare(self.model, *ty, name)?;
+            let _ = write!(list, ", {declared}");
+        }
+        let declared = types::declare(self.model, ret, &format!("{name}({list})"))?;
+        Some(Head {
+            text: format!("static {declared}"),
+            params: std::iter::once(pointer).chain(names).collect(),
+        })
+    }
+
+    /// One comparison for each function.
+    fn body(
+        &self,
+        ret: TypeId,
+        params: &[TypeId],
+        targets: &[EntityId],
+        head: &Head,
+        tok: Tok,
+    ) -> Result<String, Trouble> {
+        let model = self.model;
+        let void = matches!(model[ret], Type::Void);
+        let pointer = &head.params[0];
+        let mut text = String::from("{\n");
+        for (at, &target) in targets.iter().enumerate() {
+            let Type::Function {
+                params: ref own,
+                ret: result,
+                ..
+            } = model[model[target].ty]
+            else {
+                continue;
+            };
+            let name = self.name(target);
+            if own.len() != params.len() || !void && matches!(model[result], Type::Void) {
+                return Err(Trouble::at(
+                    tok,
+                    format!("`{name}` has other parameters or another result"),
+                ));
+            }
+            let arguments = head.params[1..].iter().zip(params.iter().zip(own));
+            let arguments = arguments.map(|(name, (&a, &b))| {
+                let both = model.is_pointer(a) && model.is_pointer(b);
+                match both && !model.compatible(a, b) {
+                    true => format!("(void *){name}"),
+                    false => name.clone(),
+                }
+            });
+            let arguments: Vec<String> = arguments.collect();
+            let call = format!("{name}({})", arguments.join(", "));
+            let otherwise = if void && at > 0 { "else " } else { "" };
+            let result = if void { "" } else { "return " };
+            let _ = write!(
+                text,
+                "{INDENT}{otherwise}if ({pointer} == {})\n{INDENT}{INDENT}{result}{call};\n",
+                self.number_name(target),
+            );
+        }
+        if void {
+            let _ = write!(
+                text,
+                "{INDENT}else\n{INDENT}{INDENT}static_unknown_function();\n"
+            );
+        } else {
+            let zero = match model.record(ret) {
+                Some(_) => {
+                    let ty = types::declare(model, ret, "");
+                    let ty = ty.ok_or_else(|| {
+                        Trouble::at(tok, "the structure that it returns has no name")
+                    })?;
+                    format!("({ty}){{0}}")
+                }
+                None if model.is_pointer(ret) => "(void *)0".into(),
+                None => "0".into(),
+            };
+            let _ = write!(
+                text,
+                "{INDENT}static_unknown_function();\n{INDENT}return {zero};\n"
+            );
+        }
+        text.push('}');
+        Ok(text)
+    }
+
+    /// Before the first function that calls it if all functions are declared there, else after the
+    /// last of them, and a prototype there.
+    fn places(
+        &self,
+        call: Option<Tok>,
+        targets: &[EntityId],
+        head: &Head,
+        text: String,
+        tok: Tok,
+    ) -> Result<Vec<FileEdit>, Trouble> {
+        let model = self.model;
+        let unit = model.unit;
+        let first = call.and_then(|c| self.item_of(c)).map(|item| item.start);
+        let declared = targets.iter().filter_map(|&t| {
+            let places = model[t].declarators.iter().filter_map(|&d| {
+                let decl = model.tree[d].decl;
+                self.item_of(model.tree[decl].toks.start)
+            });
+            places.min_by_key(|i| i.start)
+        });
+        let last = declared.max_by_key(|i| i.start);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Err(Trouble::at(
+                tok,
+                "its functions are declared in another place",
+            ));
+        };
+        let at = |tok: Tok| unit.visible_loc(&unit.tokens[tok]);
+        let whole = |tok: Tok| unit.tokens[tok].expansion.is_none();
+        if !self.in_file(first) || last.end > first && !whole(last.end - 1) {
+            return Err(Trouble::at(tok, "a macro declares its functions"));
+        }
+        let insert = |place: u32, text: String| FileEdit {
+            file: FileId::MAIN,
+            start: place,
+            end: place,
+            text,
+        };
+        let before = at(first).start;
+        if last.end <= first {
+            return Ok(vec![insert(before, format!("{text}\n\n"))]);
+        }
+        let after = at(last.end - 1).end;
+        Ok(vec![
+            insert(before, format!("{};\n\n", head.text)),
+            insert(after, format!("\n\n{text}")),
+        ])
+    }
+}
+
+/// The first token of an expression.
+fn model_start(pointers: &Pointers, expr: ExprId) -> Tok {
+    pointers.model.tree[expr].toks.start
+}
+
+/// The pointer among parameters of these names.
+fn pointer_name(names: &[String]) -> String {
+    let mut name = String::from("function");
+    while names.contains(&name) {
+        name.push('_');
+    }
+    name
+}
