@@ -47,6 +47,7 @@ fn every_rule_is_met_and_kept_out_of_other_cases() {
     let elsewhere = [
         Rule::Recursion,
         Rule::IndirectCall,
+        Rule::AddressInData,
         Rule::MissingNullCheck,
         Rule::Unparsed,
         Rule::ReallocLeak,

@@ -6,6 +6,7 @@ mod calls;
 mod classify;
 mod compose;
 pub mod family;
+mod filled;
 mod filter;
 pub mod headers;
 mod include;
@@ -140,7 +141,7 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
 /// asks for the links of all files, merges them, and asks again until nothing new comes up.
 pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Links {
-    let numbered = numbered_first(path, source, project, options);
+    let numbered = addresses_first(path, source, project, options);
     let numbered = numbered.map(|plan| plan.apply(source));
     let source = numbered.as_deref().unwrap_or(source);
     match loops_first(path, source, project, options) {
@@ -168,7 +169,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let mut first = numbered_first(path, source, project, options).unwrap_or_default();
+    let mut first = addresses_first(path, source, project, options).unwrap_or_default();
     if let Some(loops) = loops_first(path, &first.apply(source), project, options) {
         first = compose::stages(source, &first, &loops);
     }
@@ -182,8 +183,8 @@ fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Opti
     compose::stages(source, &first, &rest)
 }
 
-/// The numbers for pointers to functions, if the file allocates and calls through such pointers.
-fn numbered_first(
+/// The numbers for pointers to functions, and what sets addresses in data, if the file allocates.
+fn addresses_first(
     path: &Path,
     source: &[u8],
     project: &dyn Project,
@@ -198,7 +199,11 @@ fn numbered_first(
     if !links.chooses(path) {
         read(source, project)?;
     }
-    let plan = calls::numbered(path, source, project);
+    let mut plan = calls::numbered(path, source, project);
+    let filled = filled::filled(path, &plan.apply(source), project);
+    if filled.changes() || !filled.notices().is_empty() {
+        plan = compose::stages(source, &plan, &filled);
+    }
     let nothing = !plan.changes() && plan.notices().is_empty();
     if nothing || !links.chooses(path) && !calls(path, source, project) {
         return None;

@@ -202,11 +202,13 @@ pub enum Rule {
     Output,
     /// Calls through pointers, and what they call is not told by comparisons.
     IndirectCall,
+    /// An initial value has addresses, which the loader does not set.
+    AddressInData,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -230,6 +232,7 @@ impl Rule {
         Self::Exit,
         Self::Output,
         Self::IndirectCall,
+        Self::AddressInData,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -258,6 +261,7 @@ impl Rule {
             Self::Exit => "exit",
             Self::Output => "output",
             Self::IndirectCall => "indirect-call",
+            Self::AddressInData => "address-in-data",
         }
     }
 
@@ -287,6 +291,7 @@ impl Rule {
             Self::Exit => "Only a function ends where a program would end in user space.",
             Self::Output => "Output that the kernel has no format for goes.",
             Self::IndirectCall => "Calls through pointers stay, which BPF does not have.",
+            Self::AddressInData => "An initial value has addresses, which the loader does not set.",
         }
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! The compiler checks it: clang refuses a program that mixes address spaces.
 
+mod choices;
 mod copies;
 mod edits;
 mod facts;
@@ -34,6 +35,7 @@ mod versions;
 pub use self::links::Links;
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
 pub use self::stored::DEFINE_STORED;
+pub(super) use self::tables::is_table;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
@@ -325,6 +327,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     editor.moves();
     editor.tables();
     editor.literals();
+    editor.choices();
     editor.whole();
     let lent = editor.helpers();
     linked.edits = editor.take();

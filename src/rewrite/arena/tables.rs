@@ -10,7 +10,7 @@ use super::facts::{Object, ObjectKind};
 use super::read::Reading;
 use super::vars::Tok;
 use crate::c::syntax::tree::{ExprId, ExprKind, Part, Unary};
-use crate::c::types::{Parent, TypeId};
+use crate::c::types::{EntityId, Model, Parent, TypeId};
 use crate::rewrite::plan::EditKind;
 
 const REASON: &str = "the loader sets no addresses inside of data: the table would hold numbers";
@@ -29,85 +29,92 @@ pub struct Table {
     width: u64,
 }
 
+/// Whether a variable is a table of literals that becomes an array of arrays.
+pub(in crate::rewrite) fn is_table(model: &Model, entity: EntityId) -> bool {
+    find(model, entity).is_some()
+}
+
+/// The table of literals that a variable is, if it is indexed with a variable and only read.
+fn find(model: &Model, entity: EntityId) -> Option<Table> {
+    let tree = &model.tree;
+    let &[declarator] = model[entity].declarators.as_slice() else {
+        return None;
+    };
+    let [
+        Part::Array { toks, .. },
+        Part::Pointer {
+            star, qualifiers, ..
+        },
+    ] = tree[declarator].parts.as_slice()
+    else {
+        return None;
+    };
+    let element = model.pointee(model.declarator_type(declarator))?;
+    if model.pointee(element) != Some(TypeId::CHAR) {
+        return None;
+    }
+    let ExprKind::List(elements) = &tree[tree[declarator].init?].kind else {
+        return None;
+    };
+    let mut width = 1;
+    for element in elements {
+        let value = tree.bare(element.value);
+        if tree[value].kind != ExprKind::Text {
+            return None;
+        }
+        width = width.max(model.array_len(model.type_of(value))?);
+    }
+    let mut varies = false;
+    for &name in model.uses(entity) {
+        let Parent::Expr(outer) = model.parent(name) else {
+            return None;
+        };
+        match tree[outer].kind {
+            ExprKind::Index(array, index) if array == name => {
+                varies |= model.value(index).is_none();
+                if is_written_to(model, outer) {
+                    return None;
+                }
+            }
+            ExprKind::SizeofExpr(_) => {}
+            ExprKind::Paren(_) => {}
+            _ => return None,
+        }
+    }
+    varies.then_some(Table {
+        star: *star,
+        rest: match tree[tree[declarator].decl].specifiers.is_const {
+            true => qualifiers.end,
+            false => star + 1,
+        },
+        end: toks.end,
+        width,
+    })
+}
+
+fn is_written_to(model: &Model, element: ExprId) -> bool {
+    let Parent::Expr(outer) = model.parent(element) else {
+        return false;
+    };
+    match model.tree[outer].kind {
+        ExprKind::Assign { left, .. } => left == element,
+        ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
+        | ExprKind::Postfix { .. } => true,
+        _ => false,
+    }
+}
+
 impl Reading<'_> {
     /// The table of literals that an object is, if it is indexed with a variable and only read.
     pub(super) fn table(&self, object: &Object) -> Option<Table> {
-        let model = self.model;
-        let tree = &model.tree;
-        if object.kind == ObjectKind::Extern || !self.is_ours(self.unit.tokens[object.tok].loc.file)
-        {
+        let file = self.unit.tokens[object.tok].loc.file;
+        if object.kind == ObjectKind::Extern || !self.is_ours(file) {
             return None;
         }
-        let &[declarator] = model[object.entity].declarators.as_slice() else {
-            return None;
-        };
-        let [
-            Part::Array { toks, .. },
-            Part::Pointer {
-                star, qualifiers, ..
-            },
-        ] = tree[declarator].parts.as_slice()
-        else {
-            return None;
-        };
+        let found = find(self.model, object.entity)?;
         // Of one on the stack, clang keeps the addresses in data too; it copies them from there.
-        if object.kind == ObjectKind::Local && self.in_arena(*star) {
-            return None;
-        }
-        let element = model.pointee(model.declarator_type(declarator))?;
-        if model.pointee(element) != Some(TypeId::CHAR) {
-            return None;
-        }
-        let ExprKind::List(elements) = &tree[tree[declarator].init?].kind else {
-            return None;
-        };
-        let mut width = 1;
-        for element in elements {
-            let value = tree.bare(element.value);
-            if tree[value].kind != ExprKind::Text {
-                return None;
-            }
-            width = width.max(model.array_len(model.type_of(value))?);
-        }
-        let mut varies = false;
-        for &name in model.uses(object.entity) {
-            let Parent::Expr(outer) = model.parent(name) else {
-                return None;
-            };
-            match tree[outer].kind {
-                ExprKind::Index(array, index) if array == name => {
-                    varies |= model.value(index).is_none();
-                    if self.is_written_to(outer) {
-                        return None;
-                    }
-                }
-                ExprKind::SizeofExpr(_) => {}
-                ExprKind::Paren(_) => {}
-                _ => return None,
-            }
-        }
-        varies.then_some(Table {
-            star: *star,
-            rest: match tree[tree[declarator].decl].specifiers.is_const {
-                true => qualifiers.end,
-                false => star + 1,
-            },
-            end: toks.end,
-            width,
-        })
-    }
-
-    fn is_written_to(&self, element: ExprId) -> bool {
-        let model = self.model;
-        let Parent::Expr(outer) = model.parent(element) else {
-            return false;
-        };
-        match model.tree[outer].kind {
-            ExprKind::Assign { left, .. } => left == element,
-            ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
-            | ExprKind::Postfix { .. } => true,
-            _ => false,
-        }
+        let moved = object.kind == ObjectKind::Local && self.in_arena(found.star);
+        (!moved).then_some(found)
     }
 }
 

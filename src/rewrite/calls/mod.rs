@@ -19,7 +19,7 @@ mod pointers;
 mod returns;
 mod rounds;
 mod several;
-mod source;
+pub(super) mod source;
 mod types;
 mod values;
 mod write;
@@ -219,6 +219,11 @@ pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Pla
         "BPF calls no pointers: compare the pointer with each function, and call that by its name",
     );
     told(parsed.unit(), &found, edits.collect(), said)
+}
+
+/// The name of a type, as a declaration without a name; nothing for one that has none at file scope.
+pub(super) fn declare(model: &Model, ty: crate::c::types::TypeId) -> Option<String> {
+    types::declare(model, ty, "")
 }
 
 fn told(unit: &Unit, found: &Found, edits: Vec<Edit>, said: (Rule, &str)) -> Plan {

@@ -12,7 +12,7 @@ use crate::c::syntax::tree::{Tok, Toks};
 
 /// Where a change stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum At {
+pub(in crate::rewrite) enum At {
     /// Instead of these tokens, of which there is at least one.
     Instead(Toks),
     /// Before a token.
@@ -23,7 +23,7 @@ pub(super) enum At {
 
 /// What becomes of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(in crate::rewrite) struct Change {
     pub at: At,
     pub text: String,
 }
@@ -39,7 +39,7 @@ impl Change {
 
 /// The changes of a function. Of two at the same tokens the outer one holds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Changes {
+pub(in crate::rewrite) struct Changes {
     list: Vec<Change>,
 }
 
@@ -71,7 +71,7 @@ struct Use {
 }
 
 /// A function (or any run of tokens) as it stands in its file.
-pub(super) struct Source<'a> {
+pub(in crate::rewrite) struct Source<'a> {
     pub unit: &'a Unit,
     pub file: FileId,
     pub toks: Toks,
@@ -81,7 +81,7 @@ pub(super) struct Source<'a> {
 }
 
 /// An edit of a file: from, to, and what stands there afterwards.
-pub(super) type Edit = (u32, u32, String);
+pub(in crate::rewrite) type Edit = (u32, u32, String);
 
 impl<'a> Source<'a> {
     /// Linear in the number of tokens and of the unit's macro uses. Fails where the tokens do not

@@ -51,13 +51,11 @@ impl Search<'_> {
     }
 
     /// Whether a pointer is indexed with the counter of a loop that ends at something other than a
-    /// constant.
+    /// constant, or an array with that of one which ends at what a call returned.
     fn is_measured(&self, pointer: ExprId, index: ExprId) -> bool {
         let model = self.reading.model;
-        let Some(counter) = self
-            .counter(index)
-            .filter(|_| !model.is_array(model.type_of(pointer)))
-        else {
+        let array = model.is_array(model.type_of(pointer));
+        let Some(counter) = self.counter(index) else {
             return false;
         };
         self.around(index).into_iter().any(|l| {
@@ -68,9 +66,42 @@ impl Search<'_> {
                 _ => None,
             };
             let whole = model.tree[this.stmt].toks;
-            condition.is_some_and(|c| !self.compares(c, counter))
-                && self.index.changes(whole).any(|e| e == counter)
+            condition.is_some_and(|c| {
+                !self.compares(c, counter) && (!array || self.ends_at_result(c, counter))
+            }) && self.index.changes(whole).any(|e| e == counter)
         })
+    }
+
+    /// Whether a condition compares a counter with what a call returns, or returned.
+    fn ends_at_result(&self, condition: ExprId, counter: EntityId) -> bool {
+        let model = self.reading.model;
+        let result = |expr: ExprId| {
+            let mut at = model.tree.bare(expr);
+            while let ExprKind::Cast(_, inner) = model.tree[at].kind {
+                at = model.tree.bare(inner);
+            }
+            matches!(model.tree[at].kind, ExprKind::Call { .. })
+        };
+        let returned = |expr: ExprId| {
+            result(expr)
+                || model.named(expr).is_some_and(|e| {
+                    self.numbers.of(e).iter().any(|m| match m.change {
+                        Change::Set(value) => result(value),
+                        _ => false,
+                    })
+                })
+        };
+        match model.tree[model.tree.bare(condition)].kind {
+            ExprKind::Binary {
+                op, left, right, ..
+            } if op.compares() => [(left, right), (right, left)]
+                .iter()
+                .any(|&(a, b)| model.named(a) == Some(counter) && returned(b)),
+            ExprKind::Binary { left, right, .. } => {
+                self.ends_at_result(left, counter) || self.ends_at_result(right, counter)
+            }
+            _ => false,
+        }
     }
 
     fn is_free(&self, index: ExprId) -> bool {

@@ -120,6 +120,9 @@ impl Reading<'_> {
                 };
                 let second = self.taken(*otherwise);
                 let mut value = self.either(first, second);
+                if let (Some(then), Some((_, space))) = (then, self.types.pointer(value.ty)) {
+                    self.choices.push((*then, *otherwise, space));
+                }
                 value.constant = condition.constant && first.constant && second.constant;
                 value
             }

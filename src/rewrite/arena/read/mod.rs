@@ -75,6 +75,8 @@ pub struct Reading<'a> {
     pub loops: Vec<Loop>,
     pub copies: Vec<Copied>,
     pub casts: Vec<Cast>,
+    /// `c ? a : b` with pointers: both, and where the result points.
+    pub choices: Vec<(ExprId, ExprId, Var)>,
     /// String literals, and where each lies.
     pub literals: Vec<(Toks, Var)>,
     /// The `*` in bodies of macros that are used with both kinds of memory.
@@ -156,6 +158,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         loops: Vec::new(),
         copies: Vec::new(),
         casts: Vec::new(),
+        choices: Vec::new(),
         literals: Vec::new(),
         both_kinds: HashSet::new(),
         array_parameters: Vec::new(),
@@ -277,7 +280,13 @@ impl Reading<'_> {
     /// Whether an object has an initial value with an address in it, which can be set only where
     /// the loader relocates addresses.
     pub fn is_initialised(&self, object: &Object) -> bool {
-        object.init.is_some_and(|init| self.has_address(init, 0))
+        use crate::c::syntax::tree::ExprKind;
+        let tree = &self.model.tree;
+        // `char name[] = "…"` holds the characters.
+        let array = self.model.is_array(self.model[object.entity].ty);
+        let text = |init| array && tree[tree.bare(init)].kind == ExprKind::Text;
+        let mut init = object.init.iter();
+        init.any(|&init| !text(init) && self.has_address(init, 0))
     }
 
     fn has_address(&self, expr: ExprId, depth: usize) -> bool {

@@ -1,0 +1,431 @@
+//! Variables whose initial values are addresses.
+//!
+//! The loader sets no addresses inside of data: what `static const struct entry list[] = {{"a", 1}}` has
+//! for the address of `"a"` is a small number at run time, and zero in an arena. Where clang does not
+//! see which element is used, the program reads that, and functions that take any address have it:
+//! accepted, and wrong. So such values are assigned at run time, before the first use.
+//!
+//! Tables of nothing but literals become arrays of arrays instead ([`super::arena::is_table`]).
+
+mod values;
+
+use std::path::Path;
+
+use rustc_hash::FxHashSet;
+
+use super::calls::source::{At, Changes, Source};
+use super::calls::{FileEdit, Trouble};
+use super::plan::{Edit, EditKind, Notice, Plan, Rule, Severity};
+use super::project::Project;
+use crate::c::Span;
+use crate::c::cpp::FileId;
+use crate::c::syntax::tree::{
+    DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtKind, Tok, Toks, Unary,
+};
+use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage};
+
+/// An address in an initial value.
+struct Address {
+    /// What it is the value of: `list[0].name`.
+    place: String,
+    value: ExprId,
+}
+
+/// A variable whose initial value has addresses.
+struct Variable {
+    entity: EntityId,
+    declarator: DeclaratorId,
+    storage: Storage,
+    addresses: Vec<Address>,
+    /// The program assigns to it: it may be filled only once.
+    written: bool,
+}
+
+/// What is made of a unit.
+#[derive(Default)]
+struct Found {
+    edits: Vec<FileEdit>,
+    troubles: Vec<Trouble>,
+    names: Vec<String>,
+}
+
+/// Plans assignments at run time in the place of addresses in initial values, in one file. Planning the
+/// result again gives no edits. Linear in the number of declarations and uses of variables.
+pub(super) fn filled(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let model = parsed.model();
+    let found = find(model);
+    let reason = format!(
+        "the loader sets no addresses inside of data: {} would hold numbers",
+        found.names.join(", ")
+    );
+    let edits = found.edits.iter().map(|edit| Edit {
+        span: Span::new(edit.start as usize, edit.end as usize),
+        text: edit.text.clone().into_bytes(),
+        kind: EditKind::Memory,
+        reason: reason.clone(),
+    });
+    let notice = |trouble: &Trouble| {
+        let loc = model.unit.visible_loc(&model.unit.tokens[trouble.tok]);
+        Notice {
+            span: match loc.file == FileId::MAIN {
+                true => Span::new(loc.start as usize, loc.end as usize),
+                false => Span::at(0),
+            },
+            rule: Rule::AddressInData,
+            severity: Severity::Warning,
+            message: trouble.message.clone(),
+            help: Some(
+                "the loader sets no addresses inside of data: assign them at run time, before the \
+                 first use"
+                    .into(),
+            ),
+        }
+    };
+    let notices: Vec<Notice> = found.troubles.iter().map(notice).collect();
+    Plan::new(edits.collect(), notices.clone())
+        .or_else(|_| Plan::new(Vec::new(), notices))
+        .unwrap_or_default()
+}
+
+fn find(model: &Model) -> Found {
+    let mut found = Found::default();
+    let mut outside = Vec::new();
+    for index in 0..model.entities.len() {
+        let entity = EntityId(index as u32);
+        let variable = match variable(model, entity) {
+            Ok(Some(variable)) => variable,
+            Ok(None) => continue,
+            Err(trouble) => {
+                found.troubles.push(trouble);
+                continue;
+            }
+        };
+        let name = name_of(model, entity);
+        let done = match variable.storage {
+            Storage::Local | Storage::LocalStatic => inside(model, &variable),
+            _ => initial(model, &variable).map(|edits| {
+                outside.push(variable);
+                edits
+            }),
+        };
+        match done {
+            Ok(edits) => {
+                found.edits.extend(edits);
+                found.names.push(format!("`{name}`"));
+            }
+            Err(trouble) => found.troubles.push(trouble),
+        }
+    }
+    if !outside.is_empty() {
+        match fill(model, &outside) {
+            Ok(edits) => found.edits.extend(edits),
+            Err(trouble) => {
+                // Without it the variables would stay empty.
+                found.edits.clear();
+                found.names.clear();
+                found.troubles.push(trouble);
+            }
+        }
+    }
+    found
+}
+
+fn name_of(model: &Model, entity: EntityId) -> String {
+    String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
+}
+
+fn in_file(model: &Model, tok: Tok) -> bool {
+    let token = &model.unit.tokens[tok];
+    token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic
+}
+
+/// The variable, if its initial value has addresses and clang does not see which of them are used.
+fn variable(model: &Model, entity: EntityId) -> Result<Option<Variable>, Trouble> {
+    let EntityKind::Object { storage, .. } = model[entity].kind else {
+        return Ok(None);
+    };
+    if matches!(storage, Storage::Parameter | Storage::ExternOnly) {
+        return Ok(None);
+    }
+    let tree = &model.tree;
+    let mut declared = model[entity].declarators.iter().copied();
+    let Some((declarator, init)) = declared.find_map(|d| Some((d, tree[d].init?))) else {
+        return Ok(None);
+    };
+    let Some((_, name)) = tree[declarator].name else {
+        return Ok(None);
+    };
+    let list = matches!(tree[tree.bare(init)].kind, ExprKind::List(_));
+    if !in_file(model, name) || is_sectioned(model, entity) || storage == Storage::Local && !list {
+        return Ok(None);
+    }
+    if super::arena::is_table(model, entity) {
+        return Ok(None);
+    }
+    let (needs, written) = values::uses(model, entity, storage);
+    if !needs {
+        return Ok(None);
+    }
+    let ty = model.declarator_type(declarator);
+    let addresses = values::addresses(model, init, ty, &name_of(model, entity));
+    let said = |what: &str| {
+        let name = name_of(model, entity);
+        Trouble {
+            tok: tree[declarator].name.map_or(0, |n| n.1),
+            message: format!("`{name}` has addresses in its initial value, {what}"),
+        }
+    };
+    let addresses = addresses.map_err(|what| said(&what))?;
+    if addresses.is_empty() || model.uses(entity).is_empty() {
+        return Ok(None);
+    }
+    let elsewhere = model[entity].declarators.iter().any(|&d| {
+        tree[d]
+            .name
+            .is_some_and(|n| model.unit.tokens[n.1].loc.file != FileId::MAIN)
+    });
+    if elsewhere {
+        return Err(said("and other files may use it"));
+    }
+    Ok(Some(Variable {
+        entity,
+        declarator,
+        storage,
+        addresses,
+        written,
+    }))
+}
+
+/// Whether a variable has a section of its own: it is for the loader.
+fn is_sectioned(model: &Model, entity: EntityId) -> bool {
+    let tree = &model.tree;
+    model[entity].declarators.iter().any(|&d| {
+        let own = &tree[d].attributes;
+        let common = &tree[tree[d].decl].specifiers.attributes;
+        own.iter().chain(common).any(|toks| {
+            (toks.start..toks.end).any(|t| {
+                let word = model.unit.text(&model.unit.tokens[t]);
+                matches!(word, b"section" | b"__section__")
+            })
+        })
+    })
+}
+
+/// The initial value without its addresses, and no `const`.
+fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> {
+    let tree = &model.tree;
+    let declarator = &tree[variable.declarator];
+    let decl = &tree[declarator.decl];
+    let tok = declarator.name.map_or(declarator.toks.start, |n| n.1);
+    let mut changes = Changes::default();
+    for address in &variable.addresses {
+        changes.add(At::Instead(tree[address.value].toks), "0");
+    }
+    let init = declarator.init.expect("it has one");
+    let whole = Toks::new(tree[init].toks.start, tree[init].toks.end);
+    let source = source_of(model, decl.toks)?;
+    let edits = source.edits(whole, &changes).map_err(|mut t| {
+        t.tok = tok;
+        t
+    })?;
+    let file = FileId::MAIN;
+    let edit = |(start, end, text)| FileEdit {
+        file,
+        start,
+        end,
+        text,
+    };
+    let mut edits: Vec<FileEdit> = edits.into_iter().map(edit).collect();
+    for constant in constants(model, variable.declarator) {
+        if !in_file(model, constant) || !in_file(model, constant + 1) {
+            return Err(Trouble {
+                tok,
+                message: format!(
+                    "`{}` has addresses in its initial value, and a macro says that it is constant",
+                    name_of(model, variable.entity)
+                ),
+            });
+        }
+        let at = |tok: Tok| model.unit.tokens[tok].loc;
+        edits.push(FileEdit {
+            file,
+            start: at(constant).start,
+            end: at(constant + 1).start,
+            text: String::new(),
+        });
+    }
+    Ok(edits)
+}
+
+fn source_of<'a>(model: &Model<'a>, toks: Toks) -> Result<Source<'a>, Trouble> {
+    // `SEC(…)` and the like before it.
+    let first = (toks.start..toks.end).find(|&t| in_file(model, t));
+    Source::new(model.unit, Toks::new(first.unwrap_or(toks.start), toks.end))
+}
+
+/// Where `const` stands that makes a variable or its elements constant.
+fn constants(model: &Model, declarator: DeclaratorId) -> Vec<Tok> {
+    let tree = &model.tree;
+    let mut parts = tree[declarator].parts.iter();
+    let pointer = parts.find_map(|part| match part {
+        Part::Pointer { qualifiers, .. } => Some(*qualifiers),
+        _ => None,
+    });
+    let toks = pointer.unwrap_or(tree[tree[declarator].decl].specifiers.toks);
+    // Not those of the members of a structure that is defined there.
+    let mut depth = 0;
+    let mut found = Vec::new();
+    for tok in toks.start..toks.end {
+        match model.unit.text(&model.unit.tokens[tok]) {
+            b"{" | b"(" => depth += 1,
+            b"}" | b")" => depth -= 1,
+            b"const" | b"__const" | b"__const__" if depth == 0 => found.push(tok),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The assignments, each in a line.
+fn assignments(model: &Model, variable: &Variable, indent: &str) -> Result<String, Trouble> {
+    let tree = &model.tree;
+    let source = source_of(model, tree[tree[variable.declarator].decl].toks)?;
+    let mut text = String::new();
+    for address in &variable.addresses {
+        let value = source.render(tree[address.value].toks, &Changes::default())?;
+        text.push_str(&format!("{indent}{} = {value};\n", address.place));
+    }
+    Ok(text)
+}
+
+/// A variable of a function: filled where it is declared.
+fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> {
+    let tree = &model.tree;
+    let decl: DeclId = tree[variable.declarator].decl;
+    let name = name_of(model, variable.entity);
+    let tok = tree[variable.declarator].name.map_or(0, |n| n.1);
+    let last = tree[decl].toks.end - 1;
+    let block = match model.decl_parent(decl) {
+        Parent::Stmt(stmt) => match model.stmt_parent(stmt) {
+            Parent::Stmt(outer) => matches!(tree[outer].kind, StmtKind::Block(_)),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !block || !in_file(model, last) || !in_file(model, tree[decl].toks.start) {
+        return Err(Trouble {
+            tok,
+            message: format!("`{name}` has addresses in its initial value, and stands in a macro"),
+        });
+    }
+    let mut edits = initial(model, variable)?;
+    let source = source_of(model, tree[decl].toks)?;
+    let indent = source.indent(tree[decl].toks.start);
+    let place = model.unit.tokens[last].loc.end;
+    let text = match variable.storage {
+        Storage::Local => {
+            let lines = assignments(model, variable, &indent)?;
+            format!("\n{}", lines.trim_end_matches('\n'))
+        }
+        _ => {
+            let inner = format!("{indent}\t");
+            let flag = new_name(model, format!("{name}_filled"));
+            let lines = assignments(model, variable, &inner)?;
+            let (first, done) = once(&flag, variable.written, &inner);
+            format!(
+                "\n{indent}static int {flag};\n\n{indent}if ({first}) {{\n{lines}{done}{indent}}}"
+            )
+        }
+    };
+    edits.push(FileEdit {
+        file: FileId::MAIN,
+        start: place,
+        end: place,
+        text,
+    });
+    Ok(edits)
+}
+
+/// The condition of the first time, and what is said after it. What the program assigns to must not be
+/// filled again by a processor that came at the same time.
+fn once(flag: &str, written: bool, indent: &str) -> (String, String) {
+    match written {
+        true => (
+            format!("!__sync_lock_test_and_set(&{flag}, 1)"),
+            String::new(),
+        ),
+        false => (format!("!{flag}"), format!("{indent}{flag} = 1;\n")),
+    }
+}
+
+fn new_name(model: &Model, wanted: String) -> String {
+    let mut name = wanted;
+    while model.unit.symbols.get(name.as_bytes()).is_some() {
+        name.push('_');
+    }
+    name
+}
+
+/// The function that fills the variables of the file, and its calls.
+fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble> {
+    let tree = &model.tree;
+    let name = new_name(model, "addresses_fill".into());
+    let written = variables.iter().any(|v| v.written);
+    let (first, done) = once("filled", written, "\t");
+    let mut text = format!(
+        "/* The loader sets no addresses inside of data: what uses them first does. */\n\
+         static void {name}(void)\n{{\n\tstatic int filled;\n\n\tif ({first}) {{\n"
+    );
+    for variable in variables {
+        text.push_str(&assignments(model, variable, "\t\t")?);
+    }
+    text.push_str(&done.replace('\t', "\t\t"));
+    text.push_str("\t}\n}");
+    let mut functions: FxHashSet<FunctionId> = FxHashSet::default();
+    for variable in variables {
+        let uses = model.uses(variable.entity).iter();
+        functions.extend(uses.filter_map(|&u| model.function_of(u)));
+    }
+    let mut functions: Vec<FunctionId> = functions.into_iter().collect();
+    functions.sort_by_key(|&f| tree[f].toks.start);
+    let last = variables.iter().map(|v| tree[tree[v.declarator].decl].toks);
+    let last = last.max_by_key(|t| t.end);
+    let (Some(&user), Some(last)) = (functions.first(), last) else {
+        return Ok(Vec::new());
+    };
+    let tok = last.start;
+    let at = |tok: Tok| model.unit.visible_loc(&model.unit.tokens[tok]);
+    let apart = |message: &str| Trouble {
+        tok,
+        message: format!("addresses in initial values stay: {message}"),
+    };
+    let insert = |place: u32, text: String| FileEdit {
+        file: FileId::MAIN,
+        start: place,
+        end: place,
+        text,
+    };
+    let mut edits = Vec::new();
+    for &function in &functions {
+        let body = tree[tree[function].body].toks.start;
+        if !in_file(model, body) {
+            return Err(apart("a function that uses them is not in the file"));
+        }
+        edits.push(insert(at(body).end, format!("\n\t{name}();")));
+    }
+    if !in_file(model, last.end - 1) {
+        return Err(apart("a macro declares them"));
+    }
+    if tree[user].toks.start < last.end {
+        let first = at(tree[user].toks.start).start;
+        edits.push(insert(first, format!("static void {name}(void);\n\n")));
+    }
+    edits.push(insert(at(last.end - 1).end, format!("\n\n{text}")));
+    Ok(edits)
+}
+
+/// `&x` and what is like it.
+fn is_address_of(kind: &ExprKind) -> bool {
+    matches!(kind, ExprKind::Unary(Unary::AddressOf, _))
+}
