@@ -104,10 +104,13 @@ fn find(model: &Model) -> Found {
         let name = name_of(model, entity);
         let done = match variable.storage {
             Storage::Local | Storage::LocalStatic => inside(model, &variable),
-            _ => initial(model, &variable).map(|edits| {
-                outside.push(variable);
+            _ => {
+                let edits = initial(model, &variable);
+                if edits.is_ok() {
+                    outside.push(variable);
+                }
                 edits
-            }),
+            }
         };
         match done {
             Ok(edits) => {

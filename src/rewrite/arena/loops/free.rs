@@ -241,15 +241,19 @@ impl Search<'_> {
                 _,
             ) => {
                 let parts = model.tree.operands(expr);
-                // What is cut to a few bits is an index that can be proven.
-                let masked = matches!(
-                    model.tree[expr].kind,
-                    ExprKind::Binary {
-                        op: Binary::BitAnd | Binary::Rem,
-                        right,
-                        ..
-                    } if model.value(right).is_some()
-                );
+                // What is cut to a few bits is an index that can be proven; the verifier does not
+                // know what a division leaves.
+                let masked = match model.tree[expr].kind {
+                    ExprKind::Binary { op, right, .. } => match (op, model.value(right)) {
+                        (Binary::BitAnd, Some(_)) => true,
+                        (Binary::Rem, Some(by)) => {
+                            let unsigned = model.operation(expr).is_some_and(|n| n.unsigned);
+                            unsigned && by.count_ones() == 1
+                        }
+                        _ => false,
+                    },
+                    _ => false,
+                };
                 !masked && parts.into_iter().any(|e| self.unknown(e, counters))
             }
             _ => true,
