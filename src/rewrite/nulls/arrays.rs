@@ -1,8 +1,9 @@
 //! Arrays of blocks that a loop fills, so that a loop can free them.
 
 use super::flow::Flow;
-use super::style::BODY;
-use super::value::SiteId;
+use super::outcome::{Hop, Suffix};
+use super::style::{BODY, END};
+use super::value::{Fate, SiteId, State, Value, old};
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Tok, Unary};
 use crate::c::types::{EntityId, Parent};
 
@@ -13,8 +14,29 @@ pub struct Filled {
     pub site: SiteId,
     /// The last block is among them.
     pub newest: bool,
-    /// The loop that frees them.
-    pub text: String,
+    /// The head of a loop over them.
+    head: String,
+    /// An element, in that loop.
+    element: String,
+}
+
+impl Filled {
+    /// The loop that frees them, after what they hold (the steps that lead there).
+    pub fn text(&self, parts: &[String]) -> String {
+        let frees: Vec<String> = parts
+            .iter()
+            .map(String::as_str)
+            .chain([""])
+            .map(|steps| format!("static_free({}{steps});", self.element))
+            .collect();
+        match &frees[..] {
+            [only] => format!("{}{BODY}{only}", self.head),
+            _ => {
+                let body: String = frees.iter().map(|free| format!("{BODY}{free}")).collect();
+                format!("{} {{{body}{END}}}", self.head)
+            }
+        }
+    }
 }
 
 /// `for (i = 0; i < n; i++) a[i] = …;`
@@ -32,6 +54,10 @@ impl Flow<'_> {
     /// The elements of an array that surely hold the blocks of a site where the check of another
     /// one leaves. Each iteration must fill the next element, and nothing else may write it.
     pub fn filled(&mut self, site: SiteId, check: SiteId) -> Option<Filled> {
+        // What the call returns is stored in the element; what else it makes lies elsewhere.
+        if !self.sites[site as usize].part.is_empty() {
+            return None;
+        }
         let fill = self.fill(site)?;
         let at = self.sites[check as usize].order;
         let whole = self.tree()[fill.whole].toks;
@@ -49,11 +75,63 @@ impl Flow<'_> {
             return None;
         };
         let counter = self.ctx.unused("k", &[]);
-        let text = format!(
-            "for (int {counter} = 0; {counter} {relation} {bound}; \
-             {counter}++){BODY}static_free({array}[{counter}]);"
-        );
-        Some(Filled { site, newest, text })
+        Some(Filled {
+            site,
+            newest,
+            head: format!("for (int {counter} = 0; {counter} {relation} {bound}; {counter}++)"),
+            element: format!("{array}[{counter}]"),
+        })
+    }
+
+    /// The blocks that all elements surely hold where they were stored when the elements were made,
+    /// those farther away first, and the steps that lead there.
+    pub fn held_by(&mut self, filled: &Filled, states: &[State]) -> Vec<(SiteId, String)> {
+        let mut parts = self.parts.get(&filled.site).cloned().unwrap_or_default();
+        parts.sort_by_key(|(_, suffix)| std::cmp::Reverse(suffix.len()));
+        let mut holders = vec![old(filled.site)];
+        if filled.newest {
+            holders.push(filled.site);
+        }
+        let mut found = Vec::new();
+        for (part, suffix) in parts {
+            // Where the element of this iteration failed, the last one's parts are not old yet.
+            let blocks = [part, old(part)];
+            let there = states.iter().all(|st| {
+                let fates: Vec<_> = blocks.iter().filter_map(|b| st.fates.get(b)).collect();
+                let ours = fates.iter().all(|fate| fate.is_ours());
+                let made = |holder: &&SiteId| st.fates.get(holder).is_some_and(Fate::is_ours);
+                ours && holders.iter().filter(made).all(|&holder| {
+                    let holder = Value::block(holder);
+                    let place = self.follow_suffix(st, &holder, None, &suffix);
+                    place.is_some_and(|place| {
+                        let held = st.get(&mut self.places, place).blocks;
+                        !held.is_empty() && held.iter().all(|block| blocks.contains(block))
+                    })
+                })
+            });
+            if let Some(steps) = self.steps(&suffix).filter(|_| there) {
+                found.push((part, steps));
+            }
+        }
+        found
+    }
+
+    /// The steps from a pointer to a member of what it points to; none if there are others.
+    fn steps(&self, suffix: &Suffix) -> Option<String> {
+        let mut text = String::new();
+        let mut follow = true;
+        for hop in suffix {
+            match hop {
+                Hop::Field(name) => {
+                    text += if follow { "->" } else { "." };
+                    text += &self.ctx.name(*name);
+                    follow = false;
+                }
+                Hop::Pointee if !follow => follow = true,
+                Hop::Pointee | Hop::Element(_) => return None,
+            }
+        }
+        (!follow).then_some(text)
     }
 
     /// The loop that fills an array with the blocks of a site.

@@ -285,6 +285,10 @@ impl Flow<'_> {
     ) {
         let part = format!("{part} holds {suffix:?}");
         let site = self.site(e, part, Source::Function(name.to_owned()));
+        let parts = self.parts.entry(holder).or_default();
+        if !parts.iter().any(|(known, _)| *known == site) {
+            parts.push((site, suffix.clone()));
+        }
         let start = Value::block(holder);
         let Some(place) = self.follow_suffix(st, &start, None, suffix) else {
             return;

@@ -297,13 +297,19 @@ impl Flow<'_> {
                     given.push(array.site);
                 }
             }
+            let parts = self.held_by(&array, states);
+            for given in given.iter_mut() {
+                let blocks = parts.iter().flat_map(|(part, _)| [*part, super::value::old(*part)]);
+                given.extend(blocks);
+            }
+            let steps: Vec<String> = parts.into_iter().map(|(_, steps)| steps).collect();
             let order = self.sites[array.site as usize].order;
             let older = |held: &Held| self.sites[held.site as usize].order < order;
             let at = books.held.iter().position(older);
             let held = Held {
                 place: None,
                 site: array.site,
-                text: array.text,
+                text: array.text(&steps),
             };
             books.held.insert(at.unwrap_or(books.held.len()), held);
         }

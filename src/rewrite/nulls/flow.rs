@@ -103,6 +103,8 @@ pub struct Flow<'c> {
     /// Places that make blocks.
     pub sites: Vec<Site>,
     index: HashMap<(Option<ExprId>, String), SiteId>,
+    /// By a block that a function returns: the blocks that it holds, and the way to each.
+    pub parts: BTreeMap<SiteId, Vec<(SiteId, Suffix)>>,
     /// Checks that count as inserted.
     pub checked: BTreeMap<SiteId, Check>,
     /// Of those the ones after a statement, by the statement.
@@ -144,6 +146,7 @@ impl<'c> Flow<'c> {
             graph,
             places: Places::default(),
             sites: Vec::new(),
+            parts: BTreeMap::new(),
             index: HashMap::new(),
             checked: BTreeMap::new(),
             checks: HashMap::new(),

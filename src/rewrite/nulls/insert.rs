@@ -47,7 +47,7 @@ impl Finding {
 
     /// Tells a person what is missing and what to write.
     pub fn notice(&self, source: &[u8], function: &str, severity: Severity) -> Notice {
-        let leave = self.body.join(" ").replace(super::style::BODY, " ");
+        let leave = super::style::on_one_line(&self.body.join(" "));
         let help = match &self.how {
             How::Person(why) if !why.is_empty() => {
                 format!("{why}; where it is NULL, leave with `{leave}`")

@@ -15,6 +15,8 @@ enum Test {
 
 /// Stands in a statement before the body of a loop.
 pub const BODY: char = '\u{1}';
+/// Stands in a statement before the brace that ends the body of a loop.
+pub const END: char = '\u{2}';
 
 /// The style of a file.
 #[derive(Clone, Debug)]
@@ -68,8 +70,13 @@ impl Style {
         }
         for statement in body {
             text += &inner;
-            // The body of a loop stands on a line of its own.
-            text += &statement.replace(BODY, &format!("{inner}{}", self.unit));
+            // The body of a loop stands on lines of its own.
+            let deeper = format!("{inner}{}", self.unit);
+            let opening = match self.allman {
+                true => statement.replace(" {\u{1}", &format!("{inner}{{\u{1}")),
+                false => statement.clone(),
+            };
+            text += &opening.replace(BODY, &deeper).replace(END, &inner);
         }
         if braced {
             text += &line;
@@ -81,10 +88,15 @@ impl Style {
     /// The same within a line.
     pub fn inline(&self, cond: &str, body: &[String]) -> String {
         match body {
-            [only] if !self.braces => format!("if ({cond}) {}", only.replace(BODY, " ")),
-            _ => format!("if ({cond}) {{ {} }}", body.join(" ").replace(BODY, " ")),
+            [only] if !self.braces => format!("if ({cond}) {}", on_one_line(only)),
+            _ => format!("if ({cond}) {{ {} }}", on_one_line(&body.join(" "))),
         }
     }
+}
+
+/// Statements that may have loops among them, in a line.
+pub fn on_one_line(statements: &str) -> String {
+    statements.replace([BODY, END], " ")
 }
 
 fn newline(source: &[u8]) -> &'static str {

@@ -81,7 +81,10 @@ impl Flow<'_> {
         }
         let fresh = exits.iter().any(|(_, value)| self.is_fresh(value));
         let mut outcomes: Vec<Outcome> = Vec::new();
+        // Of each whether an allocation may have failed on the way.
+        let mut failed: Vec<bool> = Vec::new();
         for (st, value) in &exits {
+            let fails = self.may_have_failed(st);
             let st = &self.once(st, value);
             let mut params: Vec<Effect> = (0..count)
                 .map(|index| effect(sites[index], st, pointers[index]))
@@ -97,12 +100,16 @@ impl Flow<'_> {
                     entered: entered.clone(),
                     left: left.clone(),
                 };
-                if !outcomes.contains(&outcome) {
-                    outcomes.push(outcome);
+                match outcomes.iter().position(|known| *known == outcome) {
+                    Some(known) => failed[known] |= fails,
+                    None => {
+                        outcomes.push(outcome);
+                        failed.push(fails);
+                    }
                 }
             }
         }
-        keep_places(&mut outcomes);
+        keep_places(&mut outcomes, &failed);
         if outcomes.len() > OUTCOMES {
             outcomes = coarse(&outcomes, count);
         }
@@ -253,6 +260,13 @@ impl Flow<'_> {
         all
     }
 
+    /// Whether an allocation of this function may have failed on the way to a state.
+    fn may_have_failed(&self, st: &State) -> bool {
+        st.fates.iter().any(|(&site, fate)| {
+            matches!(fate, Fate::Failed | Fate::Perhaps) && !self.is_param(site)
+        })
+    }
+
     /// The places in a block that hold others which the function has.
     fn holds(&self, site: SiteId, st: &State) -> Vec<(Suffix, bool)> {
         let cells = st.env.iter();
@@ -359,8 +373,9 @@ impl Flow<'_> {
     }
 }
 
-/// Where some outcomes store a block and others leave the place as it was, those failed.
-fn keep_places(outcomes: &mut [Outcome]) {
+/// Where some outcomes store a block, others in which an allocation may have failed leave the place
+/// as it was. One in which none can have, such as that of a buffer with room left, says nothing.
+fn keep_places(outcomes: &mut [Outcome], failed: &[bool]) {
     let mut stored: Vec<Given> = Vec::new();
     for outcome in outcomes.iter() {
         for (given, returned) in &outcome.outs {
@@ -369,7 +384,7 @@ fn keep_places(outcomes: &mut [Outcome]) {
             }
         }
     }
-    for outcome in outcomes {
+    for (outcome, _) in outcomes.iter_mut().zip(failed).filter(|(_, failed)| **failed) {
         for given in &stored {
             let null = outcome.params[given.param].signs == ZERO;
             if !null && !outcome.outs.iter().any(|(known, _)| known == given) {
