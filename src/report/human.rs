@@ -164,6 +164,11 @@ fn sentence(tally: &Tally, mode: Mode) -> String {
     if tally.null_checks > 0 {
         text += &format!(", {}", count(tally.null_checks, "NULL check"));
     }
+    match tally.behind {
+        0 => {}
+        1 => text += " (where 1 leaves, a block may stay behind: -v says which)",
+        many => text += &format!(" (where {many} leave, blocks may stay behind: -v says which)"),
+    }
     match tally.places {
         0 => {}
         1 => text += ", 1 place needs you",
@@ -206,6 +211,12 @@ mod tests {
         assert_eq!(
             sentence(&tally, Mode::Write),
             "rewrote 3 calls in 2 files, 1 NULL check, 1 place needs you"
+        );
+        tally.behind = 1;
+        assert_eq!(
+            sentence(&tally, Mode::Check),
+            "would rewrite 3 calls in 2 files, 1 NULL check (where 1 leaves, a block may stay \
+             behind: -v says which), 1 place needs you"
         );
     }
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::c::lexer;
 use crate::rewrite::family::Alloc;
-use crate::rewrite::{EditKind, Plan, Severity};
+use crate::rewrite::{EditKind, Plan, Rule, Severity};
 use crate::run::Fault;
 
 pub use diff::{quoted, write as write_diff};
@@ -52,6 +52,8 @@ pub struct Tally {
     pub null_checks: usize,
     /// Places that need a person.
     pub places: usize,
+    /// Inserted checks where a block may stay behind.
+    pub behind: usize,
 }
 
 impl Tally {
@@ -69,6 +71,11 @@ impl Tally {
                 .iter()
                 .filter(|n| n.severity >= Severity::Warning)
                 .count(),
+            behind: plan
+                .notices()
+                .iter()
+                .filter(|notice| notice.rule == Rule::StaysBehind)
+                .count(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Tally {
         self.changed -= other.changed;
         self.calls -= other.calls;
         self.null_checks -= other.null_checks;
+        self.behind -= other.behind;
     }
 
     /// Adds the numbers of another file.
@@ -87,6 +95,7 @@ impl Tally {
         self.calls += other.calls;
         self.null_checks += other.null_checks;
         self.places += other.places;
+        self.behind += other.behind;
     }
 }
 

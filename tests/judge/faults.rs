@@ -104,7 +104,9 @@ fn told(report: &[u8]) -> BTreeSet<String> {
     files
         .filter(|file| {
             let notices = file["notices"].as_array().expect("notices");
-            notices.iter().any(|notice| notice["rule"] == "stays-behind")
+            notices
+                .iter()
+                .any(|notice| notice["rule"] == "stays-behind")
         })
         .filter_map(|file| {
             let path = Path::new(file["path"].as_str()?);

@@ -299,7 +299,9 @@ impl Flow<'_> {
             }
             let parts = self.held_by(&array, states);
             for given in given.iter_mut() {
-                let blocks = parts.iter().flat_map(|(part, _)| [*part, super::value::old(*part)]);
+                let blocks = parts
+                    .iter()
+                    .flat_map(|(part, _)| [*part, super::value::old(*part)]);
                 given.extend(blocks);
             }
             let steps: Vec<String> = parts.into_iter().map(|(_, steps)| steps).collect();

@@ -384,7 +384,11 @@ fn keep_places(outcomes: &mut [Outcome], failed: &[bool]) {
             }
         }
     }
-    for (outcome, _) in outcomes.iter_mut().zip(failed).filter(|(_, failed)| **failed) {
+    for (outcome, _) in outcomes
+        .iter_mut()
+        .zip(failed)
+        .filter(|(_, failed)| **failed)
+    {
         for given in &stored {
             let null = outcome.params[given.param].signs == ZERO;
             if !null && !outcome.outs.iter().any(|(known, _)| known == given) {
