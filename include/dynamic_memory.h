@@ -45,8 +45,9 @@
  *                               them before Linux 6.0; beyond 384 MiB they are in any case
  *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
  *                               (looked for when it is freed or resized), writes to a freed one
- *                               (when it is handed out again), a second free, a free of what is no
- *                               block. Each is kept with the lines of the calls for `bpf-malloc
+ *                               (when 16 others were freed, or it is handed out again: blocks of up
+ *                               to a 64th of the pool wait for so long), a second free, a free of
+ *                               what is no block. Each is kept with the lines of the calls for `bpf-malloc
  *                               stats`, which also shows the live blocks by line. New memory is
  *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
  *                               more, realloc always moves it
@@ -559,6 +560,8 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #define DYNMEM_SITES                               \
 	dynmem_u64 error_count;                    \
 	struct dynmem_error errors[DYNMEM_ERRORS]; \
+	dynmem_u64 quarantine_count;               \
+	dynmem_u64 quarantine[DYNMEM_QUARANTINE];  \
 	struct dynmem_site sites[DYNMEM_ENTRIES];
 #define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
 #else
@@ -593,7 +596,7 @@ typedef dynmem_u32 dynmem_lock;
  * Marks an initialised heap and the version of this layout; another value means another
  * layout.
  */
-#define DYNMEM_VERSION 0x444d0003U
+#define DYNMEM_VERSION 0x444d0004U
 /* Marks a heap that is being reset: it serves nothing until that is done. */
 #define DYNMEM_RESETTING 0x444dffffU
 /*
@@ -673,6 +676,16 @@ typedef dynmem_u32 dynmem_lock;
 #define DYNMEM_FLAG_SPIN_LOCK 2U
 /* Errors that a heap of a debug build keeps: the last ones, a power of two. */
 #define DYNMEM_ERRORS 16U
+/*
+ * Freed blocks that a heap of a debug build keeps from being used again, a power of
+ * two: for so long a write to one is told with certainty.
+ */
+#define DYNMEM_QUARANTINE 16U
+/*
+ * What part of a pool a block may have to be kept so: one in so many. All together have
+ * a quarter.
+ */
+#define DYNMEM_QUARANTINE_PART 64U
 /*
  * Kind of an error: a program wrote behind a block, found when the block was freed or
  * resized.
@@ -1295,6 +1308,7 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #ifdef native_executable
 #define DYNMEM_EXCHANGE(at, value) __atomic_exchange_n(at, value, __ATOMIC_ACQUIRE)
 #define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
+#define DYNMEM_FETCH_ADD(at, value) __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST)
 #define DYNMEM_FETCH_OR(at, value) __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST)
 #define DYNMEM_FETCH_AND(at, value) __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST)
 /* Whether `at` held `old`, and holds `value` now. */
@@ -1324,6 +1338,7 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #else
 #define DYNMEM_RELEASE(at) ((void)__sync_lock_test_and_set(at, 0))
 #endif
+#define DYNMEM_FETCH_ADD(at, value) __sync_fetch_and_add(at, value)
 /* The result is used, or clang drops the fetch and with it the order of the accesses. */
 #define DYNMEM_FETCH_OR(at, value)                                     \
 	({                                                             \
@@ -3516,8 +3531,9 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 
 /*
  * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
- * when it is freed. What is freed is filled, and looked at when a block of the same place and size is
- * handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ * when it is freed. What is freed is filled and, unless it is large, kept from being used again until
+ * DYNMEM_QUARANTINE others were freed; it is looked at then, and when a block of the same place and size
+ * is handed out. Errors are kept in a ring of the heap, with the lines of the calls.
  */
 #define DYNMEM_FENCE 8
 #define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
@@ -3667,7 +3683,7 @@ DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fi
 	return 0;
 }
 
-/* Looks at the fence of a block, which is in use; the bytes that were asked for. */
+/* Looks at the fence of a block in use; the bytes that were asked for, 0 if it is none or was freed. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
 {
 	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
@@ -3677,7 +3693,9 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	if (!heap || located == DYNMEM_NOWHERE || !usable)
 		return 0;
 	site = &heap->sites[dynmem_index(located)];
-	if (!site->allocated_line || site->freed_line)
+	if (site->freed_line)
+		return 0;
+	if (!site->allocated_line)
 		return usable;
 	if (site->size + DYNMEM_FENCE <= usable &&
 	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
@@ -3687,29 +3705,106 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	return site->size;
 }
 
-/* What is done before a block is freed. */
-DYNMEM_GLOBAL int dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+/* What is left of the quarantine's place of a number for another address; 0 if nothing was there. */
+DYNMEM_INLINE dynmem_u64 dynmem_swap_quarantined(struct dynmem_heap *heap, dynmem_u64 number,
+						 dynmem_u64 address)
 {
-	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	dynmem_u64 *place, old;
+
+	DYNMEM_HIDE(number);
+	place = &heap->quarantine[number & (DYNMEM_QUARANTINE - 1)];
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	/* Linux 5.10 has no exchange. */
+	DYNMEM_TRY_LOCK(heap);
+	old = *place;
+	*place = address;
+	DYNMEM_UNLOCK(heap);
+#else
+	old = DYNMEM_EXCHANGE(place, address);
+#endif
+	return old;
+}
+
+/* Looks at a freed block that may be used again from now on, and gives its address. */
+DYNMEM_INLINE dynmem_u64 dynmem_leave_quarantine(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 usable = address ? dynmem_usable(address) : 0;
+
+	if (usable >= 16 && dynmem_changed(address, usable)) {
+		dynmem_report(dynmem_locate(address), address, DYNMEM_USE_AFTER_FREE, file, line);
+		dynmem_fill(address, DYNMEM_FREED, usable); /* told once */
+	}
+	return address;
+}
+
+/*
+ * What is done of a block that is freed: its address, or that of another one which it takes the place of
+ * in the quarantine, is what dynmem_give shall free; 0 if nothing is.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address), number;
 	struct dynmem_heap *heap;
 	struct dynmem_site *site;
 
-	if (located == DYNMEM_NOWHERE)
-		return dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+	if (located == DYNMEM_NOWHERE) {
+		dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+		return address; /* which counts it */
+	}
 	heap = dynmem_heap(located >> 32);
 	if (!heap)
-		return -EINVAL;
+		return 0;
 	site = &heap->sites[dynmem_index(located)];
-	if (!usable)
-		return dynmem_report(located, address,
-				     site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file,
-				     line);
+	if (!usable || site->freed_line) {
+		dynmem_report(located, address,
+			      site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file, line);
+		if (!usable)
+			return address;
+		DYNMEM_COUNT(&heap->double_frees); /* it is in the quarantine, and stays there */
+		return 0;
+	}
 	dynmem_fenced(address, file, line);
 	site->freed_file = file;
 	site->freed_line = line;
 	site->usable = (dynmem_u32)usable;
 	dynmem_fill(address, DYNMEM_FREED, usable);
-	return 0;
+	if (usable > heap->granules / DYNMEM_QUARANTINE_PART * DYNAMIC_MEMORY_GRANULE)
+		return address;
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	number = DYNMEM_LOAD(&heap->quarantine_count);
+	DYNMEM_COUNT(&heap->quarantine_count);
+#else
+	number = DYNMEM_FETCH_ADD(&heap->quarantine_count, 1);
+#endif
+	return dynmem_leave_quarantine(dynmem_swap_quarantined(heap, number, address), file, line);
+}
+
+/* Takes a block out of a heap's quarantine: its address, or 0. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_dismiss(dynmem_u64 number, dynmem_u64 place, dynmem_u64 file,
+					dynmem_u32 line)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	if (!heap)
+		return 0;
+	return dynmem_leave_quarantine(dynmem_swap_quarantined(heap, place, 0), file, line);
+}
+
+/* Frees what waits in quarantines, for an allocation that found no memory; whether there was one. */
+DYNMEM_GLOBAL int dynmem_empty_quarantine(dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 address;
+	dynmem_u32 i;
+	int freed = 0;
+
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS * DYNMEM_QUARANTINE; i++) {
+		address = dynmem_dismiss(i / DYNMEM_QUARANTINE, i % DYNMEM_QUARANTINE, file, line);
+		if (address) {
+			dynmem_give(address);
+			freed = 1;
+		}
+	}
+	return freed;
 }
 
 /* Bytes to allocate for `size`; 0 stays what it is. */
@@ -3981,15 +4076,22 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, size_t
 
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
 {
-	return dynmem_noted(static_malloc(dynmem_with_fence(size)), size, 1, file, line);
+	void DYNMEM_SPACE *pointer = static_malloc(dynmem_with_fence(size));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_malloc(dynmem_with_fence(size));
+	return dynmem_noted(pointer, size, 1, file, line);
 }
 
 DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file, dynmem_u32 line)
 {
+	dynmem_u64 address;
+
 	if (!pointer)
 		return;
-	dynmem_returned(dynmem_number(pointer), file, line);
-	static_free(pointer);
+	address = dynmem_returned(dynmem_number(pointer), file, line);
+	if (address)
+		dynmem_give(address);
 }
 
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
@@ -3997,7 +4099,11 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, 
 {
 	size_t total = count > POOL_SIZE || size > POOL_SIZE ? 0 : count * size;
 
-	return dynmem_noted(static_calloc(1, dynmem_with_fence(total)), total, 0, file, line);
+	void DYNMEM_SPACE *pointer = static_calloc(1, dynmem_with_fence(total));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_calloc(1, dynmem_with_fence(total));
+	return dynmem_noted(pointer, total, 0, file, line);
 }
 
 /* Always another block, so that what is used of the old one afterwards is found. */
@@ -4018,6 +4124,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer
 		return NULL;
 	}
 	place = dynmem_take(dynmem_with_fence(size));
+	if (place == DYNMEM_NONE && dynmem_empty_quarantine(file, line))
+		place = dynmem_take(dynmem_with_fence(size));
 	if (place != DYNMEM_NONE) {
 		dynmem_copy(place, old, dynmem_least(length, size));
 		dynmem_debug_free(pointer, file, line);
@@ -4040,8 +4148,11 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_reallocarray(void DYNMEM_SPACE *po
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t size, dynmem_u64 file,
 						      dynmem_u32 line)
 {
-	return dynmem_noted(static_aligned_alloc(alignment, dynmem_with_fence(size)), size, 1, file,
-			    line);
+	void DYNMEM_SPACE *pointer = static_aligned_alloc(alignment, dynmem_with_fence(size));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_aligned_alloc(alignment, dynmem_with_fence(size));
+	return dynmem_noted(pointer, size, 1, file, line);
 }
 
 #define static_malloc(size) dynmem_debug_malloc(size, DYNMEM_HERE)
@@ -4051,6 +4162,16 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t s
 #define static_reallocarray(pointer, count, size) \
 	dynmem_debug_reallocarray(pointer, count, size, DYNMEM_HERE)
 #define static_aligned_alloc(alignment, size) dynmem_debug_aligned(alignment, size, DYNMEM_HERE)
+#define static_posix_memalign(result, alignment, size)                                           \
+	__extension__({                                                                          \
+		__typeof__(result) dynmem_result = (result);                                     \
+		size_t dynmem_asked = (size);                                                    \
+		int dynmem_error = (static_posix_memalign)(dynmem_result, alignment,             \
+							   dynmem_with_fence(dynmem_asked));     \
+		if (!dynmem_error)                                                               \
+			dynmem_noted(*dynmem_result, dynmem_asked, 1, DYNMEM_HERE);              \
+		dynmem_error;                                                                    \
+	})
 #define static_strdup(string)                                                                    \
 	((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), ~(size_t)0 - DYNMEM_FENCE, 0, \
 					   DYNMEM_HERE))

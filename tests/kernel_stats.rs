@@ -225,7 +225,7 @@ fn other_maps_of_the_name_hide_no_heaps() {
 #[test]
 fn errors_of_a_program_are_shown_with_their_lines() {
     const TEST: &str = "errors_of_a_program_are_shown_with_their_lines";
-    /// Writes behind a block, frees it twice, and frees what is none.
+    /// Writes behind a block, frees it twice, frees what is none, and writes to what it freed.
     const WRONG: &str = r#"#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "dynamic_memory.h"
@@ -238,6 +238,13 @@ SEC("xdp") int wrong(struct xdp_md *ctx)
     static_free(p);
     static_free(p);
     static_free(p + 1);
+    p[3] = 1;
+    for (int i = 0; i < 16; i++) {
+        p = static_malloc(20);
+        if (!p)
+            return XDP_ABORTED;
+        static_free(p);
+    }
     return ctx->rx_queue_index == 77 ? XDP_DROP : XDP_PASS;
 }
 char LICENSE[] SEC("license") = "GPL";
@@ -268,9 +275,23 @@ char LICENSE[] SEC("license") = "GPL";
                 "wrong.bpf.c:11: a block is freed a second time; allocated at wrong.bpf.c:6; freed at \
                  wrong.bpf.c:10",
                 "wrong.bpf.c:12: what is freed is no block",
+                "wrong.bpf.c:18: something was written to a block of 20 bytes after it was freed; found \
+                 here; allocated at wrong.bpf.c:6; freed at wrong.bpf.c:10",
             ],
             "{build}"
         );
+        // The command that runs it tells the same.
+        let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong.bpf.c");
+        let output = Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+            .args(["verify", "--run", "-D", "DYNAMIC_MEMORY_DEBUG"])
+            .args(["-D", build.trim_start_matches("-D")])
+            .arg(&source)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        for error in errors {
+            assert!(told.contains(&format!("wrong: {error}")), "{build}\n{told}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! constants and `repr(C)` structures.
 
 /// Marks an initialised heap and the version of this layout; another value means another layout.
-pub const DYNMEM_VERSION: u32 = 0x444d_0003;
+pub const DYNMEM_VERSION: u32 = 0x444d_0004;
 /// Marks a heap that is being reset: it serves nothing until that is done.
 pub const DYNMEM_RESETTING: u32 = 0x444d_ffff;
 /// Most bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that
@@ -61,6 +61,11 @@ pub const DYNMEM_FLAG_SPIN_LOCK: u32 = 2;
 
 /// Errors that a heap of a debug build keeps: the last ones, a power of two.
 pub const DYNMEM_ERRORS: u32 = 16;
+/// Freed blocks that a heap of a debug build keeps from being used again, a power of two: for so long a
+/// write to one is told with certainty.
+pub const DYNMEM_QUARANTINE: u32 = 16;
+/// What part of a pool a block may have to be kept so: one in so many. All together have a quarter.
+pub const DYNMEM_QUARANTINE_PART: u32 = 64;
 /// Kind of an error: a program wrote behind a block, found when the block was freed or resized.
 pub const DYNMEM_OVERFLOW: u32 = 1;
 /// Kind of an error: a program wrote to a block after it was freed, found when it was used again.
@@ -118,7 +123,8 @@ pub type Lock = u32;
 
 /// The tables behind the fixed part, sized by the pool: 64-bit words of hand-over bits, then a tag for
 /// each granule, a pair of links for each, the first free block of each bin, and in a debug build the
-/// number of errors, the last [`Error`]s and a [`Site`] for each granule.
+/// number of errors, the last [`Error`]s, the number of blocks that ever were in the quarantine, the
+/// addresses of those in it, and a [`Site`] for each granule.
 pub type Tables = [u64; 0];
 
 /// A heap: one value of the map `dynmem_heaps`. Its blocks are in another map, so a program that

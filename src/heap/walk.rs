@@ -28,6 +28,8 @@ pub enum State {
     InUse,
     /// Freed by a program that found the lock held; not yet taken back.
     HandedOver,
+    /// Freed, and kept from being used again by a debug build.
+    Quarantined,
     /// Freed, kept for the next allocation of its size.
     Parked,
     /// Free, merged with its free neighbours.
@@ -134,7 +136,7 @@ impl fmt::Display for ProgramError {
             ErrorKind::UseAfterFree => write!(
                 f,
                 "{found}: something was written to a block of {size} bytes after it was freed; found \
-                 here, where it is allocated anew"
+                 here"
             )?,
             ErrorKind::DoubleFree => write!(f, "{found}: a block is freed a second time")?,
             ErrorKind::InvalidFree => write!(f, "{found}: what is freed is no block")?,
@@ -262,7 +264,8 @@ impl<'a> Image<'a> {
         }
         let mut end = image.bins + image.bin_count * entry;
         if field!(image, flags) & DYNMEM_FLAG_DEBUG != 0 {
-            let sites = end + 8 + DYNMEM_ERRORS as usize * size_of::<Error>();
+            let quarantine = end + 8 + DYNMEM_ERRORS as usize * size_of::<Error>();
+            let sites = quarantine + 8 + DYNMEM_QUARANTINE as usize * 8;
             image.debug = Some((end, sites));
             end = sites + entries * size_of::<Site>();
         }
@@ -472,13 +475,17 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Damage> {
                 )));
             }
         };
-        let line = image
-            .debug
-            .filter(|_| state == State::InUse)
-            .map(|(_, sites)| sites + (at as usize - 1) * size_of::<Site>())
-            .filter(|site| image.u32(site + offset_of!(Site, freed_line)) == 0)
-            .map(|site| image.u32(site + offset_of!(Site, allocated_line)))
-            .filter(|line| *line != 0);
+        let mut line = None;
+        let mut state = state;
+        if let (State::InUse, Some((_, sites))) = (state, image.debug) {
+            let site = sites + (at as usize - 1) * size_of::<Site>();
+            if image.u32(site + offset_of!(Site, freed_line)) == 0 {
+                line = Some(image.u32(site + offset_of!(Site, allocated_line)));
+            } else {
+                state = State::Quarantined;
+            }
+        }
+        let line = line.filter(|line| *line != 0);
         blocks.push(Block {
             start: at - 1,
             granules: size,
@@ -519,10 +526,12 @@ pub fn check(bytes: &[u8]) -> Result<Snapshot, Damage> {
     check_bins(&image, &snapshot)?;
     check_lists(&image, &snapshot)?;
     check_pending(&image, &snapshot)?;
-    let in_use = snapshot
-        .blocks
-        .iter()
-        .filter(|b| matches!(b.state, State::InUse | State::HandedOver));
+    let in_use = snapshot.blocks.iter().filter(|b| {
+        matches!(
+            b.state,
+            State::InUse | State::HandedOver | State::Quarantined
+        )
+    });
     let (blocks, granules) =
         in_use.fold((0, 0), |(n, sum), b| (n + 1, sum + u64::from(b.granules)));
     let counters = &snapshot.counters;

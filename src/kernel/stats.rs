@@ -41,7 +41,9 @@ impl Figures {
                     figures.used_bytes += bytes;
                     figures.used_blocks += 1;
                 }
-                State::HandedOver | State::Parked => figures.waiting_bytes += bytes,
+                State::HandedOver | State::Quarantined | State::Parked => {
+                    figures.waiting_bytes += bytes
+                }
                 State::Free => {
                     figures.free_bytes += bytes;
                     figures.largest_free_bytes = figures.largest_free_bytes.max(bytes);

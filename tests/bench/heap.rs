@@ -3,6 +3,9 @@
 //! Everything is measured in one go, and compared within it: the same program costs twice as much
 //! on another machine. With `--write` the figures and their chart are kept in `fixtures/heap`.
 
+#[path = "effort.rs"]
+mod effort;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -99,14 +102,14 @@ fn each() -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The same of the build that has its pools in an arena; of what depends on that.
-fn in_arena() -> BTreeMap<String, f64> {
+/// The same of another build of the allocator; of what depends on that.
+fn with(argument: &str) -> BTreeMap<String, f64> {
     PROGRAMS
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| name.starts_with("pair") || name.starts_with("batch"))
         .map(|name| {
-            let loaded = load(&["-DDYNAMIC_MEMORY_ARENA"]);
+            let loaded = load(&[argument]);
             (name.to_owned(), cost(&loaded, name))
         })
         .collect()
@@ -195,6 +198,7 @@ fn main() {
     // A program finds the heap of its CPU: it stays on one.
     pin(0);
     let costs = each();
+    let clang = Clang::find().expect("a clang");
     let results = json!({
         "command": "make bench",
         "kernel": read("/proc/sys/kernel/osrelease", ""),
@@ -202,7 +206,10 @@ fn main() {
         "cpus": cpus,
         "unit": "nanoseconds per malloc and free, the fastest of 9 measurements",
         "cost": costs,
-        "cost_in_arena": in_arena(),
+        "cost_in_arena": with("-DDYNAMIC_MEMORY_ARENA"),
+        "cost_inline": with("-DDYNAMIC_MEMORY_INLINE"),
+        "verified_instructions": effort::verified(&clang),
+        "compile_seconds": effort::compile_seconds(&clang),
         "malloc_64_by_pool_size": by_pool(),
         "malloc_64_by_live_blocks": by_live(),
         "two_cpus_at_once": two_cpus(),
@@ -217,6 +224,9 @@ fn main() {
     }
     for key in [
         "cost_in_arena",
+        "cost_inline",
+        "verified_instructions",
+        "compile_seconds",
         "malloc_64_by_pool_size",
         "malloc_64_by_live_blocks",
         "two_cpus_at_once",

@@ -45,7 +45,8 @@ static int last_error(dynmem_u64 count, dynmem_u32 kind, dynmem_u32 line, dynmem
 int main(void)
 {
 	static const size_t sizes[] = {1, 16, 100, 512, 5000, 30000};
-	unsigned char *p, *q;
+	unsigned char *p, *q, *last = NULL;
+	unsigned int most = 0;
 	dynmem_u32 line, freed;
 
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -75,16 +76,55 @@ int main(void)
 	EXPECT(last_error(1, DYNMEM_OVERFLOW, freed, line, 0));
 	static_free(p);
 	EXPECT(last_error(2, DYNMEM_DOUBLE_FREE, __LINE__ - 1, line, freed));
+	/* It is told when so many others were freed, and before the block is used again. */
 	p[17] = 1;
-	p = static_malloc(20);
+	for (unsigned int i = 1; i < DYNMEM_QUARANTINE; i++) {
+		q = static_malloc(20);
+		EXPECT(q && q != p);
+		static_free(q);
+	}
+	EXPECT(dynmem_heap(0)->error_count == 2);
+	q = static_malloc(20);
+	static_free(q);
 	EXPECT(last_error(3, DYNMEM_USE_AFTER_FREE, __LINE__ - 1, line, freed));
+	EXPECT(static_malloc(20) == p && dynmem_heap(0)->error_count == 3);
+	/* A block that is too large to wait is looked at when it is used again. */
+	q = static_malloc(5000), line = __LINE__;
+	static_free(q), freed = __LINE__;
+	q[4000] = 1;
+	EXPECT(static_malloc(5000) == q);
+	EXPECT(last_error(4, DYNMEM_USE_AFTER_FREE, __LINE__ - 1, line, freed));
+	static_free(q);
+	/* What was freed is not resized. */
+	q = static_malloc(30), line = __LINE__;
+	static_free(q), freed = __LINE__;
+	EXPECT(!static_realloc(q, 50));
+	EXPECT(last_error(5, DYNMEM_DOUBLE_FREE, __LINE__ - 1, line, freed));
+	/* What waits is used rather than nothing. */
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned int count = 0;
+
+		while ((q = static_malloc(1000)))
+			*(unsigned char **)q = last, last = q, count++;
+		EXPECT(count >= most);
+		most = count;
+		for (; last; last = q) {
+			q = *(unsigned char **)last;
+			static_free(last);
+		}
+	}
+	EXPECT(most > 200 && dynmem_heap(0)->error_count == 5);
+	EXPECT(!static_posix_memalign((void **)&q, 64, 100) && line_of(q) == __LINE__);
+	q[100] = 1;
+	static_free(q);
+	EXPECT(last_error(6, DYNMEM_OVERFLOW, __LINE__ - 1, __LINE__ - 3, 0));
 	static_free(p + 1);
-	EXPECT(last_error(4, DYNMEM_INVALID_FREE, __LINE__ - 1, 0, 0));
-	line = __LINE__ - 4;
+	EXPECT(last_error(7, DYNMEM_INVALID_FREE, __LINE__ - 1, 0, 0));
+	p = static_malloc(20), line = __LINE__;
 	p[22] = 1;
 	p = static_realloc(p, 40);
-	EXPECT(p && last_error(5, DYNMEM_OVERFLOW, __LINE__ - 1, line, 0));
+	EXPECT(p && last_error(8, DYNMEM_OVERFLOW, __LINE__ - 1, line, 0));
 	static_free(p);
-	EXPECT(dynmem_heap(0)->error_count == 5);
+	EXPECT(dynmem_heap(0)->error_count == 8);
 	return 0;
 }

@@ -2,12 +2,16 @@
 
 use std::fs;
 
+use libbpf_rs::{MapCore, MapFlags};
+
 use super::files::{Authority, Object, Output, Problem, ProgramReport, Verdict, unable};
 use super::refusal::Explained;
 use crate::cli::args::Verify;
+use crate::heap::walk;
 use crate::judge::explain::Kind;
 use crate::judge::inspect::split_structures;
-use crate::kernel::load::{Error as LoadError, Judgement, ObjectFile, ProgramInfo};
+use crate::kernel::heaps;
+use crate::kernel::load::{Error as LoadError, Judgement, Loaded, ObjectFile, ProgramInfo};
 use crate::kernel::privilege;
 use crate::kernel::run::{self, RunInput, RunOutput, Support};
 use crate::run::{Fault, load};
@@ -148,10 +152,17 @@ fn run_all(
         return;
     }
     let loaded = object.load_only(|name| runnable.iter().any(|(wanted, _)| wanted.name == name));
+    let mut told = Vec::new();
     for (program, report) in &mut runnable {
         report.output = Some(match &loaded {
             Ok(loaded) => match loaded.run(&program.name, input) {
-                Ok(done) => Ok(output(program, &done)),
+                Ok(done) => {
+                    let found = heap_errors(loaded);
+                    let new = found.strip_prefix(told.as_slice()).unwrap_or(&found);
+                    let output = output(program, &done, new.to_vec());
+                    told = found;
+                    Ok(output)
+                }
                 Err(error) => Err(error.to_string()),
             },
             Err(error) => Err(error.to_string()),
@@ -159,11 +170,27 @@ fn run_all(
     }
 }
 
-fn output(program: &ProgramInfo, done: &RunOutput) -> Output {
+/// What the debug build of the heap has found in all programs so far, heap by heap.
+fn heap_errors(loaded: &Loaded) -> Vec<String> {
+    let Ok(map) = loaded.map(heaps::MAP_NAME) else {
+        return Vec::new(); // a program without a heap
+    };
+    let values = map
+        .keys()
+        .filter_map(|key| map.lookup(&key, MapFlags::ANY).ok()?);
+    values
+        .filter_map(|value| walk::read(&value).ok())
+        .flat_map(|heap| heap.errors)
+        .map(|error| error.to_string())
+        .collect()
+}
+
+fn output(program: &ProgramInfo, done: &RunOutput, heap_errors: Vec<String>) -> Output {
     Output {
         value: done.return_value as i32,
         name: run::return_name(program.program_type, done.return_value),
         duration: done.duration,
         per_call: done.per_call,
+        heap_errors,
     }
 }

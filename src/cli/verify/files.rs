@@ -99,6 +99,8 @@ pub struct Output {
     pub duration: Duration,
     /// The time includes the system call.
     pub per_call: bool,
+    /// What the heap's debug build found wrong meanwhile.
+    pub heap_errors: Vec<String>,
 }
 
 /// Why a file has no verdict by program.

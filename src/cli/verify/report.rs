@@ -103,8 +103,14 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         }
     }
     for program in files.iter().flat_map(|file| file.programs.iter().flatten()) {
-        if let Some(Err(message)) = &program.output {
-            text += &format!("\n{message}\n");
+        match &program.output {
+            Some(Err(message)) => text += &format!("\n{message}\n"),
+            Some(Ok(output)) => {
+                for error in &output.heap_errors {
+                    text += &format!("\n{}: {error}\n", program.name);
+                }
+            }
+            None => {}
         }
         if program.verdict == Verdict::Denied {
             text += &format!(

@@ -45,8 +45,9 @@
  *                               them before Linux 6.0; beyond 384 MiB they are in any case
  *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
  *                               (looked for when it is freed or resized), writes to a freed one
- *                               (when it is handed out again), a second free, a free of what is no
- *                               block. Each is kept with the lines of the calls for `bpf-malloc
+ *                               (when 16 others were freed, or it is handed out again: blocks of up
+ *                               to a 64th of the pool wait for so long), a second free, a free of
+ *                               what is no block. Each is kept with the lines of the calls for `bpf-malloc
  *                               stats`, which also shows the live blocks by line. New memory is
  *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
  *                               more, realloc always moves it

@@ -101,6 +101,8 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #define DYNMEM_SITES                               \
 	dynmem_u64 error_count;                    \
 	struct dynmem_error errors[DYNMEM_ERRORS]; \
+	dynmem_u64 quarantine_count;               \
+	dynmem_u64 quarantine[DYNMEM_QUARANTINE];  \
 	struct dynmem_site sites[DYNMEM_ENTRIES];
 #define DYNMEM_DEBUG_FLAG DYNMEM_FLAG_DEBUG
 #else

@@ -3,6 +3,7 @@
 #ifdef native_executable
 #define DYNMEM_EXCHANGE(at, value) __atomic_exchange_n(at, value, __ATOMIC_ACQUIRE)
 #define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
+#define DYNMEM_FETCH_ADD(at, value) __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST)
 #define DYNMEM_FETCH_OR(at, value) __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST)
 #define DYNMEM_FETCH_AND(at, value) __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST)
 /* Whether `at` held `old`, and holds `value` now. */
@@ -32,6 +33,7 @@
 #else
 #define DYNMEM_RELEASE(at) ((void)__sync_lock_test_and_set(at, 0))
 #endif
+#define DYNMEM_FETCH_ADD(at, value) __sync_fetch_and_add(at, value)
 /* The result is used, or clang drops the fetch and with it the order of the accesses. */
 #define DYNMEM_FETCH_OR(at, value)                                     \
 	({                                                             \

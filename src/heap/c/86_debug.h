@@ -4,8 +4,9 @@
 
 /*
  * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
- * when it is freed. What is freed is filled, and looked at when a block of the same place and size is
- * handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ * when it is freed. What is freed is filled and, unless it is large, kept from being used again until
+ * DYNMEM_QUARANTINE others were freed; it is looked at then, and when a block of the same place and size
+ * is handed out. Errors are kept in a ring of the heap, with the lines of the calls.
  */
 #define DYNMEM_FENCE 8
 #define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
@@ -155,7 +156,7 @@ DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fi
 	return 0;
 }
 
-/* Looks at the fence of a block, which is in use; the bytes that were asked for. */
+/* Looks at the fence of a block in use; the bytes that were asked for, 0 if it is none or was freed. */
 DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
 {
 	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
@@ -165,7 +166,9 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	if (!heap || located == DYNMEM_NOWHERE || !usable)
 		return 0;
 	site = &heap->sites[dynmem_index(located)];
-	if (!site->allocated_line || site->freed_line)
+	if (site->freed_line)
+		return 0;
+	if (!site->allocated_line)
 		return usable;
 	if (site->size + DYNMEM_FENCE <= usable &&
 	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
@@ -175,29 +178,106 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	return site->size;
 }
 
-/* What is done before a block is freed. */
-DYNMEM_GLOBAL int dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+/* What is left of the quarantine's place of a number for another address; 0 if nothing was there. */
+DYNMEM_INLINE dynmem_u64 dynmem_swap_quarantined(struct dynmem_heap *heap, dynmem_u64 number,
+						 dynmem_u64 address)
 {
-	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address);
+	dynmem_u64 *place, old;
+
+	DYNMEM_HIDE(number);
+	place = &heap->quarantine[number & (DYNMEM_QUARANTINE - 1)];
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	/* Linux 5.10 has no exchange. */
+	DYNMEM_TRY_LOCK(heap);
+	old = *place;
+	*place = address;
+	DYNMEM_UNLOCK(heap);
+#else
+	old = DYNMEM_EXCHANGE(place, address);
+#endif
+	return old;
+}
+
+/* Looks at a freed block that may be used again from now on, and gives its address. */
+DYNMEM_INLINE dynmem_u64 dynmem_leave_quarantine(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 usable = address ? dynmem_usable(address) : 0;
+
+	if (usable >= 16 && dynmem_changed(address, usable)) {
+		dynmem_report(dynmem_locate(address), address, DYNMEM_USE_AFTER_FREE, file, line);
+		dynmem_fill(address, DYNMEM_FREED, usable); /* told once */
+	}
+	return address;
+}
+
+/*
+ * What is done of a block that is freed: its address, or that of another one which it takes the place of
+ * in the quarantine, is what dynmem_give shall free; 0 if nothing is.
+ */
+DYNMEM_GLOBAL dynmem_u64 dynmem_returned(dynmem_u64 address, dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 located = dynmem_locate(address), usable = dynmem_usable(address), number;
 	struct dynmem_heap *heap;
 	struct dynmem_site *site;
 
-	if (located == DYNMEM_NOWHERE)
-		return dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+	if (located == DYNMEM_NOWHERE) {
+		dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+		return address; /* which counts it */
+	}
 	heap = dynmem_heap(located >> 32);
 	if (!heap)
-		return -EINVAL;
+		return 0;
 	site = &heap->sites[dynmem_index(located)];
-	if (!usable)
-		return dynmem_report(located, address,
-				     site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file,
-				     line);
+	if (!usable || site->freed_line) {
+		dynmem_report(located, address,
+			      site->freed_line ? DYNMEM_DOUBLE_FREE : DYNMEM_INVALID_FREE, file, line);
+		if (!usable)
+			return address;
+		DYNMEM_COUNT(&heap->double_frees); /* it is in the quarantine, and stays there */
+		return 0;
+	}
 	dynmem_fenced(address, file, line);
 	site->freed_file = file;
 	site->freed_line = line;
 	site->usable = (dynmem_u32)usable;
 	dynmem_fill(address, DYNMEM_FREED, usable);
-	return 0;
+	if (usable > heap->granules / DYNMEM_QUARANTINE_PART * DYNAMIC_MEMORY_GRANULE)
+		return address;
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+	number = DYNMEM_LOAD(&heap->quarantine_count);
+	DYNMEM_COUNT(&heap->quarantine_count);
+#else
+	number = DYNMEM_FETCH_ADD(&heap->quarantine_count, 1);
+#endif
+	return dynmem_leave_quarantine(dynmem_swap_quarantined(heap, number, address), file, line);
+}
+
+/* Takes a block out of a heap's quarantine: its address, or 0. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_dismiss(dynmem_u64 number, dynmem_u64 place, dynmem_u64 file,
+					dynmem_u32 line)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	if (!heap)
+		return 0;
+	return dynmem_leave_quarantine(dynmem_swap_quarantined(heap, place, 0), file, line);
+}
+
+/* Frees what waits in quarantines, for an allocation that found no memory; whether there was one. */
+DYNMEM_GLOBAL int dynmem_empty_quarantine(dynmem_u64 file, dynmem_u32 line)
+{
+	dynmem_u64 address;
+	dynmem_u32 i;
+	int freed = 0;
+
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS * DYNMEM_QUARANTINE; i++) {
+		address = dynmem_dismiss(i / DYNMEM_QUARANTINE, i % DYNMEM_QUARANTINE, file, line);
+		if (address) {
+			dynmem_give(address);
+			freed = 1;
+		}
+	}
+	return freed;
 }
 
 /* Bytes to allocate for `size`; 0 stays what it is. */

@@ -211,15 +211,22 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, size_t
 
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
 {
-	return dynmem_noted(static_malloc(dynmem_with_fence(size)), size, 1, file, line);
+	void DYNMEM_SPACE *pointer = static_malloc(dynmem_with_fence(size));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_malloc(dynmem_with_fence(size));
+	return dynmem_noted(pointer, size, 1, file, line);
 }
 
 DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file, dynmem_u32 line)
 {
+	dynmem_u64 address;
+
 	if (!pointer)
 		return;
-	dynmem_returned(dynmem_number(pointer), file, line);
-	static_free(pointer);
+	address = dynmem_returned(dynmem_number(pointer), file, line);
+	if (address)
+		dynmem_give(address);
 }
 
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
@@ -227,7 +234,11 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, 
 {
 	size_t total = count > POOL_SIZE || size > POOL_SIZE ? 0 : count * size;
 
-	return dynmem_noted(static_calloc(1, dynmem_with_fence(total)), total, 0, file, line);
+	void DYNMEM_SPACE *pointer = static_calloc(1, dynmem_with_fence(total));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_calloc(1, dynmem_with_fence(total));
+	return dynmem_noted(pointer, total, 0, file, line);
 }
 
 /* Always another block, so that what is used of the old one afterwards is found. */
@@ -248,6 +259,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer
 		return NULL;
 	}
 	place = dynmem_take(dynmem_with_fence(size));
+	if (place == DYNMEM_NONE && dynmem_empty_quarantine(file, line))
+		place = dynmem_take(dynmem_with_fence(size));
 	if (place != DYNMEM_NONE) {
 		dynmem_copy(place, old, dynmem_least(length, size));
 		dynmem_debug_free(pointer, file, line);
@@ -270,8 +283,11 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_reallocarray(void DYNMEM_SPACE *po
 DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t size, dynmem_u64 file,
 						      dynmem_u32 line)
 {
-	return dynmem_noted(static_aligned_alloc(alignment, dynmem_with_fence(size)), size, 1, file,
-			    line);
+	void DYNMEM_SPACE *pointer = static_aligned_alloc(alignment, dynmem_with_fence(size));
+
+	if (!pointer && dynmem_empty_quarantine(file, line))
+		pointer = static_aligned_alloc(alignment, dynmem_with_fence(size));
+	return dynmem_noted(pointer, size, 1, file, line);
 }
 
 #define static_malloc(size) dynmem_debug_malloc(size, DYNMEM_HERE)
@@ -281,6 +297,16 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t s
 #define static_reallocarray(pointer, count, size) \
 	dynmem_debug_reallocarray(pointer, count, size, DYNMEM_HERE)
 #define static_aligned_alloc(alignment, size) dynmem_debug_aligned(alignment, size, DYNMEM_HERE)
+#define static_posix_memalign(result, alignment, size)                                           \
+	__extension__({                                                                          \
+		__typeof__(result) dynmem_result = (result);                                     \
+		size_t dynmem_asked = (size);                                                    \
+		int dynmem_error = (static_posix_memalign)(dynmem_result, alignment,             \
+							   dynmem_with_fence(dynmem_asked));     \
+		if (!dynmem_error)                                                               \
+			dynmem_noted(*dynmem_result, dynmem_asked, 1, DYNMEM_HERE);              \
+		dynmem_error;                                                                    \
+	})
 #define static_strdup(string)                                                                    \
 	((char DYNMEM_SPACE *)dynmem_noted(static_strdup(string), ~(size_t)0 - DYNMEM_FENCE, 0, \
 					   DYNMEM_HERE))
