@@ -294,6 +294,23 @@ fn header_prints_and_writes() {
 }
 
 #[test]
+fn every_command_has_examples() {
+    let dir = Dir::new();
+    let help = dir.run(&["--help"]).exits(0).out;
+    let (_, commands) = help.split_once("Commands:\n").expect("commands");
+    let names = commands.lines().take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names: Vec<_> = names
+        .filter(|name| !name.is_empty() && *name != "help")
+        .collect();
+    assert!(names.len() >= 9, "{names:?}");
+    for name in names {
+        let help = dir.run(&[name, "--help"]).exits(0).out;
+        assert!(help.contains("\nExamples:\n  bpf-malloc "), "{name}");
+    }
+}
+
+#[test]
 fn version_and_help() {
     let dir = Dir::new();
     let run = dir.run(&["--version"]).exits(0);

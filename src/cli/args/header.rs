@@ -7,6 +7,17 @@ use clap::Args;
 use crate::heap::KernelVersion;
 use crate::run::values;
 
+/// Shown below the help of `header`.
+pub const EXAMPLES: &str = "\
+Examples:
+  bpf-malloc header -o bpf/                write bpf/dynamic_memory.h
+  bpf-malloc header --pool-size 1M --heaps 16 -o bpf/
+                                           with 16 heaps of 1 MiB
+
+Exit codes:
+  0  printed or written
+  2  the sizes do not go together, or the file could not be written";
+
 /// Arguments of `header`.
 #[derive(Args, Debug)]
 pub struct Header {

@@ -49,6 +49,7 @@ pub enum Command {
     #[command(after_help = cc::EXAMPLES)]
     Cc(Box<Cc>),
     /// Print or write dynamic_memory.h, the allocator that rewritten programs include.
+    #[command(after_help = header::EXAMPLES)]
     Header(Header),
     /// Ask the running kernel's verifier for its verdict on sources and objects.
     #[command(after_help = verify::EXAMPLES)]
@@ -62,11 +63,19 @@ pub enum Command {
     /// Tell what a rule, as reports name it, means and what to do about it.
     Explain(Explain),
     /// Print a completion script for a shell.
+    #[command(after_help = "\
+Examples:
+  bpf-malloc completions bash >~/.local/share/bash-completion/completions/bpf-malloc
+  bpf-malloc completions zsh >~/.zfunc/_bpf-malloc")]
     Completions {
         /// The shell.
         shell: Shell,
     },
     /// Print the manual page, or that of a subcommand, in troff format.
+    #[command(after_help = "\
+Examples:
+  bpf-malloc man rewrite | man -l -        read it
+  bpf-malloc man >/usr/local/share/man/man1/bpf-malloc.1")]
     Man {
         /// The subcommand.
         #[arg(value_name = "SUBCOMMAND")]

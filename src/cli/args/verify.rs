@@ -95,6 +95,12 @@ pub struct Verify {
 
 /// The help text behind the options of `check`.
 pub const CHECK_EXAMPLES: &str = "\
+Examples:
+  bpf-malloc check prog.bpf.c              rewrite in memory, compile, look
+  bpf-malloc check -Iinclude -j8 *.bpf.c   many, with headers of the project
+  bpf-malloc check --message-format github prog.bpf.o
+                                           an object, for CI
+
 Compiles the sources as `verify` does and looks for what no kernel takes, without asking one: calls
 of functions that are nowhere defined, indirect calls, recursion, too much stack, floating point,
 signed division, structures returned, too many arguments. That nothing is found does not mean that
