@@ -280,7 +280,9 @@ fn verdict(file: &Value) -> Judged {
     if let Some(error) = file.get("error") {
         let message = text(&error["message"]);
         return match error["code"].as_str() {
-            Some("compile") => Judged::NoCompile(first_line(&first_error(&message))),
+            _ if message.contains("does not compile after the rewrite") => {
+                Judged::NoCompile(first_line(&first_error(&message)))
+            }
             _ => Judged::Refused(format!("not judged: {}", first_line(&message))),
         };
     }

@@ -58,6 +58,7 @@ pub fn verify(directory: &Path, inputs: &[PathBuf]) -> Vec<Value> {
     let mut arguments: Vec<_> = ["verify", "--run", "--message-format", "json"]
         .map(PathBuf::from)
         .to_vec();
+    arguments.extend(["-I".into(), directory.to_owned()]);
     arguments.extend(inputs.iter().cloned());
     arguments.push("--".into());
     arguments.extend(OLD_C.iter().map(PathBuf::from));

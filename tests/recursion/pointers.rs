@@ -106,3 +106,54 @@ fn numbers_do_not_leave_the_file() {
     let told = told.map(|n| n.message.as_str()).unwrap_or_default();
     assert!(told.contains("other files"), "{told}");
 }
+
+#[test]
+fn an_address_that_is_kept_as_something_else_stays() {
+    // Stored as another type of pointers, and called through its own: a number all the same.
+    let made = made(
+        "typedef void (*any)(void);\nstruct op { any go; };\n\
+         int run(int n) { struct op *p = malloc(sizeof(*p)); int r; if (!p) return 0; \
+         p->go = n ? (any)up : (any)down; r = ((int (*)(int))p->go)(3); free(p); return r; }\n",
+    );
+    assert!(
+        made.contains("(any)up_pointer : (any)down_pointer"),
+        "{made}"
+    );
+    assert!(made.contains("(int (*)(int))p->go, 3)"), "{made}");
+    // Stored as no pointer to a function, of a type that nobody calls through.
+    let (made, plan) = planned(
+        "static int far(long a) { return a; }\nstruct op { void *go; };\n\
+         int run(int n) { struct op *p = malloc(sizeof(*p)); int r; if (!p) return 0; \
+         p->go = n ? (void *)far : (void *)up; r = ((int (*)(int))p->go)(3); free(p); return r; }\n",
+    );
+    assert!(!made.contains("far_pointer"), "{made}");
+    let told = plan.notices().iter().find(|n| n.rule == Rule::IndirectCall);
+    let told = told.map(|n| n.message.as_str()).unwrap_or_default();
+    assert!(told.contains("something other than a pointer"), "{told}");
+    assert!(!made.contains("up_pointer"), "{made}");
+}
+
+#[test]
+fn addresses_in_initial_values_are_assigned_or_told() {
+    let made = made(
+        "struct e { const char *name; int n; };\n\
+         static const struct e list[] = { { \"a\", 1 }, { .n = 2, .name = \"b\" }, { NULL, 3 } };\n\
+         int run(int i) { int *p = malloc(4); int r; if (!p) return 0; r = list[i & 1].name[0]; \
+         free(p); return r; }\n",
+    );
+    assert!(
+        made.contains("struct e __arena list[]") || made.contains("static struct e list[]"),
+        "{made}"
+    );
+    assert!(made.contains("list[0].name = "), "{made}");
+    assert!(made.contains("list[1].name = "), "{made}");
+    assert!(made.contains("{ NULL, 3 }"), "{made}");
+    // Without all its braces.
+    let (_, plan) = planned(
+        "struct e { const char *name; int n; };\n\
+         static const struct e list[] = { \"a\", 1, \"b\", 2 };\n\
+         int run(int i) { int *p = malloc(4); int r; if (!p) return 0; r = list[i & 1].name[0]; \
+         free(p); return r; }\n",
+    );
+    assert!(plan.notices().iter().any(|n| n.rule == Rule::AddressInData));
+}

@@ -20,7 +20,7 @@ use super::project::Project;
 use crate::c::Span;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{
-    DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtKind, Tok, Toks, Unary,
+    DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, StmtKind, Tok, Toks, Unary,
 };
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage};
 
@@ -160,7 +160,11 @@ fn variable(model: &Model, entity: EntityId) -> Result<Option<Variable>, Trouble
         return Ok(None);
     };
     let list = matches!(tree[tree.bare(init)].kind, ExprKind::List(_));
-    if !in_file(model, name) || is_sectioned(model, entity) || storage == Storage::Local && !list {
+    let file = model.unit.file(model.unit.tokens[name].loc.file);
+    if !super::parsed::is_ours(file)
+        || is_sectioned(model, entity)
+        || storage == Storage::Local && !list
+    {
         return Ok(None);
     }
     if super::arena::is_table(model, entity) {
@@ -182,6 +186,15 @@ fn variable(model: &Model, entity: EntityId) -> Result<Option<Variable>, Trouble
     let addresses = addresses.map_err(|what| said(&what))?;
     if addresses.is_empty() || model.uses(entity).is_empty() {
         return Ok(None);
+    }
+    if !in_file(model, name) {
+        return Err(said("and stands in a header or a macro"));
+    }
+    let constant = !values::constants(model, declarator).is_empty();
+    if constant && model[entity].declarators.len() > 1 {
+        return Err(said(
+            "and more than one declaration says that it is constant",
+        ));
     }
     let elsewhere = model[entity].declarators.iter().any(|&d| {
         tree[d]
@@ -240,7 +253,7 @@ fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble>
         text,
     };
     let mut edits: Vec<FileEdit> = edits.into_iter().map(edit).collect();
-    for constant in constants(model, variable.declarator) {
+    for constant in values::constants(model, variable.declarator) {
         if !in_file(model, constant) || !in_file(model, constant + 1) {
             return Err(Trouble {
                 tok,
@@ -265,29 +278,6 @@ fn source_of<'a>(model: &Model<'a>, toks: Toks) -> Result<Source<'a>, Trouble> {
     // `SEC(…)` and the like before it.
     let first = (toks.start..toks.end).find(|&t| in_file(model, t));
     Source::new(model.unit, Toks::new(first.unwrap_or(toks.start), toks.end))
-}
-
-/// Where `const` stands that makes a variable or its elements constant.
-fn constants(model: &Model, declarator: DeclaratorId) -> Vec<Tok> {
-    let tree = &model.tree;
-    let mut parts = tree[declarator].parts.iter();
-    let pointer = parts.find_map(|part| match part {
-        Part::Pointer { qualifiers, .. } => Some(*qualifiers),
-        _ => None,
-    });
-    let toks = pointer.unwrap_or(tree[tree[declarator].decl].specifiers.toks);
-    // Not those of the members of a structure that is defined there.
-    let mut depth = 0;
-    let mut found = Vec::new();
-    for tok in toks.start..toks.end {
-        match model.unit.text(&model.unit.tokens[tok]) {
-            b"{" | b"(" => depth += 1,
-            b"}" | b")" => depth -= 1,
-            b"const" | b"__const" | b"__const__" if depth == 0 => found.push(tok),
-            _ => {}
-        }
-    }
-    found
 }
 
 /// The assignments, each in a line.

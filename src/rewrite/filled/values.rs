@@ -1,7 +1,7 @@
 //! Which initial values are addresses, and which variables clang sees through.
 
 use super::{Address, is_address_of};
-use crate::c::syntax::tree::{Designator, ExprId, ExprKind, Part, Unary};
+use crate::c::syntax::tree::{DeclaratorId, Designator, ExprId, ExprKind, Part, Tok, Unary};
 use crate::c::types::{EntityId, Model, Parent, Storage, Type, TypeId};
 
 /// Whether clang cannot see which values of a variable are used, and whether the program assigns to it.
@@ -61,8 +61,31 @@ fn escapes(model: &Model, entity: EntityId) -> bool {
     model.is_address_taken(entity)
 }
 
+/// Where `const` stands that makes a variable or its elements constant.
+pub(super) fn constants(model: &Model, declarator: DeclaratorId) -> Vec<Tok> {
+    let tree = &model.tree;
+    let mut parts = tree[declarator].parts.iter();
+    let pointer = parts.find_map(|part| match part {
+        Part::Pointer { qualifiers, .. } => Some(*qualifiers),
+        _ => None,
+    });
+    let toks = pointer.unwrap_or(tree[tree[declarator].decl].specifiers.toks);
+    // Not those of the members of a structure that is defined there.
+    let mut depth = 0;
+    let mut found = Vec::new();
+    for tok in toks.start..toks.end {
+        match model.unit.text(&model.unit.tokens[tok]) {
+            b"{" | b"(" => depth += 1,
+            b"}" | b")" => depth -= 1,
+            b"const" | b"__const" | b"__const__" if depth == 0 => found.push(tok),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Whether a declaration says that the elements of a variable are constant.
-fn is_constant(model: &Model, declarator: crate::c::syntax::tree::DeclaratorId) -> bool {
+fn is_constant(model: &Model, declarator: DeclaratorId) -> bool {
     let tree = &model.tree;
     let mut parts = tree[declarator].parts.iter();
     let pointer = parts.find_map(|part| match part {

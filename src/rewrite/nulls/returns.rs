@@ -3,7 +3,7 @@
 use super::Context;
 use crate::c::bytes::decode;
 use crate::c::lexer::{Kind, op};
-use crate::c::syntax::tree::{Base, DeclId, FunctionId, StmtId, StmtKind, Toks};
+use crate::c::syntax::tree::{Base, DeclId, FunctionId, Part, StmtId, StmtKind, Toks};
 use crate::c::types::{Type, TypeId};
 
 /// What a function returns, as far as it matters to a failing check.
@@ -40,7 +40,12 @@ impl Context<'_> {
         };
         // A head that a macro hides is read as one without a type.
         let hidden = matches!(self.tree()[decl].specifiers.base, Base::Implicit);
-        if hidden && self.returns_value(self.tree()[function].body) {
+        // `main() {…}` returns an int; a macro has arguments that say what it hides.
+        let bare = self.tree()[decl].declarators.first().is_some_and(|&d| {
+            matches!(self.tree()[d].parts.first(), Some(Part::Function { params, names, .. })
+                if params.is_empty() && names.is_empty())
+        });
+        if hidden && (bare || self.returns_value(self.tree()[function].body)) {
             return Returns::Signed;
         }
         if hidden {

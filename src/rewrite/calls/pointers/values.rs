@@ -58,18 +58,32 @@ impl Pointers<'_, '_> {
             return Ok(());
         };
         types.push(model.type_of(name));
+        let kept;
         match goes(model, at) {
-            Goes::To(ty) => types.insert(0, ty),
+            Goes::To(ty) => {
+                kept = self.function_type(ty).is_some();
+                types.insert(0, ty);
+            }
             Goes::Out | Goes::Nowhere => return Ok(()),
-            Goes::Unknown => {}
+            Goes::Unknown => kept = false,
         }
-        // What it is converted to last says what calls through it.
+        // What it is converted to last says what calls through it, if anything does.
         let mut classes = types.iter().filter_map(|&t| self.function_type(t));
-        let decides = classes.next().and_then(|t| self.find_class(t));
-        if !decides.is_some_and(|c| self.classes[c].numbered) {
+        let decides = classes.find_map(|t| self.find_class(t));
+        let tok = model.tree[name].toks.start;
+        let Some(decides) = decides else {
+            // Nobody knows which pointers it comes back in.
+            return match kept || self.is_of_kernel(function) {
+                true => Ok(()),
+                false => Err(Trouble::at(
+                    tok,
+                    "the address of a function is kept as something other than a pointer to one",
+                )),
+            };
+        };
+        if !self.classes[decides].numbered {
             return Ok(());
         }
-        let tok = model.tree[name].toks.start;
         if !self.in_file(tok) {
             return Err(Trouble::at(tok, "a header uses the function's address"));
         }
@@ -207,7 +221,8 @@ fn goes(model: &Model, value: ExprId) -> Goes {
                 _ => Goes::Nowhere,
             };
         }
-        _ => return Goes::Unknown,
+        // `typeof(f)`
+        _ => return Goes::Nowhere,
     };
     match &model.tree[outer].kind {
         ExprKind::Assign { left, .. } if *left != value => Goes::To(model.type_of(*left)),
