@@ -14,7 +14,7 @@ use super::args::{Format, Rewrite};
 use super::console::Console;
 use super::{exit, signals};
 use crate::report::{self, Mode, Reporter, Style, Tally};
-use crate::rewrite::{self, Backend, OnNull, Options, Plan, Recursion};
+use crate::rewrite::OnNull;
 use crate::run::output::{Change, Target, Writer};
 use crate::run::progress::Step;
 use crate::run::replace::{self, Fence};
@@ -244,6 +244,19 @@ impl Job<'_> {
             Target::Mirror { dir, .. } => Some(replace::settle(dir)),
             _ => None,
         };
+        if self.asks_only() {
+            let (found, unread) = self.inputs.has_calls();
+            if found {
+                unread.into_iter().for_each(|f| faults.add(f, console));
+                for fault in self.inputs.workspace.take_faults() {
+                    faults.add(fault, console);
+                }
+                return Ok(Tally {
+                    changed: 1,
+                    ..Tally::default()
+                });
+            }
+        }
         let copies = matches!(
             self.target,
             Target::File(_) | Target::Mirror { .. } | Target::Stdout
@@ -387,7 +400,7 @@ impl Job<'_> {
                 return outcome;
             }
         };
-        let plan = self.plan_for(candidate, source, view);
+        let plan = self.inputs.plan(candidate, source, view);
         outcome.tally = Tally::of(&plan, source);
         if plan.edits().is_empty() && plan.notices().is_empty() {
             return outcome;
@@ -409,26 +422,15 @@ impl Job<'_> {
         outcome
     }
 
-    /// As much of a plan as somebody looks at.
-    fn plan_for(&self, candidate: &Candidate, source: &[u8], view: &View) -> Plan {
-        let names_only = self.mode == Mode::Check
+    /// Whether only the exit code tells of the files: a call to rewrite settles it.
+    fn asks_only(&self) -> bool {
+        let mut starts = self.inputs.starts.iter();
+        let errors = starts.any(|s| s.settings.options.on_null == OnNull::Error);
+        self.mode == Mode::Check
             && !self.args.diff
             && self.args.quiet
-            && self.args.message_format == Format::Human;
-        if names_only {
-            // A call to rewrite settles it, and NULL checks are most of the work.
-            let calls = Options {
-                on_null: OnNull::Off,
-                backend: Backend::Map,
-                recursion: Recursion::Off,
-                explain: false,
-            };
-            let plan = rewrite::plan(&candidate.found.real, source, view, &calls);
-            if plan.changes() {
-                return plan;
-            }
-        }
-        self.inputs.plan(candidate, source, view)
+            && self.args.message_format == Format::Human
+            && !errors
     }
 
     fn diff(&self, real: &Path, old: &[u8], new: &[u8]) -> Vec<u8> {

@@ -216,6 +216,8 @@ pub struct Cache {
     pub sources: crate::c::cpp::Cache,
     /// The files of the run, preprocessed and read.
     pub files: super::parsed::Store,
+    /// What they have to do with each other.
+    pub links: super::arena::Known,
 }
 
 impl Cache {

@@ -25,6 +25,7 @@ pub mod stream;
 pub mod unit;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::c::{Span, lexer};
 
@@ -139,8 +140,19 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
-/// asks for the links of all files, merges them, and asks again until nothing new comes up.
-pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Links {
+/// asks for the links of all files, merges them, and asks again until nothing new comes up. A file is
+/// only read again if others tell it something new.
+pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Arc<Links> {
+    let known = &project.cache().links;
+    if let Some(links) = known.get(path, source, project.facts()) {
+        return links;
+    }
+    let links = links_anew(path, source, project, options);
+    known.keep(path, source, project.facts(), &links);
+    links
+}
+
+fn links_anew(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Arc<Links> {
     let numbered = addresses_first(path, source, project, options);
     let numbered = numbered.map(|plan| plan.apply(source));
     let source = numbered.as_deref().unwrap_or(source);
@@ -165,6 +177,7 @@ const ROUNDS: usize = 4;
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
     let plan = plan_stages(path, source, project, options);
     project.cache().files.forget(path);
+    project.cache().links.forget(path);
     plan
 }
 

@@ -1,10 +1,12 @@
 //! Files as the preprocessor leaves them, together with what their text means: read once for all
 //! that looks at them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::arena::Last;
 use super::preprocess::preprocess;
@@ -51,6 +53,10 @@ impl Parsed {
         self.both.borrow_owner()
     }
 
+    fn main(&self) -> &File {
+        self.unit().file(FileId::MAIN)
+    }
+
     /// What it means.
     pub fn model(&self) -> &Model<'_> {
         self.both.borrow_dependent()
@@ -70,8 +76,7 @@ const NODE: usize = 300;
 
 impl fmt::Debug for Parsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let main = &self.unit().file(FileId::MAIN).path;
-        f.debug_tuple("Parsed").field(main).finish()
+        f.debug_tuple("Parsed").field(&self.main().path).finish()
     }
 }
 
@@ -96,16 +101,35 @@ pub struct Store(Mutex<Kept>);
 struct Kept {
     files: HashMap<PathBuf, Arc<Parsed>>,
     weight: usize,
+    /// Those of the others that were asked for last: a step asks several times for its file.
+    recent: VecDeque<Arc<Parsed>>,
+}
+
+/// How many files are kept because they were asked for last: one for each thread that may be at
+/// work, and one for what each makes of it on the way.
+static RECENT: LazyLock<usize> =
+    LazyLock::new(|| 2 * thread::available_parallelism().map_or(1, NonZeroUsize::get));
+
+impl Kept {
+    /// A file, if it is here as it stands now.
+    fn find(&mut self, path: &Path, source: &[u8]) -> Option<Arc<Parsed>> {
+        if let Some(known) = self.files.get(path)
+            && *known.main().bytes == *source
+        {
+            return Some(Arc::clone(known));
+        }
+        let same = |p: &Arc<Parsed>| p.main().path == path && *p.main().bytes == *source;
+        let known = self.recent.remove(self.recent.iter().position(same)?)?;
+        self.recent.push_back(Arc::clone(&known));
+        Some(known)
+    }
 }
 
 impl Store {
     /// A file, read now if it was not before. Every step asks for all files in the same order, so
     /// what comes too late for the store is better read again than put in the place of another.
     pub fn parsed(&self, path: &Path, source: &[u8], project: &dyn Project) -> Arc<Parsed> {
-        let known = self.kept().files.get(path).cloned();
-        if let Some(known) = known
-            && *known.unit().file(FileId::MAIN).bytes == *source
-        {
+        if let Some(known) = self.kept().find(path, source) {
             return known;
         }
         let parsed = Arc::new(Parsed::new(path, source, project));
@@ -114,6 +138,11 @@ impl Store {
         if kept.weight + weight <= KEPT && !kept.files.contains_key(path) {
             kept.weight += weight;
             kept.files.insert(path.to_owned(), Arc::clone(&parsed));
+        } else {
+            kept.recent.push_back(Arc::clone(&parsed));
+            if kept.recent.len() > *RECENT {
+                kept.recent.pop_front();
+            }
         }
         parsed
     }
@@ -124,6 +153,7 @@ impl Store {
         if let Some(parsed) = kept.files.remove(path) {
             kept.weight -= parsed.weight();
         }
+        kept.recent.retain(|parsed| parsed.main().path != path);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

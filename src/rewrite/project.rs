@@ -87,7 +87,7 @@ impl Facts {
         self.names.extend(other.names);
         self.bare.extend(other.bare);
         self.wanted.extend(other.wanted);
-        self.links.merge(other.links);
+        self.links.merge(&other.links);
         for (name, facts) in other.functions {
             match self.functions.get_mut(&name) {
                 None => {

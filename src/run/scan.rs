@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use super::load::{self, Demand};
@@ -48,7 +48,7 @@ pub struct Candidate {
     /// Its own facts, without those of its functions, which are merged with those of the others.
     own: Facts,
     /// What it has to do with other files where the heap lies in an arena.
-    links: Links,
+    links: Arc<Links>,
 }
 
 impl Candidate {
@@ -91,6 +91,17 @@ pub struct Look<'a> {
     pub output: Option<PathBuf>,
     /// Keep the files that do not matter too.
     pub all: bool,
+    /// How closely to look.
+    pub depth: Depth,
+}
+
+/// How closely to look at the inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Which files call the allocator themselves, nothing more.
+    Calls,
+    /// All that a plan may have to know.
+    Everything,
 }
 
 impl<'a> Look<'a> {
@@ -127,11 +138,12 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
         scan.facts.merge_from(&mut candidate.own);
     }
-    if look.facts() || !scan.facts.names.is_empty() {
+    let everything = look.depth == Depth::Everything;
+    if everything && (look.facts() || !scan.facts.names.is_empty()) {
         follow_links(look, &mut scan, &bpf);
         settle(look, &mut scan);
     }
-    if scan.facts.allocates {
+    if everything && scan.facts.allocates {
         agree(look, &mut scan, &bpf);
     }
     let skipped = scan.candidates.iter().filter(|c| c.skipped).count();
@@ -341,9 +353,9 @@ fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     let told = told(look, scan, &carriers, bpf);
     ask(look, scan, &view, |index, _| told.contains(&index));
     for _ in 0..LINKS {
-        let each = scan.candidates.iter_mut();
-        let each = each.map(|c| (c.found.real.clone(), mem::take(&mut c.links)));
-        let links = Links::of_all(each.collect());
+        let each = scan.candidates.iter();
+        let each = each.map(|c| (c.found.real.as_path(), Arc::clone(&c.links)));
+        let links = Links::of_all(&each.collect::<Vec<_>>());
         if links == view.facts.links {
             break;
         }
@@ -536,7 +548,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                 near: false,
                 reach: None,
                 own: Facts::default(),
-                links: Links::default(),
+                links: Arc::default(),
             };
             let path = &candidate.found.real;
             let only_bpf = look.only_bpf(&candidate.found);
@@ -550,12 +562,13 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
             if candidate.matters {
                 let in_question = only_bpf && candidate.is_header() && !candidate.marked;
                 let ours = candidate.reach.as_ref().is_none_or(|reach| reach.bpf);
-                if ours {
+                let everything = look.depth == Depth::Everything;
+                if ours && everything {
                     candidate.own = rewrite::facts(path, bytes, &view);
-                } else if in_question || !ours {
+                } else if in_question || !ours || !everything {
                     candidate.own.allocates = rewrite::calls(path, bytes, &view);
                 }
-                if ours && candidate.own.allocates && look.is_several() {
+                if ours && everything && candidate.own.allocates && look.is_several() {
                     let options = &start.settings.options;
                     candidate.links = rewrite::links(path, bytes, &view, options);
                 }

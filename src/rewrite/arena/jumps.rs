@@ -43,18 +43,19 @@ const ASKS: usize = 64;
 
 impl Editor<'_> {
     /// Bounds what jumps back and follows pointers into the arena on its way.
-    pub(super) fn jumps(&mut self, wanted: &impl Fn(Instance) -> bool) {
+    pub(super) fn jumps(&mut self, instance: Instance) {
         let reading = self.reading();
         for &(index, label, tok) in self.backward().iter() {
             let function = &reading.functions[index];
             let Some((from, to)) = function.definition.map(|d| d.body) else {
                 continue;
             };
-            let follows = reading
-                .follows
-                .iter()
-                .any(|f| label < f.tok && f.tok < tok && wanted(f.instance) && self.arena(f.space));
-            if !follows {
+            let between = Toks::new(label + 1, tok);
+            let search = self.search();
+            if !search
+                .follows(instance, between)
+                .any(|f| self.arena(f.space))
+            {
                 continue;
             }
             let bounded = self.word(tok.wrapping_sub(2)) == b"can_loop"

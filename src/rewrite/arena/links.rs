@@ -1,8 +1,10 @@
 //! What the files of a run have to agree on, where pointers into the heap are stored and followed
 //! later: headers, functions and variables that they share.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edits::FileEdit;
 use super::facts::{FuncId, ObjectKind};
@@ -11,6 +13,7 @@ use super::vars::{Seed, Tok, Var};
 use crate::c::Span;
 use crate::c::cpp::{FileId, Loc};
 use crate::rewrite::plan::Edit;
+use crate::rewrite::project::Facts;
 
 /// A place in a header where an address space is written: behind a `*`, or in the specifiers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,7 @@ pub struct Spot {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
     chosen: bool,
+    included: bool,
     spots: BTreeSet<Spot>,
     functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
     imports: Vec<Vec<u8>>,
@@ -48,12 +52,85 @@ pub struct Links {
     /// By name of a function with external linkage: which of its pointers point into the arena.
     functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
     /// Per file, the names with external linkage that it declares.
-    names: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
+    names: BTreeMap<PathBuf, Arc<BTreeSet<Vec<u8>>>>,
     /// Per file, those of them that it defines. What no file defines (functions of the kernel, the C
     /// library's) says nothing about which files belong together.
-    defined: BTreeMap<PathBuf, BTreeSet<Vec<u8>>>,
+    defined: BTreeMap<PathBuf, Arc<BTreeSet<Vec<u8>>>>,
     /// Functions that a file uses without defining them.
     imports: BTreeSet<Vec<u8>>,
+}
+
+/// The links of the files of a run, as far as they were asked for. Safe to share between threads.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<HashMap<PathBuf, Answer>>);
+
+/// The links of a file, and what they were found with.
+#[derive(Debug)]
+struct Answer {
+    source: u64,
+    /// How many functions and macros of other files were known to hand out blocks.
+    names: usize,
+    told: Told,
+    links: Arc<Links>,
+}
+
+impl Known {
+    /// The links of a file, if the last look at it had the same before it.
+    pub fn get(&self, path: &Path, source: &[u8], facts: &Facts) -> Option<Arc<Links>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = known.get(path)?;
+        let same = answer.names == facts.names.len()
+            && answer.source == hash(source)
+            && answer.told == facts.links.told(path, &answer.links);
+        same.then(|| Arc::clone(&answer.links))
+    }
+
+    /// Keeps the links of a file.
+    pub fn keep(&self, path: &Path, source: &[u8], facts: &Facts, links: &Arc<Links>) {
+        let answer = Answer {
+            source: hash(source),
+            names: facts.names.len(),
+            told: facts.links.told(path, links),
+            links: Arc::clone(links),
+        };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned(), answer);
+    }
+
+    /// Nobody will ask for a file again.
+    pub fn forget(&self, path: &Path) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(path);
+    }
+}
+
+/// Adds what is not there yet: most of what units say of headers, others have said before.
+fn add<T: Ord + Clone>(all: &mut BTreeSet<T>, more: &BTreeSet<T>) {
+    for item in more {
+        if !all.contains(item) {
+            all.insert(item.clone());
+        }
+    }
+}
+
+fn add_each<K: Ord + Clone, T: Ord + Clone>(
+    all: &mut BTreeMap<K, BTreeSet<T>>,
+    more: &BTreeMap<K, BTreeSet<T>>,
+) {
+    for (key, items) in more {
+        match all.get_mut(key) {
+            Some(known) => add(known, items),
+            None => {
+                all.insert(key.clone(), items.clone());
+            }
+        }
+    }
+}
+
+fn hash(source: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(source);
+    hasher.finish()
 }
 
 /// An edit's kind and reason, ordered.
@@ -62,13 +139,13 @@ type Kind = (crate::rewrite::plan::EditKind, String);
 impl Links {
     /// What the files of a run have to agree on, from what each has to do with others. Headers
     /// that others include have no say of their own.
-    pub fn of_all(each: Vec<(PathBuf, Self)>) -> Self {
+    pub fn of_all(each: &[(&Path, Arc<Self>)]) -> Self {
         let mut all = Self::default();
-        for (_, links) in &each {
+        for (_, links) in each {
             all.headers.extend(links.headers.iter().cloned());
         }
         for (path, links) in each {
-            if !all.headers.contains(&path) {
+            if !all.headers.contains(*path) {
                 all.merge(links);
             }
         }
@@ -85,29 +162,22 @@ impl Links {
     }
 
     /// Adds what another file has to do with others.
-    pub fn merge(&mut self, other: Self) {
-        self.chosen.extend(other.chosen);
-        self.headers.extend(other.headers);
-        for (path, edits) in other.edits {
-            self.edits.entry(path).or_default().extend(edits);
+    pub fn merge(&mut self, other: &Self) {
+        add(&mut self.chosen, &other.chosen);
+        add(&mut self.headers, &other.headers);
+        add_each(&mut self.edits, &other.edits);
+        add(&mut self.spots, &other.spots);
+        add_each(&mut self.stored, &other.stored);
+        add_each(&mut self.followed, &other.followed);
+        add_each(&mut self.functions, &other.functions);
+        // Each file tells of its own names.
+        for (path, names) in &other.names {
+            self.names.insert(path.clone(), Arc::clone(names));
         }
-        self.spots.extend(other.spots);
-        for (path, spots) in other.stored {
-            self.stored.entry(path).or_default().extend(spots);
+        for (path, names) in &other.defined {
+            self.defined.insert(path.clone(), Arc::clone(names));
         }
-        for (path, spots) in other.followed {
-            self.followed.entry(path).or_default().extend(spots);
-        }
-        for (name, spaces) in other.functions {
-            self.functions.entry(name).or_default().extend(spaces);
-        }
-        for (path, names) in other.names {
-            self.names.entry(path).or_default().extend(names);
-        }
-        for (path, names) in other.defined {
-            self.defined.entry(path).or_default().extend(names);
-        }
-        self.imports.extend(other.imports);
+        add(&mut self.imports, &other.imports);
     }
 
     /// Whether a file of the run uses a function that it does not define.
@@ -140,7 +210,7 @@ impl Links {
             let mut given: BTreeSet<&Vec<u8>> = BTreeSet::new();
             let mut wanted: BTreeSet<&Vec<u8>> = BTreeSet::new();
             for path in &self.chosen {
-                for name in self.names.get(path).into_iter().flatten() {
+                for name in self.names.get(path).into_iter().flat_map(|n| n.iter()) {
                     match defines(path, name) {
                         true => given.insert(name),
                         false => wanted.insert(name),
@@ -180,10 +250,11 @@ impl Links {
     /// What a file learns from these that has `own` to do with others.
     pub(super) fn told(&self, path: &Path, own: &Self) -> Told {
         let reached = |spot: &&Spot| spot.path == path || own.headers.contains(&spot.path);
-        let names = || own.names.values().flatten();
+        let names = || own.names.values().flat_map(|n| n.iter());
         let function = |name| Some((Vec::clone(name), self.functions.get(name)?.clone()));
         Told {
             chosen: self.chooses(path),
+            included: self.is_included(path),
             spots: self.spots.iter().filter(reached).cloned().collect(),
             functions: names().filter_map(function).collect(),
             imports: names()
@@ -249,8 +320,8 @@ impl Links {
             }
         }
         let (names, defined) = names(reading);
-        links.names.insert(path.to_owned(), names);
-        links.defined.insert(path.to_owned(), defined);
+        links.names.insert(path.to_owned(), Arc::new(names));
+        links.defined.insert(path.to_owned(), Arc::new(defined));
         links.imports = reading
             .functions
             .iter()

@@ -32,7 +32,7 @@ mod types;
 mod vars;
 mod versions;
 
-pub use self::links::Links;
+pub use self::links::{Known, Links};
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
 pub use self::stored::DEFINE_STORED;
 pub(super) use self::tables::is_table;
@@ -85,7 +85,7 @@ pub(super) struct Linked {
     /// What was not understood.
     lost: Vec<Tok>,
     /// What other files have to know.
-    links: Links,
+    links: Arc<Links>,
     /// Why each declaration was qualified.
     reasons: Vec<(Tok, String)>,
 }
@@ -161,7 +161,7 @@ fn finish(
         troubles: BTreeSet::new(),
         dropped: BTreeSet::new(),
         lost: reading.lost.iter().map(|l| l.tok).collect(),
-        links: Links::default(),
+        links: Arc::default(),
         reasons: Vec::new(),
     };
     if needed {
@@ -179,7 +179,7 @@ fn finish(
         linked.dropped = std::mem::take(&mut editor.dropped);
     }
     once(&mut linked.edits);
-    linked.links = Links::of(path, reading, needed, &linked.edits);
+    linked.links = Arc::new(Links::of(path, reading, needed, &linked.edits));
     linked
 }
 
@@ -320,7 +320,7 @@ fn store(reading: &Reading, others: &Links, linked: &mut Linked) {
 
 fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) {
     let mut editor = Editor::new(reading);
-    editor.collect(|i| i == Instance(0));
+    editor.collect(Instance(0));
     editor.linkage(others);
     editor.mention();
     editor.globals();

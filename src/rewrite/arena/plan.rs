@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::edits::{FileEdit, Trouble};
 
@@ -162,15 +163,15 @@ fn is_chosen_by_header(unit: &Unit) -> bool {
 }
 
 /// What the other files of a run have to know of this one.
-pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Links {
+pub fn links(path: &Path, source: &[u8], project: &dyn Project, backend: Backend) -> Arc<Links> {
     if matches!(backend, Backend::Map | Backend::Stored) {
-        return Links::default();
+        return Arc::default();
     }
     let others = &project.facts().links;
     let parsed = project.cache().files.parsed(path, source, project);
     let chosen = is_chosen(source) || others.chooses(path) || is_chosen_by_header(parsed.unit());
     let backend = choice(chosen, others.in_maps(path), backend);
-    analyse(path, &parsed, backend, others, false).links.clone()
+    Arc::clone(&analyse(path, &parsed, backend, others, false).links)
 }
 
 fn own(edit: &FileEdit) -> Edit {

@@ -61,7 +61,7 @@ impl Versions<'_, '_> {
             return 0;
         }
         let mut editor = self.editor.another();
-        editor.collect(|i| i == instance);
+        editor.collect(instance);
         let mut own = editor.take();
         own.retain(|e| !self.common.contains(e));
         troubles.extend(std::mem::take(&mut editor.troubles));

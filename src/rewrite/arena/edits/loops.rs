@@ -9,7 +9,7 @@ use crate::rewrite::plan::EditKind;
 impl Editor<'_> {
     /// Bounds the loops by a counter, as kernels without `can_loop` need it.
     pub fn bounded(&mut self) {
-        for bound in self.search().bounds(&|_| true) {
+        for bound in self.search().bounds(|_| true) {
             let keyword = bound.this.tok;
             if !self.editable(keyword) {
                 self.unreachable(keyword);

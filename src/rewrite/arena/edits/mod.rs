@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
-use super::facts::{Instance, Object};
+use super::facts::{Instance, Loop, Object};
 use super::loops::Search;
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
@@ -50,6 +50,7 @@ pub struct Trouble {
 struct Shared<'a> {
     search: OnceCell<Search<'a>>,
     moved: OnceCell<HashSet<Var>>,
+    blocks: OnceCell<BTreeSet<Tok>>,
     tables: OnceCell<HashSet<Tok>>,
     backward: OnceCell<Rc<[(usize, Tok, Tok)]>>,
 }
@@ -108,6 +109,16 @@ impl<'a> Editor<'a> {
             .get_or_init(|| moved().unwrap_or_default())
     }
 
+    /// Where they are declared.
+    pub(super) fn moved_at(&self) -> &BTreeSet<Tok> {
+        self.shared.blocks.get_or_init(|| {
+            let moved = self.moved();
+            let objects = self.reading.objects.iter();
+            let moved = objects.filter(|o| moved.contains(&o.place));
+            moved.map(|o| o.tok).collect()
+        })
+    }
+
     /// The jumps back: the function, by index, the label and the `goto`.
     pub(super) fn backward(&self) -> Rc<[(usize, Tok, Tok)]> {
         let found = &self.shared.backward;
@@ -124,21 +135,22 @@ impl<'a> Editor<'a> {
         })
     }
 
-    /// The edits of all readings for which `wanted` holds.
-    pub fn collect(&mut self, wanted: impl Fn(Instance) -> bool) {
+    /// The edits of a reading. What is written in the body of a macro is common to all of them, and
+    /// made with the first.
+    pub fn collect(&mut self, instance: Instance) {
         let reading = self.reading;
-        // Only the readings asked for count, but the body of a macro is common to all.
+        let first = instance == Instance(0);
+        let wanted = |i: Instance| i == instance;
         for group in &reading.groups {
             let at = group.declarators.iter().find_map(|d| d.star);
             let at = at.unwrap_or(group.spec_end - 1);
-            let macro_body = self.toks[at].expansion.is_some();
-            if wanted(group.instance) || macro_body {
+            if wanted(group.instance) || first && self.toks[at].expansion.is_some() {
                 self.group(group);
             }
         }
         for after in &reading.after_stars {
-            let macro_body = self.toks[after.star].expansion.is_some();
-            if (wanted(after.instance) || macro_body)
+            let macro_body = || self.toks[after.star].expansion.is_some();
+            if (wanted(after.instance) || first && macro_body())
                 && !after.said
                 && self.arena(after.space)
                 && !self.table_stars().contains(&after.star)
@@ -149,8 +161,8 @@ impl<'a> Editor<'a> {
         }
         self.generics(&wanted);
         for use_of in &reading.unqualified {
-            let common = self.toks[use_of.tok].expansion.is_some();
-            if (wanted(use_of.instance) || common) && self.arena(use_of.space) {
+            let common = || self.toks[use_of.tok].expansion.is_some();
+            if (wanted(use_of.instance) || first && common()) && self.arena(use_of.space) {
                 self.unqualify(use_of.tok);
             }
         }
@@ -162,14 +174,16 @@ impl<'a> Editor<'a> {
         for copied in reading.copies.iter().filter(|c| wanted(c.instance)) {
             self.copied(copied);
         }
-        for bound in self.search().bounds(&wanted) {
+        let bounds =
+            |l: &Loop| wanted(l.instance) || first && self.toks[l.condition.1].expansion.is_some();
+        for bound in self.search().bounds(bounds) {
             self.guard(&bound);
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
                 self.start(start);
             }
         }
-        self.jumps(&wanted);
+        self.jumps(instance);
     }
 
     /// The edits, sorted.

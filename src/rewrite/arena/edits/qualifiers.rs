@@ -62,16 +62,14 @@ impl Editor<'_> {
 
     /// Which of the variables that are declared together become blocks.
     fn blocks(&self, group: &Group) -> Vec<bool> {
-        let moved = |tok: Tok| {
-            let objects = self.reading.objects.iter();
-            let mut here = objects.filter(|o| o.tok == tok);
-            here.any(|o| self.moved().contains(&o.place))
-        };
         let declarators = group.declarators.iter();
-        match self.moved().is_empty() {
-            true => vec![false; group.declarators.len()],
-            false => declarators.map(|d| (d.start..d.end).any(moved)).collect(),
-        }
+        let moved = |d: &Declared| {
+            self.moved_at()
+                .range(d.start..d.end.max(d.start))
+                .next()
+                .is_some()
+        };
+        declarators.map(moved).collect()
     }
 
     /// Writes a cast, or the declaration of a variable, in the body of a macro so that it fits both

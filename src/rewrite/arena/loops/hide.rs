@@ -18,16 +18,7 @@ impl Search<'_> {
         let repeated = self.repeated(this);
         let condition = span(this.condition);
         let mut found = BTreeSet::new();
-        for expr in &tree.exprs {
-            if !repeated.iter().any(|t| t.contains(expr.toks.start)) {
-                continue;
-            }
-            let place = match expr.kind {
-                ExprKind::Postfix { operand, .. }
-                | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
-                ExprKind::Assign { left, .. } => left,
-                _ => continue,
-            };
+        for place in repeated.into_iter().flat_map(|t| self.index.written(t)) {
             let place = tree.bare(place);
             let before = self.first(this);
             let (entity, written) = match (self.member_of(place), self.lent_number(place)) {
@@ -62,9 +53,9 @@ impl Search<'_> {
             return None;
         };
         let entity = model.named(pointer)?;
-        let mut follows = self.reading.follows.iter();
         let toks = model.tree[pointer].toks;
-        let there = follows.find(|f| f.pointer == (toks.start, toks.end))?;
+        let follows = self.index.pointers.get(&(toks.start, toks.end))?;
+        let there = self.reading.follows[*follows.first()?];
         let stack = model[entity].is_automatic() && !self.reading.vars.is_arena(there.space);
         (stack && model.number(model.type_of(place)).is_some()).then_some(entity)
     }
@@ -150,14 +141,8 @@ impl Search<'_> {
 
     /// Whether a loop indexes something with a variable, other than with its whole range.
     fn is_index(&self, entity: EntityId, this: &Loop) -> bool {
-        let model = self.reading.model;
-        let body = span(this.body);
-        model.tree.exprs.iter().any(|e| match e.kind {
-            ExprKind::Index(_, index) if body.contains(e.toks.start) => {
-                self.counter(index) == Some(entity)
-            }
-            _ => false,
-        })
+        let mut elements = self.index.elements(span(this.body));
+        elements.any(|(_, index)| self.counter(index) == Some(entity))
     }
 
     /// Whether the loop gives a variable a value that the verifier knows, whatever it was before.

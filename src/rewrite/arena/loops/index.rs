@@ -6,13 +6,15 @@ use super::super::facts::Instance;
 use super::super::numbers::Numbers;
 use super::super::read::Reading;
 use super::super::vars::Tok;
-use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, StmtId, Toks};
+use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, StmtId, Toks, Unary};
 use crate::c::types::EntityId;
 
 /// Where to find what stands among some tokens, without looking at all there is.
 pub struct Index {
     /// `array[index]`, by first token.
     elements: Vec<(Tok, ExprId, ExprId)>,
+    /// What is stepped or assigned, by first token of the step or assignment.
+    written: Vec<(Tok, ExprId)>,
     /// Changes of numbers, by token.
     changes: Vec<(Tok, EntityId)>,
     /// The loops of a reading, by keyword.
@@ -38,6 +40,17 @@ impl Index {
             })
             .collect();
         elements.sort();
+        let mut written: Vec<_> = (tree.exprs.iter())
+            .filter_map(|e| match e.kind {
+                ExprKind::Postfix { operand, .. }
+                | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => {
+                    Some((e.toks.start, operand))
+                }
+                ExprKind::Assign { left, .. } => Some((e.toks.start, left)),
+                _ => None,
+            })
+            .collect();
+        written.sort();
         let mut changes: Vec<_> = numbers
             .all()
             .flat_map(|(entity, mods)| mods.iter().map(move |m| (m.tok, entity)))
@@ -76,6 +89,7 @@ impl Index {
         }
         Self {
             elements,
+            written,
             changes,
             loops,
             stmts,
@@ -91,6 +105,13 @@ impl Index {
         inside
             .take_while(move |e| e.0 < within.end)
             .map(|e| (e.1, e.2))
+    }
+
+    /// What is stepped or assigned among tokens.
+    pub(super) fn written(&self, within: Toks) -> impl Iterator<Item = ExprId> + '_ {
+        let from = self.written.partition_point(|e| e.0 < within.start);
+        let inside = self.written[from..].iter();
+        inside.take_while(move |e| e.0 < within.end).map(|e| e.1)
     }
 
     /// The numbers that change among tokens, several times if they change several times.

@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use rustc_hash::FxHashMap;
 
 use self::index::Index;
-use super::facts::{Instance, Loop, LoopKind};
+use super::facts::{Follow, Instance, Loop, LoopKind};
 use super::numbers::Numbers;
 use super::read::Reading;
 use super::vars::Tok;
@@ -134,13 +134,12 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// The loops of some readings that get `can_loop`.
-    pub fn bounds(&self, wanted: &impl Fn(Instance) -> bool) -> Vec<Bound<'a>> {
+    /// Those of some loops that get `can_loop`.
+    pub fn bounds(&self, wanted: impl Fn(&Loop) -> bool) -> Vec<Bound<'a>> {
         let mut started = HashSet::new();
         let mut found = Vec::new();
         for (index, this) in self.reading.loops.iter().enumerate() {
-            let common = self.toks[this.condition.1].expansion.is_some();
-            if !self.needs[index] || !(wanted(this.instance) || common) {
+            if !self.needs[index] || !wanted(this) {
                 continue;
             }
             let (mut starts, hidden) = self.hiding(this);
@@ -154,6 +153,19 @@ impl<'a> Search<'a> {
             });
         }
         found
+    }
+
+    /// What a reading follows among tokens.
+    pub fn follows(&self, instance: Instance, within: Toks) -> impl Iterator<Item = &Follow> + '_ {
+        let follows = self.index.follows(instance, within);
+        follows.map(|f| &self.reading.follows[f])
+    }
+
+    /// Where the pointer between two tokens is followed.
+    pub fn follows_of(&self, pointer: (Tok, Tok)) -> impl Iterator<Item = &Follow> + '_ {
+        let follows = self.index.pointers.get(&pointer);
+        let follows = follows.into_iter().flatten();
+        follows.map(|&f| &self.reading.follows[f])
     }
 
     /// What to hide where a jump back makes a loop of the tokens from a label to it.

@@ -288,10 +288,7 @@ impl Reading<'_> {
                 }
                 continue;
             }
-            let follows = self
-                .follows
-                .iter()
-                .filter(|f| f.pointer == (toks.start, toks.end));
+            let follows = search.follows_of((toks.start, toks.end));
             found.extend(follows.map(|f| (f.space, toks.start)));
         }
         // Of what nothing is known, nobody may call the function.
