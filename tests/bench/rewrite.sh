@@ -161,8 +161,8 @@ mkdir -p "$(dirname "$report")"
 	cat <<-MD
 
 		bpf-malloc finds $calls calls of ten functions and resolves macros of included headers; the two
-		rules of ast-grep match $matches calls of two functions. \`--check -q\` only says whether something would change, so it looks
-		for missing NULL checks only where a file has no call; \`--diff\` looks for them everywhere.
+		rules of ast-grep match $matches calls of two functions. \`--check -q\` only says whether something would change, which
+		a call to rewrite settles once all files were looked at; \`--diff\` finds out all that there is to do.
 
 		| tool | seconds | × the line above | peak MB |
 		|---|---|---|---|
