@@ -23,6 +23,8 @@ pub mod heap;
 pub mod judge;
 #[cfg(feature = "kernel")]
 pub mod kernel;
+#[cfg(test)]
+mod layers;
 #[cfg(feature = "cli")]
 mod report;
 pub mod rewrite;
