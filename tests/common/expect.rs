@@ -5,6 +5,7 @@
 //! // kind: the name of the kind of refusal
 //! // line: the source line to blame, without indentation
 //! // kernel: 5.18 (older ones lack something the program needs)
+//! // before: 6.19 (from there on the verdict may be another)
 //! // clang: 19 (older ones do, too)
 //! // return: 2 (of a test run on the sample packet)
 //! // emulated: no, and why (left out in virtual machines)
@@ -43,6 +44,9 @@ impl Case {
     pub fn runs_on(&self, release: &str) -> bool {
         self.tag("kernel")
             .is_none_or(|oldest| version(release) >= version(oldest))
+            && self
+                .tag("before")
+                .is_none_or(|later| version(release) < version(later))
     }
 }
 

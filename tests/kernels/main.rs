@@ -8,11 +8,14 @@
 
 #[path = "../common/expect.rs"]
 mod expect;
+#[path = "../common/loops.rs"]
+mod generated;
 #[path = "../common/heap.rs"]
 mod heap;
 #[path = "../common/kernel.rs"]
 mod kernel;
 mod linked;
+mod loops;
 mod matrix;
 #[path = "../common/replay.rs"]
 mod operations;
@@ -119,7 +122,7 @@ fn verdicts_on_other_kernels() {
     let initramfs = vm::initramfs(
         directory.path(),
         &objects,
-        &replay::files(&clang),
+        &[replay::files(&clang), loops::files(&clang, series == ALL)].concat(),
         if blessing() { "--log" } else { "" },
     );
 
@@ -163,6 +166,10 @@ fn verdicts_on_other_kernels() {
         let judged = verdicts["files"].as_array().map_or(0, Vec::len);
         assert_eq!(judged, objects.len(), "{release} judged every object");
         complaints.extend(replay::check(&release, &replayed).err());
+        match loops::figures(&release, &replayed) {
+            Ok(lines) => kernel::say(&format!("Linux {release}\n{}\n", lines.join("\n"))),
+            Err(complaint) => complaints.push(complaint),
+        }
     }
     let table = matrix.render();
     kernel::say(&table);

@@ -14,6 +14,7 @@ use crate::expect::version;
 use crate::heap::{parse, random};
 use crate::kernel::{can_load, say};
 use crate::linked;
+use crate::loops;
 use crate::operations::replay;
 
 /// Names the directory with objects and traces, inside of a virtual machine.
@@ -160,7 +161,7 @@ pub fn files(clang: &Clang) -> Vec<(String, Vec<u8>)> {
 pub fn check(release: &str, said: &str) -> Result<(), String> {
     if !said.contains("test result: ok. 1 passed") {
         return Err(format!(
-            "{release}: the heap traces or the linked data failed:\n{said}"
+            "{release}: the heap traces, the linked data or the loops failed:\n{said}"
         ));
     }
     for build in BUILDS.iter().filter(|b| b.oldest <= version(release)) {
@@ -193,6 +194,7 @@ fn heaps_agree_with_the_model() {
             build.run(object, &directory, 1_000);
         }
         linked::run_all(&directory, &release);
+        loops::run_all(&directory, &release);
     } else if can_load(TEST) {
         let clang = Clang::find().expect("a clang");
         for build in &BUILDS {

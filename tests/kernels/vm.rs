@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// Longest time a machine may use a processor of the host, in seconds. What else the host has to do
 /// makes it no longer. It takes a quarter of that.
-const LIMIT: u64 = 400;
+const LIMIT: u64 = 1600;
 /// Longest time a machine may take in all, for those that hang and do nothing.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
