@@ -263,13 +263,23 @@ impl Scan<'_> {
             if ended
                 && !self.is_at(at, "{")
                 && !self.word_at(at).is_some_and(Word::specifies)
-                && !(self.name_at(at).is_some()
-                    && (self.name_at(at + 1).is_some() || self.is_at(at + 1, "*")))
+                && !(self.name_at(at).is_some() && self.goes_on_as_declaration(at + 1))
             {
                 return None;
             }
         }
         None
+    }
+
+    /// Whether what follows the name of a type fits a declaration: `T x`, `T *x`, `T const *x`,
+    /// `T __attribute__((…)) *x`, `T (*x)(…)`.
+    fn goes_on_as_declaration(&self, at: Tok) -> bool {
+        self.name_at(at).is_some()
+            || self.is_at(at, "*")
+            || self.is_at(at, "(") && self.is_at(at + 1, "*")
+            || self
+                .word_at(at)
+                .is_some_and(|word| word.specifies() || word.takes_parentheses())
     }
 
     /// Whether the brace at `at` begins the members of a record or the constants of an enumeration.
