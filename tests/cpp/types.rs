@@ -136,8 +136,13 @@ fn their_type(ty: &str) -> String {
     if text.ends_with('*') || declarator.starts_with("(*)") {
         return "pointer".to_owned();
     }
-    if declarator.starts_with("(*") {
-        return "function".to_owned();
+    if let Some(inner) = declarator.strip_prefix("(*") {
+        // `int (*const [3])(int)`, or `int (*(int))(int)`.
+        let inner = inner.trim_start_matches("const").trim_start();
+        return match inner.strip_prefix('[') {
+            Some(len) => format!("array [{}]", len.split(']').next().unwrap_or_default()),
+            None => "function".to_owned(),
+        };
     }
     if let (true, Some(open)) = (text.ends_with(']'), text.find('[')) {
         let len = text[open + 1..].split(']').next().unwrap_or_default();
