@@ -25,7 +25,7 @@ fn check(arguments: &[&str]) -> Output {
 }
 
 /// What can be seen without a kernel, by the name of its kind.
-const VISIBLE: [&str; 10] = [
+const VISIBLE: [&str; 11] = [
     "address-space",
     "recursion",
     "indirect-call",
@@ -36,6 +36,7 @@ const VISIBLE: [&str; 10] = [
     "struct-return",
     "too-many-arguments",
     "varargs",
+    "variable-length-array",
 ];
 
 #[test]

@@ -561,9 +561,18 @@ fn seen_in_programs() {
 
 #[test]
 fn old_style_parameters_of_named_types() {
-    for param in ["l *n", "l const *n", "l (*n)", "l __attribute__((address_space(1))) *n"] {
+    for param in [
+        "l *n",
+        "l const *n",
+        "l (*n)",
+        "l __attribute__((address_space(1))) *n",
+    ] {
         let text = format!("typedef struct l l; void f(c, n) int *c; {param}; {{ c = 0; }}");
-        assert_eq!(shown(&text), "typedef struct l l;void f(c, n){c = 0;}", "{param}");
+        assert_eq!(
+            shown(&text),
+            "typedef struct l l;void f(c, n){c = 0;}",
+            "{param}"
+        );
     }
 }
 

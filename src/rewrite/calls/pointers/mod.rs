@@ -455,27 +455,34 @@ impl Pointers<'_, '_> {
             let file = model.unit.tokens[tok].loc.file;
             super::super::parsed::is_ours(model.unit.file(file))
         };
-        // A function that another file of the project defines.
+        let header = |tok: Tok| model.unit.tokens[tok].loc.file != FileId::MAIN && project(tok);
+        // A function that another file of the project defines, or what a header tells others of.
         let linked = (0..model.entities.len())
             .map(|e| EntityId(e as u32))
-            .any(|e| {
-                let EntityKind::Function {
+            .any(|e| match model[e].kind {
+                EntityKind::Function {
                     definition: None,
                     internal: false,
                     implicit: false,
                     builtin: false,
-                } = model[e].kind
-                else {
-                    return false;
-                };
-                !model.uses(e).is_empty()
-                    && declared(e).all(|(_, tok)| project(tok))
-                    && !self.is_of_kernel(e)
+                } => {
+                    !model.uses(e).is_empty()
+                        && declared(e).all(|(_, tok)| project(tok))
+                        && !self.is_of_kernel(e)
+                }
+                EntityKind::Function {
+                    definition: Some(_),
+                    internal: false,
+                    ..
+                }
+                | EntityKind::Object {
+                    storage: Storage::External | Storage::ExternOnly,
+                    ..
+                } => declared(e).any(|(_, tok)| header(tok)),
+                _ => false,
             });
         linked
             && model.tree.decls.iter().enumerate().any(|(index, decl)| {
-                let header =
-                    |tok: Tok| model.unit.tokens[tok].loc.file != FileId::MAIN && project(tok);
                 let written = !matches!(decl.specifiers.base, Base::Unknown);
                 let id = crate::c::syntax::tree::DeclId(index as u32);
                 let external = decl.specifiers.storage.r#static.is_none()
