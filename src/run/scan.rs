@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::mem;
 use std::ops::ControlFlow;
@@ -355,7 +355,14 @@ fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     for _ in 0..LINKS {
         let each = scan.candidates.iter();
         let each = each.map(|c| (c.found.real.as_path(), Arc::clone(&c.links)));
-        let links = Links::of_all(&each.collect::<Vec<_>>());
+        let mut links = Links::of_all(&each.collect::<Vec<_>>());
+        // A header that allocates says where the heap lies, for all that include it.
+        let allocating = scan.candidates.iter().filter(|c| c.own.allocates);
+        let (headers, files): (Vec<_>, Vec<_>) = allocating.partition(|c| c.is_header());
+        let headers = headers.iter().map(|c| c.found.real.as_path());
+        let arenas: BTreeSet<&Path> = headers.filter(|path| links.chooses(path)).collect();
+        let files = files.iter().filter(|c| c.links.includes(&arenas));
+        links.choose(files.map(|c| c.found.real.clone()));
         if links == view.facts.links {
             break;
         }

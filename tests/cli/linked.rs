@@ -261,6 +261,39 @@ fn memory_of_both_kinds_is_told_with_both_origins() {
     ]);
 }
 
+/// The first needs an arena for its recursion. The header that both include can only say one thing.
+#[test]
+fn a_header_that_allocates_decides_for_all_that_include_it() {
+    let dir = Dir::with(&[
+        (
+            "a.bpf.c",
+            "#include <bpf/bpf_helpers.h>\n#include <stdlib.h>\n#include \"c.h\"\nstatic int \
+             down(int n)\n{\n\treturn n ? down(n - 1) * 2 + 1 : 0;\n}\nSEC(\"xdp\") int a(void \
+             *ctx)\n{\n\tint *p = one();\n\tint r = p ? down(*p) : 0;\n\n\tfree(p);\n\treturn \
+             r;\n}\n",
+        ),
+        (
+            "b.bpf.c",
+            "#include <bpf/bpf_helpers.h>\n#include <stdlib.h>\n#include \"c.h\"\nSEC(\"xdp\") int \
+             b(void *ctx)\n{\n\tint *p = malloc(8);\n\tint r;\n\n\tif (!p)\n\t\treturn 0;\n\tp[0] = \
+             5;\n\tr = p[0];\n\tfree(p);\n\treturn r;\n}\n",
+        ),
+        (
+            "c.h",
+            "static inline int *one(void)\n{\n\tint *p = malloc(sizeof(*p));\n\n\tif (p)\n\t\t*p = \
+             1;\n\treturn p;\n}\n",
+        ),
+    ]);
+    dir.rewrite(&["."]).exits(0);
+    assert!(dir.read("c.h").contains("static inline int __arena *one"));
+    assert!(
+        dir.read("b.bpf.c")
+            .contains("int __arena *p = static_malloc(8)")
+    );
+    let run = dir.rewrite(&["--check", "."]).exits(0);
+    assert_eq!(run.out, "");
+}
+
 #[test]
 fn what_keeps_pointers_between_calls_stays_in_maps() {
     let text = "#include <stdlib.h>\n#include <string.h>\nchar *first(void)\n{\n\tchar *p = \

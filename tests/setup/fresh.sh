@@ -80,6 +80,13 @@ here=(HOME=/root LANG=C.UTF-8 PATH=/rust/cargo/bin:/usr/local/sbin:/usr/local/bi
 for name in http_proxy https_proxy no_proxy; do
 	[ -z "${!name-}" ] || here+=("$name=${!name}")
 done
+# cargo asks the index of the registry for what the examples depend on beside this project.
+if [ -n "${SSL_CERT_FILE-}" ] && [ -f "$SSL_CERT_FILE" ]; then
+	mkdir -p "$root/rust/certificates"
+	cp -L "$SSL_CERT_FILE" "$root/rust/certificates/all.pem"
+	here+=(CARGO_HTTP_CAINFO=/rust/certificates/all.pem)
+fi
+[ ! -f "$cargo/config.toml" ] || cp -L "$cargo/config.toml" "$root/rust/cargo/"
 inside() { env -i "${here[@]}" chroot "$root" /bin/sh -c "cd /src && $*"; }
 
 # What the README asks for beside Rust.

@@ -260,11 +260,9 @@ impl Scan<'_> {
             ended = token.is(op(";"));
             at += 1;
             // What follows a declaration here is another one, or the body.
-            if ended
-                && !self.is_at(at, "{")
-                && !self.word_at(at).is_some_and(Word::specifies)
-                && !(self.name_at(at).is_some() && self.goes_on_as_declaration(at + 1))
-            {
+            let named = self.name_at(at).is_some() && self.goes_on_as_declaration(at + 1);
+            let declares = named || self.word_at(at).is_some_and(Word::specifies);
+            if ended && !declares && !self.is_at(at, "{") {
                 return None;
             }
         }

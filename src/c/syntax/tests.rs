@@ -560,6 +560,14 @@ fn seen_in_programs() {
 }
 
 #[test]
+fn attributes_that_nobody_defines() {
+    assert_eq!(
+        shown("void f(void) { int *x[3] LOCAL = {0}, (*y)[2] LOCAL; }"),
+        shown("void f(void) { int *x[3] = {0}, (*y)[2]; }")
+    );
+}
+
+#[test]
 fn old_style_parameters_of_named_types() {
     for param in [
         "l *n",

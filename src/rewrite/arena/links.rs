@@ -236,6 +236,21 @@ impl Links {
         }
     }
 
+    /// Whether it includes one of these headers of the project.
+    pub fn includes(&self, headers: &BTreeSet<&Path>) -> bool {
+        let mut own = self.headers.iter();
+        own.any(|header| headers.contains(header.as_path()))
+    }
+
+    /// Has the heaps of these files lie in an arena too, and what that means for others.
+    pub fn choose(&mut self, paths: impl Iterator<Item = PathBuf>) {
+        let before = self.chosen.len();
+        self.chosen.extend(paths);
+        if self.chosen.len() > before {
+            self.agree();
+        }
+    }
+
     /// Whether the heap of a file, or of those that include it, lies in an arena.
     pub fn chooses(&self, path: &Path) -> bool {
         self.chosen.contains(path) || self.edits.contains_key(path)

@@ -8,6 +8,11 @@ impl Writer<'_> {
             self.put(at, "x", Before::Operand);
             return at + 1;
         }
+        let ends = ["=", ";", ","].iter().any(|o| self.is(at + 1, o));
+        if ends && at > 0 && self.is(at - 1, "]") {
+            // `int x[3] MACRO = …`: an attribute that nobody defines.
+            return at + 1;
+        }
         if self.is(at + 1, "(") && self.words.is_constant_builtin(symbol) {
             let end = self.after_group(at + 1);
             let inner = Toks::new(at + 2, end - 1);

@@ -40,7 +40,12 @@ impl Editor<'_> {
         let kind = EditKind::Memory;
         let loc = self.location(name);
         let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
+        // The elements lie in the arena: pointers say so behind their own star already.
+        let mut elements = tree[declarator].parts.iter();
+        let element = elements.find(|part| !matches!(part, Part::Array { .. }));
+        let pointers = matches!(element, Some(Part::Pointer { .. }));
         let (open, close) = match array {
+            true if pointers => ("(*", ")"),
             true => ("(__arena *", ")"),
             false => ("__arena *", ""),
         };
