@@ -141,6 +141,9 @@ fn linked_data_and_blocks_of_all_kinds() {
             let mut blocks = heap.blocks.iter();
             let used = blocks.find(|block| block.state == walk::State::InUse);
             assert_eq!(used, None, "{:?}", heap.counters);
+            let blocks = heap.blocks.iter();
+            let kept = blocks.filter(|block| block.state == walk::State::Quarantined);
+            assert_eq!(heap.counters.used_blocks, kept.count() as u64);
         }
         passes(&loaded, "create_destroy");
         let before: Vec<_> = frees_refused(&loaded);

@@ -17,7 +17,7 @@ use bpf_malloc::heap::{HEADER, HEADER_NAME};
 use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::ObjectFile;
 use kernel::{can_load, say, skip};
-use kernel_log::KernelLog;
+use kernel_log::{KernelLog, no_verifier_bug};
 
 const PROGRAMS: u64 = 200;
 /// Programs in a file: compiling the header is most of the time.
@@ -64,6 +64,28 @@ fn accepts_all(build: &str, arguments: &[&str]) {
     }
 }
 
+/// The watch sees a record of others that comes after its start, and none from before.
+#[test]
+fn the_kernels_log_is_watched() {
+    let test = "the_kernels_log_is_watched";
+    // A record without a line ending waits for the rest of its line.
+    let say = |words: &str| std::fs::write("/dev/kmsg", format!("<7>{words}\n"));
+    let words = |what| format!("bpf-malloc test {}: {what}", std::process::id());
+    let (before, after) = (words("before"), words("after"));
+    let watched = say(&before)
+        .map_err(|error| format!("/dev/kmsg: {error}"))
+        .and_then(|()| KernelLog::from_now());
+    match watched {
+        Ok(mut log) => {
+            say(&after).expect("it was written to a moment ago");
+            let found = log.with(&words(""));
+            assert!(found.len() == 1 && found[0].contains(&after), "{found:?}");
+            assert!(log.with(&after).is_empty(), "a record is told once");
+        }
+        Err(reason) => kernel::skip(test, &format!("this machine keeps its log: {reason}")),
+    }
+}
+
 /// How many programs are accepted, and those refused that are accepted with the allocator that does
 /// nothing; says what it took.
 fn accepted(build: &str, arguments: &[&str]) -> (usize, Vec<String>) {
@@ -72,10 +94,7 @@ fn accepted(build: &str, arguments: &[&str]) -> (usize, Vec<String>) {
     let log = KernelLog::from_now();
     let found = verify(build, HEADER, arguments);
     // Some of these programs had the verifier find itself at fault.
-    match log {
-        Ok(mut log) => assert_eq!(log.with("verifier bug"), Vec::<String>::new(), "{build}"),
-        Err(reason) => skip(&format!("the kernel's log of {build}"), &reason),
-    }
+    no_verifier_bug(log, build, skip);
     let mut refused = Vec::new();
     let mut counts = Vec::new();
     for (number, (natural, found)) in natural.iter().zip(&found).enumerate() {

@@ -19,7 +19,7 @@ pub const HEADER: &str = include_str!("../../include/dynamic_memory.h");
 /// What `DYNAMIC_MEMORY_VERSION` in a header's text is: 1,000,000 times the major, 1,000 times the
 /// minor number, and the patch level. `None` if the text is no header of this project, `Some(0)` if
 /// it is one from before there was a version. Linear in the text.
-pub fn header_version(text: &[u8]) -> Option<u32> {
+pub(crate) fn header_version(text: &[u8]) -> Option<u32> {
     memchr::memmem::find(text, b"#define DYNAMIC_MEMORY_H\n")
         .or_else(|| memchr::memmem::find(text, b"#define DYNAMIC_MEMORY_H\r\n"))?;
     const NAME: &[u8] = b"#define DYNAMIC_MEMORY_VERSION ";

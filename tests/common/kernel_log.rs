@@ -42,3 +42,15 @@ impl KernelLog {
         }
     }
 }
+
+/// Fails if the verifier has found itself at fault since `log` began; `skip` says, of what and why, where
+/// the log cannot be read.
+pub fn no_verifier_bug(log: Result<KernelLog, String>, of: &str, skip: impl Fn(&str, &str)) {
+    match log {
+        Ok(mut log) => assert_eq!(log.with("verifier bug"), Vec::<String>::new(), "{of}"),
+        Err(reason) => skip(
+            &format!("the kernel's log beside {of}"),
+            &format!("this machine keeps it: {reason}"),
+        ),
+    }
+}

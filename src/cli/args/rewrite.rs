@@ -70,7 +70,7 @@ pub struct Rewrite {
     /// [default: auto].
     #[arg(long, value_name = "M", value_parser = values::on_null)]
     pub on_null: Option<OnNull>,
-    /// Where the heap lies: map (Linux 5.10), arena (Linux 6.9, clang 19; for linked data), or
+    /// Where the heap lies: map (Linux 5.17), arena (Linux 6.9, clang 19; for linked data), or
     /// auto: an arena where pointers into the heap are stored and followed later [default: auto].
     #[arg(long, value_name = "B", value_parser = values::backend)]
     pub backend: Option<Backend>,

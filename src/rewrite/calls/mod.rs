@@ -42,6 +42,19 @@ pub(super) struct FileEdit {
     pub text: String,
 }
 
+impl FileEdit {
+    /// As a plan has them, for one reason.
+    pub fn all(edits: &[Self], kind: EditKind, reason: &str) -> Vec<Edit> {
+        let edits = edits.iter().map(|edit| Edit {
+            span: Span::new(edit.start as usize, edit.end as usize),
+            text: edit.text.clone().into_bytes(),
+            kind,
+            reason: reason.to_owned(),
+        });
+        edits.collect()
+    }
+}
+
 /// What cannot be done, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
@@ -162,18 +175,13 @@ impl Loops {
             "BPF has no recursion: {} keep their variables in frames on the heap",
             reasons.join(", ")
         );
-        let edits = found.edits.iter().map(|edit| Edit {
-            span: Span::new(edit.start as usize, edit.end as usize),
-            text: edit.text.clone().into_bytes(),
-            kind: EditKind::Recursion,
-            reason: reason.clone(),
-        });
+        let edits = FileEdit::all(&found.edits, EditKind::Recursion, &reason);
         let frames = found.frames;
         let said = (
             Rule::Recursion,
             "BPF has no recursion: write a loop with a stack of its own",
         );
-        let plan = told(parsed.unit(), &found, edits.collect(), said);
+        let plan = told(parsed.unit(), &found.troubles, edits, said);
         Self { plan, frames }
     }
 }
@@ -188,13 +196,8 @@ pub(super) fn inlined(path: &Path, source: &[u8], project: &dyn Project) -> Plan
         "BPF has no such calls, so it becomes a part of its callers: {}",
         reasons.join(", ")
     );
-    let edits = found.edits.iter().map(|edit| Edit {
-        span: Span::new(edit.start as usize, edit.end as usize),
-        text: edit.text.clone().into_bytes(),
-        kind: EditKind::Inline,
-        reason: reason.clone(),
-    });
-    Plan::new(edits.collect(), Vec::new()).unwrap_or_default()
+    let edits = FileEdit::all(&found.edits, EditKind::Inline, &reason);
+    Plan::new(edits, Vec::new()).unwrap_or_default()
 }
 
 /// Plans numbers in pointers to functions where BPF would have to call what they hold, in one file.
@@ -208,17 +211,12 @@ pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Pla
         "BPF has no calls through pointers: {} hold numbers",
         reasons.join(", ")
     );
-    let edits = found.edits.iter().map(|edit| Edit {
-        span: Span::new(edit.start as usize, edit.end as usize),
-        text: edit.text.clone().into_bytes(),
-        kind: EditKind::Pointers,
-        reason: reason.clone(),
-    });
+    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
     let said = (
         Rule::IndirectCall,
         "BPF calls no pointers: compare the pointer with each function, and call that by its name",
     );
-    told(parsed.unit(), &found, edits.collect(), said)
+    told(parsed.unit(), &found.troubles, edits, said)
 }
 
 /// The name of a type, as a declaration without a name; nothing for one that has none at file scope.
@@ -226,7 +224,14 @@ pub(super) fn declare(model: &Model, ty: crate::c::types::TypeId) -> Option<Stri
     types::declare(model, ty, "")
 }
 
-fn told(unit: &Unit, found: &Found, edits: Vec<Edit>, said: (Rule, &str)) -> Plan {
+/// The plan of a unit's main file: the edits, and a notice for each trouble, with its rule and what to
+/// do. Edits that do not go together are left out.
+pub(super) fn told(
+    unit: &Unit,
+    troubles: &[Trouble],
+    edits: Vec<Edit>,
+    said: (Rule, &str),
+) -> Plan {
     let notice = |trouble: &Trouble| {
         let loc = unit.visible_loc(&unit.tokens[trouble.tok]);
         let own = loc.file == FileId::MAIN;
@@ -245,7 +250,7 @@ fn told(unit: &Unit, found: &Found, edits: Vec<Edit>, said: (Rule, &str)) -> Pla
             help: Some(said.1.into()),
         }
     };
-    let notices: Vec<Notice> = found.troubles.iter().map(notice).collect();
+    let notices: Vec<Notice> = troubles.iter().map(notice).collect();
     Plan::new(edits, notices.clone())
         .or_else(|_| Plan::new(Vec::new(), notices))
         .unwrap_or_default()

@@ -14,10 +14,9 @@ use std::path::Path;
 use rustc_hash::FxHashSet;
 
 use super::calls::source::{At, Changes, Source};
-use super::calls::{FileEdit, Trouble};
-use super::plan::{Edit, EditKind, Notice, Plan, Rule, Severity};
+use super::calls::{FileEdit, Trouble, told};
+use super::plan::{EditKind, Plan, Rule};
 use super::project::Project;
-use crate::c::Span;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{
     DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, StmtKind, Tok, Toks, Unary,
@@ -59,33 +58,12 @@ pub(super) fn filled(path: &Path, source: &[u8], project: &dyn Project) -> Plan 
         "the loader sets no addresses inside of data: {} would hold numbers",
         found.names.join(", ")
     );
-    let edits = found.edits.iter().map(|edit| Edit {
-        span: Span::new(edit.start as usize, edit.end as usize),
-        text: edit.text.clone().into_bytes(),
-        kind: EditKind::Memory,
-        reason: reason.clone(),
-    });
-    let notice = |trouble: &Trouble| {
-        let loc = model.unit.visible_loc(&model.unit.tokens[trouble.tok]);
-        Notice {
-            span: match loc.file == FileId::MAIN {
-                true => Span::new(loc.start as usize, loc.end as usize),
-                false => Span::at(0),
-            },
-            rule: Rule::AddressInData,
-            severity: Severity::Warning,
-            message: trouble.message.clone(),
-            help: Some(
-                "the loader sets no addresses inside of data: assign them at run time, before the \
-                 first use"
-                    .into(),
-            ),
-        }
-    };
-    let notices: Vec<Notice> = found.troubles.iter().map(notice).collect();
-    Plan::new(edits.collect(), notices.clone())
-        .or_else(|_| Plan::new(Vec::new(), notices))
-        .unwrap_or_default()
+    let edits = FileEdit::all(&found.edits, EditKind::Memory, &reason);
+    let said = (
+        Rule::AddressInData,
+        "the loader sets no addresses inside of data: assign them at run time, before the first use",
+    );
+    told(model.unit, &found.troubles, edits, said)
 }
 
 fn find(model: &Model) -> Found {
@@ -348,7 +326,11 @@ fn once(flag: &str, written: bool, indent: &str) -> (String, String) {
             format!("!__sync_lock_test_and_set(&{flag}, 1)"),
             String::new(),
         ),
-        false => (format!("!{flag}"), format!("{indent}{flag} = 1;\n")),
+        // Atomic, so that whoever sees it sees what was assigned before.
+        false => (
+            format!("!{flag}"),
+            format!("{indent}__sync_lock_test_and_set(&{flag}, 1);\n"),
+        ),
     }
 }
 
