@@ -308,3 +308,24 @@ fn what_keeps_pointers_between_calls_stays_in_maps() {
     assert!(text.contains("? strtok(p"), "{text}");
     assert!(text.contains("#include <string.h>"), "{text}");
 }
+
+/// Numbers for functions are those of one file: in another one they would be others, or addresses.
+#[test]
+fn pointers_to_functions_that_a_header_shares_stay() {
+    let header = "struct op {\n\tint (*go)(int);\n};\nint up(int n);\nint down(int n);\n";
+    let kit = "#include <stdlib.h>\n#include <bpf/bpf_helpers.h>\n#include \"op.h\"\nint up(int n) { \
+               return n + 1; }\nint down(int n) { return n - 1; }\nint use(struct op *op) { return \
+               op->go(1); }\nint made(int n)\n{\n\tstruct op *op = malloc(sizeof(*op));\n\tint \
+               r;\n\n\tif (!op)\n\t\treturn 0;\n\top->go = n ? up : down;\n\tr = \
+               use(op);\n\tfree(op);\n\treturn r;\n}\n";
+    let shared = format!("{header}int use(struct op *op);\nint made(int n);\n");
+    let user = "#include <bpf/bpf_helpers.h>\n#include \"op.h\"\nSEC(\"xdp\") int a(void \
+                *ctx)\n{\n\tstruct op op = { up };\n\n\treturn use(&op) + op.go(3) + made(1);\n}\n";
+    let dir = Dir::with(&[("kit.bpf.c", kit), ("a.bpf.c", user), ("op.h", &shared)]);
+    let run = dir.rewrite(&["."]).exits(1);
+    run.says(&["indirect-call", "other files have such pointers"]);
+    for file in ["kit.bpf.c", "a.bpf.c"] {
+        assert!(!dir.read(file).contains("_pointer"), "{}", dir.read(file));
+    }
+    assert!(dir.read("kit.bpf.c").contains("op->go = n ? up : down;"));
+}
