@@ -22,7 +22,16 @@ pub fn judge(
     programs: &[Program],
     one: impl Fn(&[Program], &Path) -> Vec<Verdict> + Sync,
 ) -> Vec<(String, Verdict)> {
-    let handfuls: Vec<&[Program]> = programs.chunks(HANDFUL).collect();
+    judge_in(HANDFUL, programs, one)
+}
+
+/// Judges programs in handfuls of this size, on two processors.
+pub fn judge_in(
+    handful: usize,
+    programs: &[Program],
+    one: impl Fn(&[Program], &Path) -> Vec<Verdict> + Sync,
+) -> Vec<(String, Verdict)> {
+    let handfuls: Vec<&[Program]> = programs.chunks(handful).collect();
     let verdicts = in_parallel(&handfuls, |handful| {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let verdicts = one(handful, directory.path());

@@ -13,6 +13,19 @@ use crate::toolchain::{bpf_malloc, native, output, root, unit, words};
 /// cannot be known for certain.
 const TOLD: &str = "/* A block may stay behind, and the rewrite tells of it. */";
 
+/// How many generated programs go together: most of their time is the compiler's, which reads the
+/// headers once for all.
+pub const HANDFUL: usize = 50;
+
+/// Who wrote the programs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The generator: sound as they are, and their runs do not know of each other.
+    Generated,
+    /// A person. The sanitizers look at the original too, and each run has a process of its own.
+    Hand,
+}
+
 /// The programs of `fixtures/faults`: `NAME.c` has `int NAME_run(void)` and `void NAME_drop(void)`.
 pub fn written_by_hand() -> Vec<Program> {
     let directory = root().join("fixtures/faults");
@@ -40,9 +53,10 @@ pub fn written_by_hand() -> Vec<Program> {
 }
 
 /// Rewrites programs for the map backend, where the verifier demands checks, and lets each
-/// allocation fail, alone and with all behind it.
-pub fn failing_allocations(programs: &[Program], directory: &Path) -> Vec<Verdict> {
-    originals(programs, directory, true);
+/// allocation fail, alone and with all behind it. Where none fails, each returns what it does as it
+/// is.
+pub fn failing_allocations(programs: &[Program], directory: &Path, origin: Origin) -> Vec<Verdict> {
+    let wanted = originals(programs, directory, origin == Origin::Hand);
     let rewritten = bpf_malloc(
         directory,
         [
@@ -65,12 +79,13 @@ pub fn failing_allocations(programs: &[Program], directory: &Path) -> Vec<Verdic
     let out = directory.join("out");
     let all: Vec<&Program> = programs.iter().collect();
     let mut verdicts = BTreeMap::new();
-    match build(&all, &out, directory, "faults") {
-        Ok(program) => verdicts = run(&program),
+    match build(&all, &out, directory, "faults", origin) {
+        Ok(program) => verdicts = run(&program, &wanted),
         Err(_) => {
             for one in programs {
-                match build(&[one], &out, directory, &format!("faults_{}", one.tag)) {
-                    Ok(program) => verdicts.extend(run(&program)),
+                let name = format!("faults_{}", one.tag);
+                match build(&[one], &out, directory, &name, origin) {
+                    Ok(program) => verdicts.extend(run(&program, &wanted)),
                     Err(said) => {
                         let said = format!("the rewrite does not compile: {}", first_error(&said));
                         verdicts.insert(one.tag.clone(), Err(said));
@@ -121,6 +136,7 @@ fn build(
     out: &Path,
     directory: &Path,
     name: &str,
+    origin: Origin,
 ) -> Result<PathBuf, String> {
     let judge = root().join("tests/judge");
     for program in programs {
@@ -148,7 +164,9 @@ fn build(
     let heap = root().join("include/dynamic_memory.h");
     let compiled = output(
         native(true)
-            .args(["-w", "-Dnative_executable", "-Werror=return-type", "-I"])
+            .args(["-w", "-Dnative_executable", "-Werror=return-type"])
+            .args((origin == Origin::Hand).then_some("-DINJECT_APART"))
+            .arg("-I")
             .arg(&judge)
             .arg(format!("-DHEAP_HEADER=\"{}\"", heap.display()))
             .arg(&file)
@@ -161,8 +179,8 @@ fn build(
     }
 }
 
-/// Runs a program of [`build`].
-fn run(program: &Path) -> BTreeMap<String, Verdict> {
+/// Runs a program of [`build`]; `wanted` is what each returns where no allocation fails.
+fn run(program: &Path, wanted: &BTreeMap<String, i32>) -> BTreeMap<String, Verdict> {
     let result = output(
         Command::new(program).env("ASAN_OPTIONS", "detect_leaks=0:print_legend=0:symbolize=0"),
     );
@@ -182,8 +200,11 @@ fn run(program: &Path) -> BTreeMap<String, Verdict> {
         let Some((tag, said)) = line.split_once(' ') else {
             continue;
         };
-        if said.starts_with("DONE") {
-            let verdict = complaints.remove(tag).map_or(Ok(()), Err);
+        if let Some(value) = said.strip_prefix("DONE ") {
+            let mut verdict = complaints.remove(tag).map_or(Ok(()), Err);
+            if verdict.is_ok() && wanted.get(tag) != value.parse().ok().as_ref() {
+                verdict = Err(format!("WRONG: {value}, not {:?}", wanted.get(tag)));
+            }
             verdicts.insert(tag.to_owned(), verdict);
         } else {
             let Some((what, run)) = said.split_once(' ') else {

@@ -76,13 +76,13 @@ static __attribute__((unused)) char *inject_strdup(const char *text)
 	return inject_fails() ? NULL : inject_track((strdup)(text), strlen(text) + 1);
 }
 
-/* Bytes below `small` that are still held. */
+/* Blocks below `small` bytes that are still held; all of them for 0. */
 static __attribute__((unused)) unsigned inject_lost(size_t small)
 {
 	unsigned lost = 0;
 
 	for (unsigned i = 0; i < 512; i++)
-		if (inject_blocks[i].address && inject_blocks[i].bytes < small)
+		if (inject_blocks[i].address && (!small || inject_blocks[i].bytes < small))
 			lost++;
 	return lost;
 }

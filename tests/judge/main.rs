@@ -19,6 +19,7 @@ mod kernel;
 mod kernel_log;
 mod toolchain;
 
+use faults::Origin;
 use generate::{Kind, Program, owning, program};
 use kernel_log::{KernelLog, no_verifier_bug};
 
@@ -53,7 +54,9 @@ fn failing_allocations_of_generated_programs_do_no_harm() {
     };
     expected::compare(
         "generated-faults",
-        &batch::judge(&all, faults::failing_allocations),
+        &batch::judge_in(faults::HANDFUL, &all, |programs, directory| {
+            faults::failing_allocations(programs, directory, Origin::Generated)
+        }),
     );
 }
 
@@ -123,8 +126,13 @@ fn corpus_of_debian_packages() {
 #[test]
 fn failing_allocations_of_known_idioms_do_no_harm() {
     let all = faults::written_by_hand();
-    assert!(all.len() >= 16, "{} programs", all.len());
-    expected::compare("faults", &batch::judge(&all, faults::failing_allocations));
+    assert!(all.len() >= 90, "{} programs", all.len());
+    expected::compare(
+        "faults",
+        &batch::judge(&all, |programs, directory| {
+            faults::failing_allocations(programs, directory, Origin::Hand)
+        }),
+    );
 }
 
 /// Writes a generated program to a directory: `JUDGE_WRITE=DIR JUDGE_SEEDS=3..4`.
