@@ -4,7 +4,8 @@ use super::flow::Flow;
 use super::outcome::{Hop, Suffix};
 use super::style::{BODY, END};
 use super::value::{Fate, SiteId, State, Value, old};
-use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Tok, Unary};
+use crate::c::Symbol;
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, Parent};
 
 /// The elements of an array that hold a block each.
@@ -44,8 +45,15 @@ struct Fill {
     stmt: StmtId,
     /// The loop.
     whole: StmtId,
+    /// Its body.
+    body: Toks,
     index: EntityId,
-    array: EntityId,
+    /// The array, or the pointer to its first element.
+    array: ExprId,
+    /// The variable that it is, or that it is reached from.
+    root: EntityId,
+    /// The names of the members on the way from there.
+    members: Vec<Symbol>,
     /// The bound: a constant, or a name.
     bound: ExprId,
 }
@@ -61,10 +69,14 @@ impl Flow<'_> {
         let fill = self.fill(site)?;
         let at = self.sites[check as usize].order;
         let whole = self.tree()[fill.whole].toks;
-        let array = self.ctx.name(self.model()[fill.array].name);
+        if !self.only_filled(&fill, at) {
+            return None;
+        }
+        let array = self.ctx.written(self.tree().bare(fill.array))?;
         let index = self.ctx.name(self.model()[fill.index].name);
         let stmt = self.tree()[fill.stmt].toks;
-        let (relation, bound, newest) = if check == site || stmt.contains(at) {
+        let earlier = fill.body.contains(at) && at < stmt.start;
+        let (relation, bound, newest) = if check == site || stmt.contains(at) || earlier {
             ("<", index, false)
         } else if whole.contains(at) && at >= stmt.end {
             ("<=", index, true)
@@ -117,7 +129,7 @@ impl Flow<'_> {
     }
 
     /// The steps from a pointer to a member of what it points to; none if there are others.
-    fn steps(&self, suffix: &Suffix) -> Option<String> {
+    pub fn steps(&self, suffix: &Suffix) -> Option<String> {
         let mut text = String::new();
         let mut follow = true;
         for hop in suffix {
@@ -157,7 +169,8 @@ impl Flow<'_> {
         let ExprKind::Index(base, index) = self.tree()[self.tree().bare(left)].kind else {
             return None;
         };
-        let (array, index) = (model.named(base)?, model.named(index)?);
+        let index = model.named(index)?;
+        let (root, members) = self.members(base)?;
         // The statement stands in the body itself.
         let body = self.around(stmt)?;
         let whole = match self.tree()[body].kind {
@@ -177,22 +190,23 @@ impl Flow<'_> {
         let direct = of == stmt || of == body && matches!(self.tree()[of].kind, StmtKind::Block(_));
         let bound = self.bound(cond, index)?;
         let counts = self.starts_at_zero(init, index) && self.steps_by_one(step, index);
-        let own = model[array].is_automatic() && model[index].is_automatic();
+        let own = model[root].is_automatic() && model[index].is_automatic();
         let plain =
-            !model.is_address_taken(index) && !self.is_hidden(array) && !self.is_hidden(index);
-        let array_type = model.is_array(model[array].ty);
-        if !(direct && counts && own && plain && array_type) {
+            !model.is_address_taken(index) && !self.is_hidden(root) && !self.is_hidden(index);
+        if !(direct && counts && own && plain) {
             return None;
         }
         let fill = Fill {
             stmt,
             whole,
+            body: self.tree()[of].toks,
             index,
-            array,
+            array: base,
+            root,
+            members,
             bound,
         };
-        (self.only_filled(&fill, left) && self.only_counts(&fill) && self.is_steady(&fill))
-            .then_some(fill)
+        (self.only_counts(&fill) && self.is_steady(&fill)).then_some(fill)
     }
 
     fn bound(&self, cond: ExprId, index: EntityId) -> Option<ExprId> {
@@ -244,41 +258,107 @@ impl Flow<'_> {
         }
     }
 
-    /// Whether nothing but the filling statement writes elements, or hands the array out.
-    fn only_filled(&self, fill: &Fill, left: ExprId) -> bool {
+    /// The variable that a chain of members starts at, and their names.
+    fn members(&self, e: ExprId) -> Option<(EntityId, Vec<Symbol>)> {
+        let bare = self.tree().bare(e);
+        match self.tree()[bare].kind {
+            ExprKind::Name(_) => Some((self.model().named(bare)?, Vec::new())),
+            ExprKind::Member { object, name, .. } => {
+                let (root, mut members) = self.members(object)?;
+                members.push(name);
+                Some((root, members))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing but the filling statement writes elements, or hands the array out, before the
+    /// check at `at`. What comes after that matters only if an outer loop leads back.
+    fn only_filled(&self, fill: &Fill, at: Tok) -> bool {
         let model = self.model();
-        model.uses(fill.array).iter().all(|&name| {
-            let mut at = name;
-            let mut element = None;
-            while let Parent::Expr(outer) = model.parent(at) {
-                match self.tree()[outer].kind {
-                    ExprKind::Paren(_) => {}
-                    ExprKind::Index(base, _) if element.is_none() && base == at => {
-                        element = Some(outer);
+        let whole = self.tree()[fill.whole].toks;
+        let mut outer = self.around(fill.whole);
+        let mut repeated = false;
+        while let Some(stmt) = outer {
+            repeated |= matches!(
+                self.tree()[stmt].kind,
+                StmtKind::For { .. } | StmtKind::While { .. } | StmtKind::Do { .. }
+            );
+            outer = self.around(stmt);
+        }
+        let until = at.max(whole.end);
+        let uses = model.uses(fill.root).iter().copied();
+        let mut uses = uses.filter(|&name| repeated || self.tree()[name].toks.start < until);
+        uses.all(|name| self.leaves_elements(fill, name, whole.start))
+    }
+
+    /// Whether an expression is the operand of `sizeof`, perhaps in parentheses.
+    fn is_sized(&self, e: ExprId) -> bool {
+        match self.model().parent(e) {
+            Parent::Expr(outer) => match self.tree()[outer].kind {
+                ExprKind::SizeofExpr(_) => true,
+                ExprKind::Paren(_) | ExprKind::Unary(Unary::Deref, _) => self.is_sized(outer),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether a use of the variable leaves the elements as they are.
+    fn leaves_elements(&self, fill: &Fill, name: ExprId, start: Tok) -> bool {
+        let model = self.model();
+        let mut at = name;
+        let mut met = 0;
+        let mut element = None;
+        while let Parent::Expr(outer) = model.parent(at) {
+            match self.tree()[outer].kind {
+                ExprKind::Paren(_) => {}
+                ExprKind::Member { object, name, .. }
+                    if object == at && met < fill.members.len() =>
+                {
+                    if fill.members[met] != name {
+                        // Another member.
+                        return true;
                     }
-                    ExprKind::SizeofExpr(_) => return true,
-                    _ => break,
+                    met += 1;
                 }
-                at = outer;
+                ExprKind::Index(base, _)
+                    if element.is_none() && base == at && met == fill.members.len() =>
+                {
+                    element = Some(outer);
+                }
+                ExprKind::SizeofExpr(_) => return true,
+                ExprKind::Unary(Unary::Deref, _) if element.is_none() && self.is_sized(outer) => {
+                    return true;
+                }
+                _ => break,
             }
-            let Some(element) = element else {
-                return false;
-            };
-            if element == self.tree().bare(left) {
-                return true;
-            }
-            let Parent::Expr(outer) = model.parent(at) else {
-                return true;
-            };
-            !matches!(
+            at = outer;
+        }
+        let Parent::Expr(outer) = model.parent(at) else {
+            // `return rows;` and the like hand it out.
+            return element.is_some();
+        };
+        let stored = matches!(
+            self.tree()[outer].kind,
+            ExprKind::Assign { left, .. } if left == at
+        );
+        let Some(element) = element else {
+            // It is made before the loop, or tested.
+            let tested = matches!(
                 self.tree()[outer].kind,
-                ExprKind::Assign { left, .. } if left == at
-            ) && !matches!(
-                self.tree()[outer].kind,
-                ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
-                    | ExprKind::Postfix { .. }
-            )
-        })
+                ExprKind::Unary(Unary::Not, _) | ExprKind::Binary { .. }
+            );
+            return tested || stored && self.tree()[outer].toks.end <= start;
+        };
+        let filling = self.tree()[fill.stmt].toks.holds(self.tree()[element].toks);
+        filling && stored
+            || !stored
+                && !matches!(
+                    self.tree()[outer].kind,
+                    ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
+                        | ExprKind::Postfix { .. }
+                )
     }
 
     /// Whether the counter is written by its loop alone, as long as the loop runs.
@@ -333,6 +413,18 @@ impl Flow<'_> {
         true
     }
 
+    /// Whether a label of the function stands after `at`, at the end of its body.
+    fn is_after(&self, label: Symbol, at: Tok) -> bool {
+        let body = self.tree()[self.function].body;
+        let StmtKind::Block(list) = &self.tree()[body].kind else {
+            return false;
+        };
+        list.iter().any(|&stmt| {
+            let is = matches!(self.tree()[stmt].kind, StmtKind::Label(l) if l == label);
+            is && self.tree()[stmt].toks.start > at
+        })
+    }
+
     /// Whether every way to `at` has passed the whole loop, with its bound still the same.
     fn is_passed(&self, fill: &Fill, at: Tok) -> bool {
         let whole = self.tree()[fill.whole].toks;
@@ -352,7 +444,10 @@ impl Flow<'_> {
             match self.tree()[stmt].kind {
                 StmtKind::Label(_) | StmtKind::Case { .. } if start >= whole.start => return false,
                 // Out of the loop before its end.
-                StmtKind::Break | StmtKind::Goto(_) if whole.contains(start) => return false,
+                StmtKind::Break if whole.contains(start) => return false,
+                StmtKind::Goto(label) if whole.contains(start) && !self.is_after(label, at) => {
+                    return false;
+                }
                 _ => open.extend(self.tree().substatements(stmt)),
             }
         }

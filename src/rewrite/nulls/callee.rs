@@ -2,11 +2,12 @@
 
 use super::flow::{Flow, Lent, Source};
 use super::lvalue::Lvalue;
-use super::outcome::{Given, Outcome, Returned, Summary};
+use super::outcome::{Given, Hold, Outcome, Returned, Summary};
+use super::place::{Node, PlaceId};
 use super::references::{self, GivesBack};
 use super::value::{Doubt, Fate, SiteId, State, Value, ZERO};
 use crate::c::syntax::tree::ExprId;
-use crate::c::types::{EntityId, Type};
+use crate::c::types::EntityId;
 
 impl Flow<'_> {
     /// A variable with the `cleanup` attribute goes out of scope.
@@ -64,13 +65,21 @@ impl Flow<'_> {
                     }
                 }
                 // More arguments than are followed.
-                if index >= summary.uses.len() || self.is_passed_record(arg) {
+                if index >= summary.uses.len() {
                     let doubt = Fate::Unknown(Doubt::Passed(name.to_owned()));
                     self.give(&mut st, value, &doubt);
-                    if let Some(place) = self.place(arg, &st).filter(|_| self.is_passed_record(arg))
-                    {
-                        self.give_contents(&mut st, place, &doubt);
-                    }
+                }
+            }
+            for given in &summary.deep {
+                let Some(&arg) = args.get(given.param) else {
+                    continue;
+                };
+                let place = self.place(arg, &st);
+                let place = self.follow_suffix(&st, &values[given.param], place, &given.suffix);
+                let value = place.map(|place| st.get(&mut self.places, place));
+                match value.map_or(Some(st.clone()), |value| self.follow(&value, st, arg)) {
+                    Some(next) => st = next,
+                    None => continue 'states,
                 }
             }
             for outcome in &summary.outcomes {
@@ -79,10 +88,6 @@ impl Flow<'_> {
             }
         }
         results
-    }
-
-    fn is_passed_record(&self, arg: ExprId) -> bool {
-        matches!(self.model()[self.model().type_of(arg)], Type::Record(_))
     }
 
     /// One way a function can end.
@@ -114,19 +119,22 @@ impl Flow<'_> {
             st = super::cond::assume(st, place, value, effect.signs)?;
             *value = value.narrowed(effect.signs);
         }
-        let inner: Vec<Option<super::place::PlaceId>> = outcome
+        let inner: Vec<Option<PlaceId>> = outcome
             .given
             .iter()
             .map(|(given, _)| lead(self, &st, &values, given))
             .collect();
-        let outs: Vec<Option<super::place::PlaceId>> = outcome
+        let outs: Vec<Option<PlaceId>> = outcome
             .outs
             .iter()
             .map(|(given, _)| lead(self, &st, &values, given))
             .collect();
         for ((_, fate), place) in outcome.given.iter().zip(inner) {
             let Some(place) = place else { continue };
-            let held = st.get(&mut self.places, place);
+            let mut held = st.get(&mut self.places, place);
+            if self.params && held.is_unknown() {
+                held = self.inner_site(&mut st, place).unwrap_or(held);
+            }
             match fate {
                 Fate::Freed => self.release(&mut st, &held),
                 fate => self.give(&mut st, &held, &doubted(fate)),
@@ -179,18 +187,33 @@ impl Flow<'_> {
             st.fates.insert(site, Fate::Owned);
         }
         let values_before = values;
-        for ((given, returned), place) in outcome.outs.iter().zip(outs) {
+        let carried = self.carry(e, outcome, &values_before, &mut st);
+        for (((given, returned), place), carried) in outcome.outs.iter().zip(outs).zip(carried) {
             let part = format!("{} {:?}", given.param, given.suffix);
-            let (next, mut value) = self.returned(e, name, &part, returned, &values_before, st)?;
+            let (next, mut value) = match carried {
+                Some(carried) => {
+                    let value = st.get(&mut self.places, carried);
+                    (st, value)
+                }
+                None => self.returned(e, name, &part, returned, &values_before, st)?,
+            };
             st = next;
             let Some(place) = place else { continue };
             if let Returned::Kept(silent) = returned {
                 // It failed, and left the place as it was.
                 let old = st.get(&mut self.places, place);
-                value = value.or(&old);
                 for &site in &value.failed {
                     self.sites[super::value::origin(site) as usize].silent |= *silent;
                 }
+                value = match old.signs & ZERO {
+                    0 => old,
+                    _ => Value {
+                        signs: old.signs,
+                        exact: old.exact,
+                        whole: old.whole,
+                        ..value.or(&old)
+                    },
+                };
             }
             for &site in value.blocks.iter().chain(&value.failed) {
                 let site = super::value::origin(site) as usize;
@@ -200,7 +223,38 @@ impl Flow<'_> {
             }
             self.store(None, &mut st, &Lvalue::sure(place), &value);
         }
-        self.returned(e, name, "", &outcome.returned, &values_before, st)
+        match e {
+            Some(e) if self.is_record(e) => {
+                self.made_by_call(e, name, &outcome.parts, &values_before, st)
+            }
+            _ => self.returned(e, name, "", &outcome.returned, &values_before, st),
+        }
+    }
+
+    /// What a function stores that lay elsewhere when it was called, as in a swap: a place for each,
+    /// until all are stored.
+    fn carry(
+        &mut self,
+        e: Option<ExprId>,
+        outcome: &Outcome,
+        values: &[Value],
+        st: &mut State,
+    ) -> Vec<Option<PlaceId>> {
+        let made = e.and_then(|e| self.places.add(Node::Made(e)));
+        let mut carried = Vec::new();
+        for (_, returned) in &outcome.outs {
+            let Some(made) = made.filter(|_| matches!(returned, Returned::Led { .. })) else {
+                carried.push(None);
+                continue;
+            };
+            let done = self.returned(e, "", "", returned, values, st.clone());
+            let place = self.element(made, carried.len() as i64);
+            if let (Some((_, value)), Some(place)) = (done, place) {
+                st.put(place, value);
+            }
+            carried.push(place);
+        }
+        carried
     }
 
     /// What a function of the program returns, or stores through a parameter.
@@ -222,18 +276,18 @@ impl Flow<'_> {
                     _ => Source::Function(name.to_owned()),
                 };
                 let site = self.site(e, part.to_owned(), source);
-                let (mut done, failed) = self.allocate(st, site);
                 match returned {
                     Returned::Fresh { owned, holds, .. } => {
+                        let mut done = self.with_memory(st, site);
                         if !owned {
                             done.fates.insert(site, Fate::Moved);
                         }
-                        for (suffix, perhaps) in holds {
-                            self.hold(e, name, part, site, suffix, *perhaps, &mut done);
+                        for hold in holds {
+                            done = self.hold((e, name), values, site, hold, done)?;
                         }
                         Some((done, Value::block(site)))
                     }
-                    _ => Some((failed?, Value::failure(site))),
+                    _ => Some((self.without_memory(st, site)?, Value::failure(site))),
                 }
             }
             Returned::Led { from, whole, signs } => {
@@ -271,36 +325,51 @@ impl Flow<'_> {
         }
     }
 
-    /// A block that a function returns holds another one.
-    #[allow(clippy::too_many_arguments)]
+    /// A place in a block that a function returns holds a pointer.
     fn hold(
         &mut self,
-        e: Option<ExprId>,
-        name: &str,
-        part: &str,
+        call: (Option<ExprId>, &str),
+        values: &[Value],
         holder: SiteId,
-        suffix: &super::outcome::Suffix,
-        perhaps: bool,
-        st: &mut State,
-    ) {
-        let part = format!("{part} holds {suffix:?}");
+        hold: &Hold,
+        mut st: State,
+    ) -> Option<State> {
+        let (e, name) = call;
+        let suffix = &hold.suffix;
+        let start = Value::block(holder);
+        let Some(place) = self.follow_suffix(&st, &start, None, suffix) else {
+            return Some(st);
+        };
+        if let Returned::Led { .. } = hold.returned {
+            let (mut st, value) = self.returned(e, name, "", &hold.returned, values, st)?;
+            st.assign(&mut self.places, place, value);
+            return Some(st);
+        }
+        let part = format!("{} holds {suffix:?}", self.sites[holder as usize].part);
         let site = self.site(e, part, Source::Function(name.to_owned()));
+        self.sites[site as usize].through = Some(place);
         let parts = self.parts.entry(holder).or_default();
         if !parts.iter().any(|(known, _)| *known == site) {
             parts.push((site, suffix.clone()));
         }
-        let start = Value::block(holder);
-        let Some(place) = self.follow_suffix(st, &start, None, suffix) else {
-            return;
-        };
         st.retire(&mut self.places, site);
+        let Returned::Fresh { holds, .. } = &hold.returned else {
+            st.fates.insert(site, Fate::Failed);
+            st.assign(&mut self.places, place, Value::failure(site));
+            return Some(st);
+        };
         let mut value = Value::block(site);
         let mut fate = Fate::Owned;
-        if perhaps {
+        if hold.perhaps {
             value.signs |= ZERO;
+            value.failed.push(site);
             fate = Fate::Perhaps;
         }
         st.fates.insert(site, fate);
         st.assign(&mut self.places, place, value);
+        for inner in holds {
+            st = self.hold(call, values, site, inner, st)?;
+        }
+        Some(st)
     }
 }

@@ -124,7 +124,11 @@ impl Flow<'_> {
         for &arg in args {
             let mut next = Vec::new();
             for (st, values) in all {
-                for (st, value) in self.eval(arg, st) {
+                let results = match self.is_record(arg) {
+                    true => self.passed(arg, st),
+                    false => self.eval(arg, st),
+                };
+                for (st, value) in results {
                     let mut values: Vec<Value> = values.clone();
                     values.push(value);
                     next.push((st, values));
@@ -217,7 +221,7 @@ impl Flow<'_> {
         match value.blocks[..] {
             [] => {}
             [site] if value.whole && value.addresses.is_empty() => {
-                let several = super::value::is_old(site);
+                let several = st.is_several(site);
                 let ours = st.fates.get(&site).is_none_or(Fate::is_ours);
                 let fate = match several && ours {
                     true => Fate::Unknown(Doubt::OneOfSeveral),
@@ -324,6 +328,10 @@ impl Flow<'_> {
         borrows: bool,
         doubt: &Fate,
     ) {
+        // Of a structure the function has a copy.
+        if self.is_record(arg) {
+            return;
+        }
         let place = self.place(arg, st);
         let lvalue = self.pointee(value, place);
         let lvalue = self.whole_array(lvalue);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::arrays::Filled;
 use super::flow::{Check, Flow, Source};
 use super::place::{Node, PlaceId};
+use super::returns::Returns;
 use super::value::{Doubt, Fate, SiteId, State, Value, ZERO, is_old, origin};
 use crate::c::syntax::tree::{StmtId, Tok};
 use crate::c::types::{EntityId, Parent};
@@ -179,10 +180,10 @@ impl Flow<'_> {
             perhaps |= value.signs & ZERO != 0;
             for &block in &value.blocks {
                 let ours = st.fates.get(&block).is_some_and(Fate::is_ours);
-                if !ours || is_old(block) || self.is_param(block) {
+                if !ours || st.is_several(block) || self.is_param(block) {
                     return None;
                 }
-                from = from.max(Some(block));
+                from = from.max(Some(origin(block)));
             }
         }
         let from = from?;
@@ -285,11 +286,14 @@ impl Flow<'_> {
                 };
                 ours(aged) && (!array.newest || ours(array.site))
             });
-            let taken = given
-                .iter()
-                .any(|given| given.contains(&aged) || array.newest && given.contains(&array.site));
+            let taken = given.iter().any(|given| given.contains(&aged));
             if !sure || taken {
                 continue;
+            }
+            // The loop frees the last one too.
+            let single = |held: &Held| held.site == array.site && held.place.is_some();
+            if array.newest {
+                books.held.retain(|held| !single(held));
             }
             for given in given.iter_mut() {
                 given.push(aged);
@@ -324,6 +328,17 @@ impl Flow<'_> {
             fate.is_some_and(|fate| !fate.is_ours() && *fate != Fate::Failed)
         };
         let mut found: BTreeMap<SiteId, String> = BTreeMap::new();
+        for held in &books.held {
+            let source = &self.sites[held.site as usize].source;
+            if let (Source::Function(name), Some(_)) = (source, held.place)
+                && self.ctx.is_recursive(name)
+            {
+                let why = format!("`{name}` calls itself: what else the block holds is not known");
+                found.insert(held.site, why);
+            }
+        }
+        let returns = self.ctx.returns(self.function);
+        let tells = !matches!(returns, Returns::Void | Returns::Hidden);
         for (st, given) in states.iter().zip(given) {
             for (&site, fate) in &st.fates {
                 // What nothing holds any more is lost to the program in any case.
@@ -336,6 +351,10 @@ impl Flow<'_> {
                     Source::Kernel(lent) if !lent.pointer
                 );
                 let lost = fate.is_ours() && !held && !lent;
+                if *fate == Fate::Moved && tells && self.is_callers(st, site) {
+                    let why = "it is stored where the caller finds it".to_owned();
+                    found.entry(origin(site)).or_insert(why);
+                }
                 if given.contains(&site) || self.is_param(site) || lost {
                     continue;
                 }
@@ -356,6 +375,23 @@ impl Flow<'_> {
             }
         }
         books.behind.extend(found);
+    }
+
+    /// Whether a block lies where a parameter leads: if the function fails, who frees it is up to the
+    /// two.
+    fn is_callers(&self, st: &State, site: SiteId) -> bool {
+        let made = matches!(
+            self.sites[origin(site) as usize].source,
+            Source::Alloc(_) | Source::Function(_)
+        );
+        let params = &self.model().info(self.function).params;
+        let theirs = |place: PlaceId| {
+            let variable = self.places.variable_of(place);
+            variable.is_some_and(|v| params.contains(&Some(v))) && !self.places.is_any(place)
+        };
+        let mut cells = st.env.iter();
+        made && !is_old(site)
+            && cells.any(|(&place, value)| value.sole() == Some(site) && theirs(place))
     }
 
     fn doubt(&self, doubt: &Doubt) -> String {

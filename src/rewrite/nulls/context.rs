@@ -220,6 +220,28 @@ impl<'c> Context<'c> {
             .collect()
     }
 
+    /// Whether the function with this name calls itself, directly or through others.
+    pub fn is_recursive(&self, name: &str) -> bool {
+        let Some(first) = self.function_named(name) else {
+            return false;
+        };
+        let mut open = vec![first];
+        let mut seen = HashSet::new();
+        while let Some(function) = open.pop() {
+            for call in &self.model.info(function).calls {
+                let ExprKind::Call { callee, .. } = self.tree()[call.expr].kind else {
+                    continue;
+                };
+                match self.callee(callee) {
+                    Callee::Program(callee, _) if callee == first => return true,
+                    Callee::Program(callee, _) if seen.insert(callee) => open.push(callee),
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+
     /// Everything that may allocate: functions that call the allocator, and those that call them.
     /// Linear in the number of calls.
     fn find_allocating(&self) -> HashSet<FunctionId> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Context;
 use super::cleanup::Books;
 use super::flow::{Check, Flow, Source, Use};
+use super::names::{part_name, plain_name};
 use super::outcome::{Returned, Summary};
 use super::returns::Returns;
 use super::value::{NEG, POS, SiteId, ZERO};
@@ -222,7 +223,8 @@ fn is_init(flow: &Flow, stmt: StmtId) -> bool {
     })
 }
 
-/// `p = realloc(p, n)`: where that fails, the old block must not be lost.
+/// `p = realloc(p, n)`, or a call of a function of the program in its place: where that fails, the
+/// old block must not be lost.
 pub fn grows_itself(flow: &mut Flow, stmt: StmtId, expr: ExprId) -> bool {
     let StmtKind::Expr(whole) = flow.tree()[stmt].kind else {
         return false;
@@ -230,12 +232,12 @@ pub fn grows_itself(flow: &mut Flow, stmt: StmtId, expr: ExprId) -> bool {
     let ExprKind::Call { callee, args, .. } = flow.tree()[expr].kind.clone() else {
         return false;
     };
-    if !matches!(
-        flow.callee(callee),
-        super::calls::Callee::Family(Alloc::Realloc | Alloc::Reallocarray)
-    ) {
-        return false;
-    }
+    use super::calls::Callee;
+    let passed = match flow.callee(callee) {
+        Callee::Family(Alloc::Realloc | Alloc::Reallocarray) => 1,
+        Callee::Program(..) => args.len(),
+        _ => return false,
+    };
     let ExprKind::Assign {
         op: None,
         left,
@@ -250,18 +252,27 @@ pub fn grows_itself(flow: &mut Flow, stmt: StmtId, expr: ExprId) -> bool {
     flow.bare(right) == expr
         && target.is_some()
         && args
-            .first()
-            .is_some_and(|&arg| flow.place(arg, &nothing) == target)
+            .iter()
+            .take(passed)
+            .any(|&arg| flow.place(arg, &nothing) == target)
 }
 
 /// A check after the statement: of what the block is stored in, or of what the call says.
 fn after(flow: &mut Flow, stmt: StmtId, site: SiteId, expr: ExprId) -> Option<How> {
     let info = flow.sites[site as usize].clone();
     if info.silent {
-        return by_result(flow, stmt, site, expr);
+        let by_result = by_result(flow, stmt, site, expr);
+        return by_result.or_else(|| {
+            let named = plain_name(flow, info.through?)?;
+            flow.by_place.insert(site);
+            Some(How::After(Pointer::Text(named)))
+        });
     }
     if let Some(place) = info.through {
-        let named = plain_name(flow, place)?;
+        let named = match flow.places.block_of(place) {
+            Some(_) => part_name(flow, site)?,
+            None => plain_name(flow, place)?,
+        };
         return Some(How::After(Pointer::Text(named)));
     }
     let stored = flow.stored.get(&site)?.clone();
@@ -273,15 +284,6 @@ fn after(flow: &mut Flow, stmt: StmtId, site: SiteId, expr: ExprId) -> Option<Ho
         Some(span) => Some(How::After(Pointer::Copy(span))),
         None => plain_name(flow, stored.place).map(|name| How::After(Pointer::Text(name))),
     }
-}
-
-/// The name of a place that starts at a variable of the file.
-fn plain_name(flow: &mut Flow, place: super::place::PlaceId) -> Option<String> {
-    let variable = flow.places.variable_of(place)?;
-    if flow.is_hidden(variable) || flow.places.is_any(place) {
-        return None;
-    }
-    flow.spell(place)
 }
 
 /// A check of what the call says.

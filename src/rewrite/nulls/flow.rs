@@ -10,11 +10,11 @@ use std::rc::Rc;
 use super::Context;
 use super::graph::{Graph, Op};
 use super::outcome::Suffix;
-use super::place::{Node, PlaceId, Places};
+use super::place::{PlaceId, Places};
 pub use super::value::SiteId;
-use super::value::{APART, Fate, HELD, State, States, Value, ZERO, merge, origin};
+use super::value::{APART, HELD, State, States, Value, merge, origin};
 use crate::c::syntax::tree::{ExprId, FunctionId, StmtId, Tok, Toks, Tree};
-use crate::c::types::{EntityId, Model};
+use crate::c::types::Model;
 use crate::rewrite::family::Alloc;
 
 /// Where a block or reference comes from.
@@ -107,8 +107,10 @@ pub struct Flow<'c> {
     pub parts: BTreeMap<SiteId, Vec<(SiteId, Suffix)>>,
     /// Checks that count as inserted.
     pub checked: BTreeMap<SiteId, Check>,
+    /// Of those the ones of a place that a failing call leaves as it was: it may not be NULL.
+    pub by_place: BTreeSet<SiteId>,
     /// Of those the ones after a statement, by the statement.
-    checks: HashMap<Toks, Vec<SiteId>>,
+    pub(super) checks: HashMap<Toks, Vec<SiteId>>,
     /// Uses without a check.
     pub missing: BTreeMap<SiteId, Use>,
     /// What holds where an inserted check leaves.
@@ -124,7 +126,7 @@ pub struct Flow<'c> {
     /// Parameters are followed, for a summary.
     pub params: bool,
     /// What is met counts: the states at each point are final.
-    record: bool,
+    pub(super) record: bool,
     /// Jumps out of statement expressions.
     out: Vec<(usize, State)>,
     apart: usize,
@@ -149,6 +151,7 @@ impl<'c> Flow<'c> {
             parts: BTreeMap::new(),
             index: HashMap::new(),
             checked: BTreeMap::new(),
+            by_place: BTreeSet::new(),
             checks: HashMap::new(),
             missing: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -282,6 +285,7 @@ impl<'c> Flow<'c> {
     /// Drops what became of blocks that nothing holds any more: the program has lost them, or
     /// given them away.
     fn tidy(&self, mut st: State) -> State {
+        self.forget_made(&mut st);
         if st.env.len() > HELD {
             st.drop_oldest();
         }
@@ -329,6 +333,7 @@ impl<'c> Flow<'c> {
 
     fn leave_function(&mut self, value: Option<ExprId>, scopes: &[usize], states: Vec<State>) {
         let results = match value {
+            Some(value) if self.is_record(value) => self.returned_structure(value, states),
             Some(value) => self.each(value, states),
             None => super::eval::with(states, &Value::unknown()),
         };
@@ -423,6 +428,7 @@ impl<'c> Flow<'c> {
         self.out = outer_out;
         self.out.extend(out);
         let results = match inner.value {
+            Some(value) if self.is_record(value) => self.last_structure(value, ends),
             Some(value) => self.each(value, ends),
             None => super::eval::with(ends, &Value::unknown()),
         };
@@ -460,124 +466,5 @@ impl<'c> Flow<'c> {
     pub fn is_param(&self, site: SiteId) -> bool {
         let site = self.sites.get(origin(site) as usize);
         site.is_some_and(|s| matches!(s.source, Source::Param(_) | Source::Inner(..)))
-    }
-
-    /// An allocation: the states where it succeeded and where it failed.
-    pub fn allocate(&mut self, mut st: State, site: SiteId) -> (State, Option<State>) {
-        st.retire(&mut self.places, site);
-        let mut failed = st.clone();
-        st.fates.insert(site, Fate::Owned);
-        failed.fates.insert(site, Fate::Failed);
-        if self.checked.get(&site) == Some(&Check::Before) {
-            self.leave(site, failed);
-            if let Some(place) = self.places.add(Node::Temporary(site)) {
-                st.put(place, Value::block(site));
-            }
-            return (st, None);
-        }
-        (st, Some(failed))
-    }
-
-    fn leave(&mut self, site: SiteId, st: State) {
-        if self.record {
-            self.leaving.entry(site).or_default().push(st);
-        }
-    }
-
-    /// The pointer is followed. None if that cannot go on.
-    pub fn follow(&mut self, value: &Value, st: State, at: ExprId) -> Option<State> {
-        if value.signs & ZERO == 0 || value.failed.is_empty() {
-            return Some(st);
-        }
-        for &site in &value.failed {
-            let site = origin(site);
-            let info = &self.sites[site as usize];
-            let same_statement = info
-                .expr
-                .is_some_and(|e| self.here.holds(self.tree()[e].toks));
-            if self.record {
-                let entry = self.missing.entry(site).or_insert(Use {
-                    expr: at,
-                    same_statement,
-                });
-                entry.same_statement |= same_statement;
-            }
-        }
-        if value.signs == ZERO {
-            return None;
-        }
-        super::cond::assume(st, None, value, !ZERO)
-    }
-
-    /// Where a check counts as inserted after this statement, the states in which it fires leave.
-    fn leave_checked(&mut self, states: Vec<State>) -> Vec<State> {
-        let checks = self.checks.get(&self.here).cloned().unwrap_or_default();
-        if checks.is_empty() {
-            return states;
-        }
-        let mut rest = states;
-        for &site in &checks {
-            let mut stay = Vec::new();
-            for st in rest {
-                match st.fates.get(&site) {
-                    Some(Fate::Failed) => self.leave(site, st),
-                    Some(Fate::Perhaps) => {
-                        let stored = self.stored.get(&site).map(|s| s.place);
-                        let place = self.sites[site as usize].through.or(stored);
-                        let value = place.map(|place| st.get(&mut self.places, place));
-                        match value.filter(|v| v.failed.contains(&site)) {
-                            Some(value) => {
-                                if let Some(gone) =
-                                    super::cond::assume(st.clone(), place, &value, ZERO)
-                                {
-                                    // One check for both arms of `?:`: either may have failed.
-                                    for &arm in checks.iter().filter(|c| value.failed.contains(c)) {
-                                        self.leave(arm, gone.clone());
-                                    }
-                                }
-                                stay.extend(super::cond::assume(st, place, &value, !ZERO));
-                            }
-                            None => stay.push(st),
-                        }
-                    }
-                    _ => stay.push(st),
-                }
-            }
-            rest = stay;
-        }
-        rest
-    }
-
-    /// Notes where the block of an allocation is stored first.
-    pub fn note_store(&mut self, left: Option<ExprId>, place: PlaceId, value: &Value) {
-        for &site in value.blocks.iter().chain(&value.failed) {
-            let here = self.here;
-            let fresh = self.sites.get(site as usize).is_some_and(|s| {
-                s.expr.is_some_and(|e| here.holds(self.tree()[e].toks)) && !self.is_param(site)
-            });
-            if self.stored.contains_key(&site) || !fresh {
-                continue;
-            }
-            if !value.whole && value.failed.is_empty() {
-                continue;
-            }
-            let stable = left.is_none_or(|left| self.is_stable(left));
-            let hidden = self
-                .places
-                .variable_of(place)
-                .is_some_and(|v| self.is_hidden(v));
-            if stable && !hidden {
-                self.stored.insert(site, Stored { expr: left, place });
-            }
-        }
-    }
-
-    /// Whether a variable is declared by a macro, so that it has no name in the file.
-    pub fn is_hidden(&self, variable: EntityId) -> bool {
-        let entity = &self.model()[variable];
-        entity.tok.is_some_and(|tok| {
-            let token = &self.ctx.text.unit.tokens[tok];
-            token.expansion.is_some() || token.synthetic
-        })
     }
 }

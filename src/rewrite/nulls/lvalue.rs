@@ -1,6 +1,6 @@
 //! Which places an lvalue means, and how they are read, written and named.
 
-use super::flow::Flow;
+use super::flow::{Flow, Source};
 use super::place::{Index, Node, PlaceId};
 use super::value::{Doubt, Fate, State, Value};
 use crate::c::Symbol;
@@ -129,6 +129,7 @@ impl Flow<'_> {
                 }
                 results
             }
+            ExprKind::Call { .. } if self.is_record(e) => self.structure(e, st),
             ExprKind::Assign { left, .. } => {
                 let mut results = Vec::new();
                 for st in self.effects(e, vec![st]) {
@@ -468,12 +469,34 @@ impl Flow<'_> {
 
     /// What a structure that is copied from a caller's memory holds may be freed through the copy.
     pub fn lend_contents(&mut self, st: &mut State, from: PlaceId) {
+        let doubt = Fate::Unknown(Doubt::Stored(self.here.start));
         if let Some(site) = self.places.block_of(from)
             && self.params
             && self.is_param(site)
         {
-            let doubt = Fate::Unknown(Doubt::Stored(self.here.start));
+            let ty = match (self.places.node(from), &self.sites[site as usize].source) {
+                (Node::Block(_), &Source::Param(param)) => {
+                    let params = &self.model().info(self.function).params;
+                    let param = params.get(param).copied().flatten();
+                    param.and_then(|param| self.model().pointee(self.model()[param].ty))
+                }
+                _ => None,
+            };
+            if ty.is_some_and(|ty| self.load_structure(st, from, ty)) {
+                return;
+            }
             self.give(st, &Value::block(site), &doubt);
+        }
+        if let Some(param) = self.structure_of(from) {
+            let ty = match *self.places.node(from) {
+                Node::Variable(variable) => self.model()[variable].ty,
+                _ => TypeId::UNKNOWN,
+            };
+            if self.load_structure(st, from, ty) {
+                return;
+            }
+            let site = self.site(None, format!("parameter {param}"), Source::Param(param));
+            st.fates.insert(site, doubt);
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::flow::{Flow, Source};
 use super::outcome::{Hop, Suffix};
 use super::place::{Index, Node, PlaceId};
-use super::value::{State, Value};
+use super::value::{SiteId, State, Value};
+use crate::c::types::{EntityId, Type};
 
 /// A parameter leads no further than this many steps: more nobody writes.
 const HOPS: usize = 6;
@@ -11,35 +12,52 @@ const HOPS: usize = 6;
 impl Flow<'_> {
     /// The way from a parameter to a place.
     pub fn suffix_of(&self, place: PlaceId) -> Option<(usize, Suffix)> {
-        let site = self.places.block_of(place)?;
-        let (param, mut suffix) = match &self.sites.get(site as usize)?.source {
-            Source::Param(param) => (*param, Suffix::new()),
-            Source::Inner(param, suffix) => {
-                let mut suffix = suffix.clone();
-                suffix.push(Hop::Pointee);
-                (*param, suffix)
-            }
+        let root = self.places.root(place);
+        let (param, mut suffix) = match self.places.node(root) {
+            Node::Block(site) => match &self.sites.get(*site as usize)?.source {
+                Source::Param(param) => (*param, Suffix::new()),
+                Source::Inner(param, suffix) => {
+                    let mut suffix = suffix.clone();
+                    suffix.push(Hop::Pointee);
+                    (*param, suffix)
+                }
+                _ => return None,
+            },
+            Node::Variable(variable) => (self.structure_param(*variable)?, Suffix::new()),
             _ => return None,
         };
-        suffix.extend(self.hops(place)?);
+        suffix.extend(self.hops(root, place)?);
         (suffix.len() <= HOPS).then_some((param, suffix))
     }
 
-    /// The steps from a block to a place in it.
-    pub fn hops(&self, place: PlaceId) -> Option<Suffix> {
+    /// The number of a parameter that is a structure, if parameters are followed: what it holds is
+    /// the caller's.
+    pub fn structure_param(&self, variable: EntityId) -> Option<usize> {
+        let info = self.model().info(self.function);
+        let at = info.params.iter().position(|&p| p == Some(variable));
+        at.filter(|_| {
+            let ty = self.model()[variable].ty;
+            self.params && matches!(self.model()[ty], Type::Record(_))
+        })
+    }
+
+    /// The steps from a place to one that is a part of it, or reached through it.
+    pub fn hops(&self, from: PlaceId, place: PlaceId) -> Option<Suffix> {
         let mut hops = Suffix::new();
         for at in self.places.way(place) {
+            if at == from {
+                hops.reverse();
+                return Some(hops);
+            }
             hops.push(match self.places.node(at) {
-                Node::Block(_) => break,
-                Node::Variable(_) | Node::Temporary(_) => return None,
+                Node::Block(_) | Node::Variable(_) | Node::Temporary(_) | Node::Made(_) => break,
                 Node::Pointee(_) => Hop::Pointee,
                 Node::Field(_, name) => Hop::Field(*name),
                 Node::Element(_, Index::Number(at)) => Hop::Element(Some(*at)),
                 Node::Element(..) => Hop::Element(None),
             });
         }
-        hops.reverse();
-        Some(hops)
+        None
     }
 
     /// The place that an argument leads to by these steps.
@@ -111,7 +129,7 @@ impl Flow<'_> {
     pub fn spell(&self, place: PlaceId) -> Option<String> {
         Some(match self.places.node(place) {
             Node::Variable(entity) => self.ctx.name(self.model()[*entity].name),
-            Node::Block(_) => return None,
+            Node::Block(_) | Node::Made(_) => return None,
             Node::Temporary(site) => self.temporaries.get(site)?.clone(),
             &Node::Pointee(of) => format!("*{}", self.spell(of)?),
             &Node::Field(of, name) => {
@@ -143,4 +161,33 @@ impl Flow<'_> {
             false => text,
         })
     }
+}
+
+/// The name of a place in a block that a call returned, by the variable that holds the block.
+pub fn part_name(flow: &mut Flow, site: SiteId) -> Option<String> {
+    let of = |(&holder, parts): (&SiteId, &Vec<(SiteId, Suffix)>)| {
+        let part = parts.iter().find(|(part, _)| *part == site)?;
+        Some((holder, part.1.clone()))
+    };
+    let (holder, suffix) = flow.parts.iter().find_map(of)?;
+    let steps = flow.steps(&suffix)?;
+    let through = flow.sites[holder as usize].through;
+    let name = match through.map(|place| flow.places.block_of(place)) {
+        Some(Some(_)) => part_name(flow, holder)?,
+        Some(None) => plain_name(flow, through?)?,
+        None => {
+            let place = flow.stored.get(&holder)?.place;
+            plain_name(flow, place)?
+        }
+    };
+    Some(name + &steps)
+}
+
+/// The name of a place that starts at a variable of the file.
+pub fn plain_name(flow: &mut Flow, place: PlaceId) -> Option<String> {
+    let variable = flow.places.variable_of(place)?;
+    if flow.is_hidden(variable) || flow.places.is_any(place) {
+        return None;
+    }
+    flow.spell(place)
 }

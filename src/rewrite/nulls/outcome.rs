@@ -41,6 +41,10 @@ pub struct Summary {
     pub allocates: bool,
     /// For each parameter whether it may be kept or freed.
     pub keeps: Vec<bool>,
+    /// What lies where parameters lead and is followed before a check.
+    pub deep: Vec<Given>,
+    /// A check that is inserted makes it return NULL.
+    pub gives_up: bool,
 }
 
 /// One way a function can end.
@@ -48,6 +52,8 @@ pub struct Summary {
 pub struct Outcome {
     /// What it returns.
     pub returned: Returned,
+    /// What the structure that it returns holds, by the steps that lead there.
+    pub parts: Vec<(Suffix, Returned)>,
     /// What holds for its parameters.
     pub params: Vec<Effect>,
     /// What becomes of what places hold that its parameters lead to.
@@ -69,6 +75,17 @@ pub struct Effect {
     pub fate: Option<Fate>,
 }
 
+/// A pointer in a block that a function hands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The steps from the block to the place.
+    pub suffix: Suffix,
+    /// What lies there.
+    pub returned: Returned,
+    /// It may be NULL, because there was no memory.
+    pub perhaps: bool,
+}
+
 /// A value that a function hands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
@@ -78,9 +95,8 @@ pub enum Returned {
         owned: bool,
         /// The kernel lends it.
         lent: Option<Lent>,
-        /// The steps to the places in it that hold further blocks of the caller, and whether those
-        /// may be NULL.
-        holds: Vec<(Suffix, bool)>,
+        /// What places in it hold.
+        holds: Vec<Hold>,
     },
     /// NULL, because there was no memory.
     Failed,
@@ -110,6 +126,7 @@ impl Summary {
         Self {
             outcomes: vec![Outcome {
                 returned: Returned::Plain(ANY, None),
+                parts: Vec::new(),
                 params: vec![worst; params],
                 given: Vec::new(),
                 outs: Vec::new(),
@@ -119,6 +136,8 @@ impl Summary {
             uses: vec![true; params],
             allocates: false,
             keeps: vec![true; params],
+            deep: Vec::new(),
+            gives_up: false,
         }
     }
 
@@ -151,6 +170,27 @@ impl Summary {
         all && met
     }
 
+    /// Whether a block that is passed is the callee's, or held by what it returns, where there is
+    /// memory, and the caller's where there is not.
+    pub fn takes(&self, param: usize) -> bool {
+        let kept = |outcome: &Outcome| {
+            outcome
+                .params
+                .get(param)
+                .is_some_and(|effect| effect.fate.is_none() && effect.signs != ZERO)
+        };
+        let held = |outcome: &Outcome| match &outcome.returned {
+            Returned::Fresh { holds, .. } => {
+                let of_param = |given: &Given| given.param == param && !given.loaded;
+                let led = |hold: &Hold| matches!(&hold.returned, Returned::Led { from, .. } if from.iter().any(of_param));
+                !kept(outcome) || holds.iter().any(led)
+            }
+            _ => false,
+        };
+        let failed = |outcome: &Outcome| outcome.returned == Returned::Failed && kept(outcome);
+        self.outcomes.iter().any(failed) && self.outcomes.iter().any(held)
+    }
+
     /// What is known of a function of another file.
     pub fn from_facts(facts: &FunctionFacts) -> Self {
         let effect = |parameter: &ParameterFacts| Effect {
@@ -164,6 +204,7 @@ impl Summary {
         let params: Vec<Effect> = facts.parameters.iter().map(effect).collect();
         let outcome = |returned| Outcome {
             returned,
+            parts: Vec::new(),
             params: params.clone(),
             given: Vec::new(),
             outs: Vec::new(),
@@ -184,6 +225,8 @@ impl Summary {
             uses: facts.parameters.iter().map(|p| p.dereferences).collect(),
             allocates: facts.allocates,
             keeps: facts.parameters.iter().map(|p| p.keeps).collect(),
+            deep: Vec::new(),
+            gives_up: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::value::{SiteId, is_old, old};
 use crate::c::Symbol;
+use crate::c::syntax::tree::ExprId;
 use crate::c::types::EntityId;
 
 /// A place: an index into [`Places`].
@@ -33,6 +34,8 @@ pub enum Node {
     Block(SiteId),
     /// The variable that is inserted to hold a block which moves in front of its statement.
     Temporary(SiteId),
+    /// The structure that an expression makes, until it is copied.
+    Made(ExprId),
     /// What a pointer that lies in a place points to.
     Pointee(PlaceId),
     /// A member.
@@ -60,7 +63,7 @@ impl Places {
             return Some(known);
         }
         let depth = match &node {
-            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => 0,
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) | Node::Made(_) => 0,
             Node::Pointee(of) | Node::Field(of, _) | Node::Element(of, _) => {
                 self.depth[of.0 as usize] + 1
             }
@@ -88,7 +91,7 @@ impl Places {
     /// The place that this one is a part of, or reached through.
     pub fn parent(&self, place: PlaceId) -> Option<PlaceId> {
         match *self.node(place) {
-            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => None,
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) | Node::Made(_) => None,
             Node::Pointee(of) | Node::Field(of, _) | Node::Element(of, _) => Some(of),
         }
     }
@@ -119,6 +122,11 @@ impl Places {
         }
     }
 
+    /// Whether a place is a part of a structure that an expression makes.
+    pub fn is_made(&self, place: PlaceId) -> bool {
+        matches!(self.node(self.root(place)), Node::Made(_))
+    }
+
     /// Whether a place is a part of its variable or block, with no pointer followed on the way.
     pub fn is_direct(&self, place: PlaceId) -> bool {
         self.way(place)
@@ -147,7 +155,9 @@ impl Places {
             Node::Element(..) => Node::Element(of, Index::Any),
             Node::Field(_, name) => Node::Field(of, name),
             Node::Pointee(_) => Node::Pointee(of),
-            root @ (Node::Variable(_) | Node::Block(_) | Node::Temporary(_)) => root,
+            root @ (Node::Variable(_) | Node::Block(_) | Node::Temporary(_) | Node::Made(_)) => {
+                root
+            }
         };
         self.add(node)
     }
@@ -181,7 +191,7 @@ impl Places {
             Node::Element(_, index) => Node::Element(of, index),
             Node::Field(_, name) => Node::Field(of, name),
             Node::Pointee(_) => Node::Pointee(of),
-            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) => return None,
+            Node::Variable(_) | Node::Block(_) | Node::Temporary(_) | Node::Made(_) => return None,
         };
         self.add(node)
     }

@@ -1,11 +1,11 @@
 //! What is stored where, and who has it then.
 
-use super::eval::with;
+use super::calls::Callee;
 use super::flow::Flow;
 use super::lvalue::Lvalue;
 use super::place::{Node, PlaceId};
-use super::value::{Doubt, Fate, SiteId, State, Value};
-use crate::c::syntax::tree::{DeclId, Designator, Element, ExprId, ExprKind, Unary};
+use super::value::{Doubt, Fate, SiteId, State, Value, ZERO};
+use crate::c::syntax::tree::{DeclId, Designator, Element, ExprId, ExprKind};
 use crate::c::types::Type;
 
 impl Flow<'_> {
@@ -37,6 +37,9 @@ impl Flow<'_> {
                         false => Value::unknown(),
                     };
                 }
+                if !compound {
+                    self.keep_argument(left, right, &st, &value);
+                }
                 self.expose(left, &mut st, &lvalue, &value);
                 self.store(Some(left), &mut st, &lvalue, &value);
                 results.push((st, value.clone()));
@@ -45,34 +48,41 @@ impl Flow<'_> {
         results
     }
 
+    /// `head = push(head, x)`: where a check that is inserted in `push` makes it return NULL, what
+    /// `head` led to must not be lost, so that the result is tested before it is stored.
+    fn keep_argument(&mut self, left: ExprId, right: ExprId, st: &State, value: &Value) {
+        let bare = self.bare(right);
+        let (Some(place), ExprKind::Call { callee, args, .. }) =
+            (self.place(left, st), self.tree()[bare].kind.clone())
+        else {
+            return;
+        };
+        let Callee::Program(function, _) = self.callee(callee) else {
+            return;
+        };
+        let of_call = |&site: &SiteId| {
+            let info = self.sites.get(site as usize);
+            info.is_some_and(|info| info.expr == Some(bare) && info.part.is_empty())
+        };
+        let Some(site) = value.failed.iter().copied().find(of_call) else {
+            return;
+        };
+        let summary = self.ctx.summary(function);
+        if !summary.gives_up || st.get(&mut self.places, place).signs & !ZERO == 0 {
+            return;
+        }
+        for (index, &arg) in args.iter().enumerate() {
+            if self.place(arg, st) == Some(place) && summary.takes(index) {
+                self.lose(site, left);
+                return;
+            }
+        }
+    }
+
     /// Assigns a structure.
     pub fn copy(&mut self, left: ExprId, right: ExprId, st: State) -> Vec<(State, Value)> {
-        let bare = self.bare(right);
         let mut results = Vec::new();
-        if let ExprKind::Compound(_, list) = self.tree()[bare].kind {
-            for (mut st, lvalue) in self.reach(left, st) {
-                let Some(place) = lvalue.one() else {
-                    results.extend(self.eval(right, st));
-                    continue;
-                };
-                st.forget(&self.places, place);
-                let states = self.initialize(place, list, vec![st]);
-                results.extend(with(states, &Value::unknown()));
-            }
-            return results;
-        }
-        if let ExprKind::Call { .. } | ExprKind::Conditional { .. } | ExprKind::Statements(_) =
-            self.tree()[bare].kind
-        {
-            for (st, _) in self.eval(right, st) {
-                for (mut st, lvalue) in self.reach(left, st) {
-                    self.write(&mut st, &lvalue, &Value::unknown());
-                    results.push((st, Value::unknown()));
-                }
-            }
-            return results;
-        }
-        for (st, from) in self.reach(right, st) {
+        for (st, from) in self.structure(right, st) {
             for (mut st, to) in self.reach(left, st) {
                 self.copy_places(&mut st, &from, &to, self.tree()[left].toks.start);
                 results.push((st, Value::unknown()));
@@ -117,7 +127,7 @@ impl Flow<'_> {
 
     /// Notes that a place now holds `value`, which may be a block that somebody else sees there.
     pub fn store(&mut self, left: Option<ExprId>, st: &mut State, lvalue: &Lvalue, value: &Value) {
-        if let Some(place) = lvalue.one() {
+        if let Some(place) = lvalue.one().filter(|&place| !self.places.is_made(place)) {
             self.note_store(left, place, value);
         }
         if value.leads() {
@@ -162,10 +172,10 @@ impl Flow<'_> {
                 _ => Some(Fate::Moved),
             };
         }
-        let local = self
-            .places
-            .variable_of(place)
-            .is_some_and(|v| self.is_local(v));
+        let local = match self.places.variable_of(place) {
+            Some(variable) => self.is_local(variable),
+            None => self.places.is_made(place),
+        };
         (!local || !self.places.is_direct(place)).then_some(Fate::Moved)
     }
 
@@ -231,23 +241,11 @@ impl Flow<'_> {
                 states = self.initialize(place, bare, states);
                 continue;
             }
-            if let (true, ExprKind::Compound(_, list)) = (record, &self.tree()[bare].kind) {
-                let list = *list;
-                states = self.initialize(place, list, states);
-                continue;
-            }
-            let copies = matches!(
-                self.tree()[bare].kind,
-                ExprKind::Name(_)
-                    | ExprKind::Member { .. }
-                    | ExprKind::Index(..)
-                    | ExprKind::Unary(Unary::Deref, _)
-            );
             let mut next = Vec::new();
-            if record && copies {
+            if record {
                 let at = self.tree()[init].toks.start;
                 for st in states {
-                    for (mut st, from) in self.reach(bare, st) {
+                    for (mut st, from) in self.structure(init, st) {
                         self.copy_places(&mut st, &from, &Lvalue::sure(place), at);
                         next.push(st);
                     }
@@ -278,6 +276,17 @@ impl Flow<'_> {
                 continue;
             }
             let mut next = Vec::new();
+            if let (Some(part), true) = (part, self.is_record(element.value)) {
+                let at = self.tree()[element.value].toks.start;
+                for st in states {
+                    for (mut st, from) in self.structure(element.value, st) {
+                        self.copy_places(&mut st, &from, &Lvalue::sure(part), at);
+                        next.push(st);
+                    }
+                }
+                states = self.merge(next);
+                continue;
+            }
             for (mut st, value) in self.each(element.value, states) {
                 match part {
                     Some(part) => self.store(None, &mut st, &Lvalue::sure(part), &value),

@@ -1,7 +1,8 @@
 //! What a call of a function of the program does, found by following the function itself.
 
+use super::fewer::{alike, coarse, keep_places};
 use super::flow::{Flow, Lent, Source};
-use super::outcome::{Effect, Given, Outcome, Returned, Suffix, Summary};
+use super::outcome::{Effect, Given, Hold, Outcome, Returned, Suffix, Summary};
 use super::place::PlaceId;
 use super::returns::Returns;
 use super::value::{ANY, Doubt, Fate, NEG, POS, SiteId, State, Value, ZERO, is_old, origin};
@@ -13,6 +14,9 @@ const FOLLOWED: usize = 4;
 
 /// How many ways out of a function are told apart.
 const OUTCOMES: usize = 12;
+
+/// So deep are blocks in blocks in returned blocks told.
+const NESTED: usize = 3;
 
 /// Whether what has this type can point to a block.
 pub fn may_point(model: &Model, ty: TypeId) -> bool {
@@ -36,10 +40,17 @@ impl Flow<'_> {
             let Some(place) = self.variable(param) else {
                 continue;
             };
-            if !may_point(self.model(), self.model()[param].ty) {
+            let structure = self.structure_param(param).is_some();
+            if !structure && !may_point(self.model(), self.model()[param].ty) {
                 continue;
             }
             let site = self.site(None, format!("parameter {index}"), Source::Param(index));
+            if structure {
+                for st in &mut states {
+                    st.fates.insert(site, Fate::Owned);
+                }
+                continue;
+            }
             let mut next = Vec::new();
             for st in states {
                 let mut valid = st.clone();
@@ -70,16 +81,22 @@ impl Flow<'_> {
             .iter()
             .map(|p| p.is_none_or(|p| may_point(self.model(), self.model()[p].ty)))
             .collect();
+        let structures_at: Vec<bool> = params
+            .iter()
+            .map(|p| p.is_some_and(|p| self.structure_param(p).is_some()))
+            .collect();
         let mut exits = std::mem::take(&mut self.exits);
         for states in self.leaving.values() {
             let value = match returns {
-                Returns::Pointer | Returns::Bool => ZERO,
+                // Of a structure all members are.
+                Returns::Pointer | Returns::Bool | Returns::Value(_) => ZERO,
                 Returns::Signed => NEG,
                 _ => ANY,
             };
             exits.extend(states.iter().map(|st| (st.clone(), Value::signs(value))));
         }
         let fresh = exits.iter().any(|(_, value)| self.is_fresh(value));
+        let parts = self.parts_of(&exits);
         let mut outcomes: Vec<Outcome> = Vec::new();
         // Of each whether an allocation may have failed on the way.
         let mut failed: Vec<bool> = Vec::new();
@@ -87,13 +104,22 @@ impl Flow<'_> {
             let fails = self.may_have_failed(st);
             let st = &self.once(st, value);
             let mut params: Vec<Effect> = (0..count)
-                .map(|index| effect(sites[index], st, pointers[index]))
+                .map(|index| match structures_at[index] {
+                    true => whole(sites[index], st),
+                    false => effect(sites[index], st, pointers[index]),
+                })
                 .collect();
             let (outs, given) = self.changes(st, &mut params);
             let (entered, left) = self.lends(st);
-            for returned in self.hand_out(value, fresh, st, &mut params) {
+            let structures = self.structures(value, &parts, st, &mut params);
+            let handed = self.hand_out(value, fresh, st, &mut params);
+            let ways = handed
+                .iter()
+                .flat_map(|returned| structures.iter().map(move |parts| (returned, parts)));
+            for (returned, parts) in ways {
                 let outcome = Outcome {
-                    returned,
+                    returned: returned.clone(),
+                    parts: parts.clone(),
                     params: params.clone(),
                     given: given.clone(),
                     outs: outs.clone(),
@@ -110,6 +136,9 @@ impl Flow<'_> {
             }
         }
         keep_places(&mut outcomes, &failed);
+        if outcomes.len() > OUTCOMES {
+            outcomes = alike(outcomes);
+        }
         if outcomes.len() > OUTCOMES {
             outcomes = coarse(&outcomes, count);
         }
@@ -128,7 +157,10 @@ impl Flow<'_> {
                 })
             })
             .collect();
+        let followed = self.missing.keys().filter_map(|&site| self.given(site));
         Summary {
+            deep: followed.filter(|given| given.loaded).collect(),
+            gives_up: *returns == Returns::Pointer && !self.leaving.is_empty(),
             allocates: outcomes
                 .iter()
                 .any(|o| matches!(o.returned, Returned::Fresh { lent: None, .. })),
@@ -141,7 +173,11 @@ impl Flow<'_> {
     /// A block that is handed out in two places is nobody's for sure.
     fn once(&self, st: &State, value: &Value) -> State {
         let mut handed: Vec<SiteId> = value.blocks.clone();
+        let made = value.sole_address();
         for (&place, held) in &st.env {
+            if made.is_some_and(|of| self.places.is_part(place, of)) && !self.places.is_any(place) {
+                handed.extend(&held.blocks);
+            }
             let of_caller = self
                 .places
                 .block_of(place)
@@ -160,7 +196,7 @@ impl Flow<'_> {
         once
     }
 
-    fn is_fresh(&self, value: &Value) -> bool {
+    pub fn is_fresh(&self, value: &Value) -> bool {
         value.whole && value.blocks.iter().any(|&site| self.is_block(site))
     }
 
@@ -192,7 +228,7 @@ impl Flow<'_> {
     }
 
     /// What a value is to the caller; two things where it may be either.
-    fn hand_out(
+    pub fn hand_out(
         &self,
         value: &Value,
         fresh: bool,
@@ -240,7 +276,7 @@ impl Flow<'_> {
                 }
             });
             let holds = match value.blocks[..] {
-                [site] if owned => self.holds(site, st),
+                [site] if owned => self.holds(site, st, NESTED),
                 _ => Vec::new(),
             };
             all.push(Returned::Fresh { owned, lent, holds });
@@ -267,21 +303,46 @@ impl Flow<'_> {
         })
     }
 
-    /// The places in a block that hold others which the function has.
-    fn holds(&self, site: SiteId, st: &State) -> Vec<(Suffix, bool)> {
+    /// The places in a block that hold others, of the function or of its caller, or would if there
+    /// had been memory.
+    fn holds(&self, site: SiteId, st: &State, nested: usize) -> Vec<Hold> {
         let cells = st.env.iter();
         cells
             .filter(|(place, _)| self.places.block_of(**place) == Some(site))
             .filter_map(|(&place, value)| {
-                let [held] = value.blocks[..] else {
-                    return None;
-                };
-                let ours = st.fates.get(&held).is_some_and(Fate::is_ours);
-                let whole = value.whole && value.addresses.is_empty();
-                if !ours || !whole || !self.is_block(held) || held == site || is_old(held) {
+                if !value.whole || !value.addresses.is_empty() {
                     return None;
                 }
-                Some((self.hops(place)?, value.signs & ZERO != 0))
+                let returned = match (&value.blocks[..], &value.failed[..]) {
+                    (&[held], _) if self.is_block(held) => {
+                        let ours = st.fates.get(&held).is_some_and(Fate::is_ours);
+                        if !ours || held == site || is_old(held) {
+                            return None;
+                        }
+                        let holds = match nested.checked_sub(1) {
+                            Some(nested) => self.holds(held, st, nested),
+                            None => Vec::new(),
+                        };
+                        Returned::Fresh {
+                            owned: true,
+                            lent: None,
+                            holds,
+                        }
+                    }
+                    ([], &[failed]) if self.is_block(failed) => Returned::Failed,
+                    (&[site], _) | (&[], &[site]) => Returned::Led {
+                        from: vec![self.given(site)?],
+                        whole: true,
+                        signs: value.signs,
+                    },
+                    _ => return None,
+                };
+                let block = self.places.root(place);
+                Some(Hold {
+                    suffix: self.hops(block, place)?,
+                    perhaps: value.signs & ZERO != 0 && returned != Returned::Failed,
+                    returned,
+                })
             })
             .collect()
     }
@@ -298,6 +359,11 @@ impl Flow<'_> {
             let Some((param, suffix)) = self.suffix_of(place) else {
                 continue;
             };
+            // Of a structure the function has a copy.
+            let copy = self.structure_of(place).is_some();
+            if copy && self.places.is_direct(place) {
+                continue;
+            }
             let value = st.get(&mut self.places, place);
             let handed = self.hand_out(&value, false, st, params);
             let returned = match &handed[..] {
@@ -373,31 +439,6 @@ impl Flow<'_> {
     }
 }
 
-/// Where some outcomes store a block, others in which an allocation may have failed leave the place
-/// as it was. One in which none can have, such as that of a buffer with room left, says nothing.
-fn keep_places(outcomes: &mut [Outcome], failed: &[bool]) {
-    let mut stored: Vec<Given> = Vec::new();
-    for outcome in outcomes.iter() {
-        for (given, returned) in &outcome.outs {
-            if matches!(returned, Returned::Fresh { .. }) && !stored.contains(given) {
-                stored.push(given.clone());
-            }
-        }
-    }
-    for (outcome, _) in outcomes
-        .iter_mut()
-        .zip(failed)
-        .filter(|(_, failed)| **failed)
-    {
-        for given in &stored {
-            let null = outcome.params[given.param].signs == ZERO;
-            if !null && !outcome.outs.iter().any(|(known, _)| known == given) {
-                outcome.outs.push((given.clone(), Returned::Kept(true)));
-            }
-        }
-    }
-}
-
 fn effect(site: Option<SiteId>, st: &State, pointer: bool) -> Effect {
     let Some(site) = site else {
         let fate = pointer.then_some(Fate::Unknown(Doubt::Unread));
@@ -414,58 +455,16 @@ fn effect(site: Option<SiteId>, st: &State, pointer: bool) -> Effect {
     Effect { signs, fate }
 }
 
-/// One outcome for each kind of returned value.
-fn coarse(outcomes: &[Outcome], count: usize) -> Vec<Outcome> {
-    let mut params = vec![
-        Effect {
-            signs: ANY,
-            fate: None
-        };
-        count
-    ];
-    for (index, all) in params.iter_mut().enumerate() {
-        let mut fates = outcomes.iter().filter_map(|outcome| {
-            let one = &outcome.params[index];
-            (one.signs != ZERO).then_some(&one.fate)
-        });
-        let first = fates.next().cloned().flatten();
-        let same = fates.all(|fate| *fate == first);
-        let changed = outcomes.iter().any(|o| {
-            o.outs.iter().any(|out| out.0.param == index)
-                || o.given.iter().any(|given| given.0.param == index)
-        });
-        all.fate = match same && !changed {
-            true => first,
-            false => Some(Fate::Unknown(Doubt::SomeWays)),
-        };
-        let kept = outcomes.iter().all(|o| o.params[index].fate.is_none());
-        if kept && !changed {
-            all.fate = None;
-        }
+/// The same for a structure: what became of all that it holds, where that is not told of each part.
+fn whole(site: Option<SiteId>, st: &State) -> Effect {
+    let fate = site.map_or(Some(&Fate::Owned), |site| st.fates.get(&site));
+    Effect {
+        signs: ANY,
+        fate: match fate {
+            Some(Fate::Owned) => None,
+            _ => Some(Fate::Unknown(Doubt::Unread)),
+        },
     }
-    let mut kinds: Vec<Returned> = Vec::new();
-    for outcome in outcomes {
-        let kind = match &outcome.returned {
-            Returned::Plain(..) | Returned::Kept(_) => Returned::Plain(ANY, None),
-            other => other.clone(),
-        };
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let entered = outcomes.first().map(|o| o.entered.clone());
-    let left = outcomes.first().map(|o| o.left.clone());
-    kinds
-        .into_iter()
-        .map(|returned| Outcome {
-            returned,
-            params: params.clone(),
-            given: Vec::new(),
-            outs: Vec::new(),
-            entered: entered.clone().unwrap_or_default(),
-            left: left.clone().unwrap_or_default(),
-        })
-        .collect()
 }
 
 /// The function with external linkage that others may call.

@@ -280,6 +280,8 @@ pub struct State {
     pub env: BTreeMap<PlaceId, Value>,
     /// What became of allocations.
     pub fates: BTreeMap<SiteId, Fate>,
+    /// Of the sites of earlier iterations those of which more than one block may be left.
+    pub several: BTreeSet<SiteId>,
     /// What was written where the parameters of a followed function point.
     pub wrote: BTreeSet<PlaceId>,
     /// What was given back that this function had not got: the call, and the object.
@@ -348,6 +350,14 @@ impl State {
         let Some(fate) = self.fates.remove(&site) else {
             return;
         };
+        let aged = old(site);
+        let gone = matches!(self.fates.get(&aged), Some(Fate::Freed | Fate::Failed));
+        let held = |value: &Value| value.blocks.contains(&aged) || value.failed.contains(&aged);
+        if gone && !self.env.values().any(held) {
+            // What the one before last got is freed and forgotten: the last is the only one.
+            self.fates.remove(&aged);
+            self.several.remove(&aged);
+        }
         for value in self.env.values_mut() {
             value.retire(site);
         }
@@ -367,12 +377,15 @@ impl State {
         if fate == Fate::Failed {
             return;
         }
-        let before = self.fates.get(&old(site));
+        let before = self.fates.get(&aged);
+        if before.is_some() {
+            self.several.insert(aged);
+        }
         let joined = match before {
             None => fate,
             Some(_) => Fate::or(before, Some(&fate)).unwrap_or(fate),
         };
-        self.fates.insert(old(site), joined);
+        self.fates.insert(aged, joined);
     }
 
     /// The last allocation at `site` has turned out not to have failed: nothing that holds its
@@ -384,6 +397,11 @@ impl State {
         if self.fates.get(&site) == Some(&Fate::Perhaps) {
             self.fates.insert(site, Fate::Owned);
         }
+    }
+
+    /// Whether a site stands for more than one block.
+    pub fn is_several(&self, site: SiteId) -> bool {
+        is_old(site) && self.several.contains(&site)
     }
 
     /// Either of two.
@@ -404,6 +422,7 @@ impl State {
                 both.fates.insert(*site, fate);
             }
         }
+        both.several = self.several.union(&other.several).copied().collect();
         both.wrote = self.wrote.union(&other.wrote).copied().collect();
         both.left = self.left.union(&other.left).cloned().collect();
         both
@@ -413,6 +432,7 @@ impl State {
     fn is_akin(&self, other: &Self) -> bool {
         let tracked = |value: &(&PlaceId, &Value)| value.1.is_tracked();
         self.fates == other.fates
+            && self.several == other.several
             && self.left == other.left
             && self
                 .env
