@@ -279,11 +279,15 @@ impl Flow<'_> {
         let whole = self.tree()[fill.whole].toks;
         let mut outer = self.around(fill.whole);
         let mut repeated = false;
+        let declared = model[fill.root].tok;
         while let Some(stmt) = outer {
-            repeated |= matches!(
+            let again = matches!(
                 self.tree()[stmt].kind,
                 StmtKind::For { .. } | StmtKind::While { .. } | StmtKind::Do { .. }
             );
+            // A variable of the loop's body is another one each time.
+            let toks = self.tree()[stmt].toks;
+            repeated |= again && !declared.is_some_and(|tok| toks.contains(tok));
             outer = self.around(stmt);
         }
         let until = at.max(whole.end);

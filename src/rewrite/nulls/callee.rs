@@ -187,7 +187,7 @@ impl Flow<'_> {
             st.fates.insert(site, Fate::Owned);
         }
         let values_before = values;
-        let carried = self.carry(e, outcome, &values_before, &mut st);
+        let carried = self.carry(e, outcome, &values_before, &mut st)?;
         for (((given, returned), place), carried) in outcome.outs.iter().zip(outs).zip(carried) {
             let part = format!("{} {:?}", given.param, given.suffix);
             let (next, mut value) = match carried {
@@ -232,14 +232,14 @@ impl Flow<'_> {
     }
 
     /// What a function stores that lay elsewhere when it was called, as in a swap: a place for each,
-    /// until all are stored.
+    /// until all are stored; none if it cannot end in this way.
     fn carry(
         &mut self,
         e: Option<ExprId>,
         outcome: &Outcome,
         values: &[Value],
         st: &mut State,
-    ) -> Vec<Option<PlaceId>> {
+    ) -> Option<Vec<Option<PlaceId>>> {
         let made = e.and_then(|e| self.places.add(Node::Made(e)));
         let mut carried = Vec::new();
         for (_, returned) in &outcome.outs {
@@ -247,14 +247,14 @@ impl Flow<'_> {
                 carried.push(None);
                 continue;
             };
-            let done = self.returned(e, "", "", returned, values, st.clone());
+            let (_, value) = self.returned(e, "", "", returned, values, st.clone())?;
             let place = self.element(made, carried.len() as i64);
-            if let (Some((_, value)), Some(place)) = (done, place) {
+            if let Some(place) = place {
                 st.put(place, value);
             }
             carried.push(place);
         }
-        carried
+        Some(carried)
     }
 
     /// What a function of the program returns, or stores through a parameter.
@@ -310,11 +310,9 @@ impl Flow<'_> {
                 if !whole {
                     value = value.inside();
                 }
-                let narrowed = value.narrowed(*signs);
-                if narrowed.signs != 0 {
-                    value = narrowed;
-                }
-                Some((st, value))
+                value = value.narrowed(*signs);
+                // It cannot end in this way.
+                (value.signs != 0).then_some((st, value))
             }
             Returned::Plain(signs, exact) => {
                 let mut value = Value::signs(*signs);

@@ -85,6 +85,11 @@ pub fn follow<'c>(ctx: &'c Context<'c>, function: FunctionId, params: bool) -> (
             break;
         }
     }
+    for site in &flow.doubtful {
+        if let Some(how @ How::After(_)) = decided.get_mut(site) {
+            *how = How::Person("the place may be NULL for other reasons too".into());
+        }
+    }
     (flow, decided)
 }
 

@@ -119,6 +119,19 @@ impl Flow<'_> {
         super::cond::assume(st.clone(), None, value, !ZERO).unwrap_or(st)
     }
 
+    /// A check of the place that a call stores in would fire although nothing failed, if the call
+    /// may leave NULL there on purpose.
+    fn doubt_check(&mut self, site: SiteId, st: &State) {
+        let Some(place) = self.sites[site as usize].through else {
+            return;
+        };
+        let value = st.get(&mut self.places, place);
+        let null = value.failed.is_empty() && !value.is_unknown() && value.may_be_false();
+        if self.record && null {
+            self.doubtful.insert(site);
+        }
+    }
+
     /// Where a check counts as inserted after this statement, the states in which it fires leave.
     pub fn leave_checked(&mut self, states: Vec<State>) -> Vec<State> {
         let checks = self.checks.get(&self.here).cloned().unwrap_or_default();
@@ -152,7 +165,10 @@ impl Flow<'_> {
                             None => stay.push(st),
                         }
                     }
-                    _ => stay.push(st),
+                    _ => {
+                        self.doubt_check(site, &st);
+                        stay.push(st);
+                    }
                 }
             }
             rest = stay;

@@ -109,6 +109,8 @@ pub struct Flow<'c> {
     pub checked: BTreeMap<SiteId, Check>,
     /// Of those the ones of a place that a failing call leaves as it was: it may not be NULL.
     pub by_place: BTreeSet<SiteId>,
+    /// Of those the ones that could fire although nothing failed.
+    pub doubtful: BTreeSet<SiteId>,
     /// Of those the ones after a statement, by the statement.
     pub(super) checks: HashMap<Toks, Vec<SiteId>>,
     /// Uses without a check.
@@ -152,6 +154,7 @@ impl<'c> Flow<'c> {
             index: HashMap::new(),
             checked: BTreeMap::new(),
             by_place: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             checks: HashMap::new(),
             missing: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -178,6 +181,7 @@ impl<'c> Flow<'c> {
     /// Follows the function from `start`.
     pub fn run(&mut self, start: Vec<State>) {
         self.missing.clear();
+        self.doubtful.clear();
         self.leaving.clear();
         self.exits.clear();
         let graph = Rc::clone(&self.graph);
