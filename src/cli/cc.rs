@@ -280,13 +280,10 @@ fn compile(
         }
     };
     let mut command = Command::new(compiler);
-    let says_cpu = |word: &OsString| word.to_string_lossy().contains("-mcpu");
-    if !words.iter().any(says_cpu) {
-        let source = call.sources.first().map_or(Path::new(""), PathBuf::as_path);
-        let clang = Clang::at(Path::new(compiler));
-        let set = clang.map_or(&["-mcpu=v3"][..], |c| c.instruction_set(source, &replaced));
-        command.args(set);
-    }
+    // What the build says itself comes later, and counts.
+    let source = call.sources.first().map_or(Path::new(""), PathBuf::as_path);
+    let clang = Clang::at(Path::new(compiler));
+    command.args(clang.map_or(&["-mcpu=v3"][..], |c| c.arguments_for(source, &replaced)));
     command.args(words).args(overlay.arguments());
     let to_stdout = call.dependencies.as_deref() == Some(Path::new("-"));
     let done = match to_stdout {

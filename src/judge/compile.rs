@@ -25,6 +25,14 @@ pub const ARGUMENTS: [&str; 6] = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-f
 /// A missing type is `int`, as in C before 1999: a warning up to clang 15, an error from then on.
 const OLD_C: &str = "-Wno-error=implicit-int";
 
+/// What [`Clang::arguments_for`] says for an arena.
+pub const ARENA_ARGUMENTS: &[&str] = &[
+    "-mcpu=v4",
+    "-mllvm",
+    "-disable-ldsx",
+    "-ftrivial-auto-var-init=zero",
+];
+
 /// What a source says that keeps its heap in an arena.
 const ARENA: &str = "#define DYNAMIC_MEMORY_ARENA";
 
@@ -168,7 +176,7 @@ impl Clang {
     ) -> Result<Vec<u8>, Error> {
         let scratch = Overlay::new(replaced, headers)?;
         let object = scratch.path("object.o");
-        let mut command = self.command(&scratch, self.instruction_set(source, replaced), arguments);
+        let mut command = self.command(&scratch, self.arguments_for(source, replaced), arguments);
         command.arg("-c").arg("-o").arg(&object).arg(source);
         run(&mut command, source)?;
         fs::read(&object).map_err(|error| io_error(&object, error))
@@ -184,13 +192,16 @@ impl Clang {
         run(&mut command, source).is_ok()
     }
 
-    /// The instruction set for a source, where the build does not say one.
+    /// The instruction set for a source, where the build does not say one, and what else it needs.
     ///
     /// * `-mcpu=v3`: before LLVM 20 clang's default lacks the atomic operations of the heap's lock.
     /// * `-mcpu=v4` with an arena: signed division and long jumps. Every kernel that has arenas has
     ///   them (Linux 6.6). Its loads with a sign are left out: in an arena they need Linux 6.18
     ///   ("sign extending loads from arena are not supported yet").
-    pub fn instruction_set(
+    /// * `-ftrivial-auto-var-init=zero` with an arena: the verifier refuses what may be read before
+    ///   it is set ("!read_ok"), and C as it is written has such variables on paths that are never
+    ///   taken. What is set anyway costs nothing.
+    pub fn arguments_for(
         &self,
         source: &Path,
         replaced: &[(PathBuf, Vec<u8>)],
@@ -198,7 +209,7 @@ impl Clang {
         let says_arena = |bytes: &[u8]| memchr::memmem::find(bytes, ARENA.as_bytes()).is_some();
         let own = || fs::read(source).is_ok_and(|bytes| says_arena(&bytes));
         match self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
-            true => &["-mcpu=v4", "-mllvm", "-disable-ldsx"],
+            true => ARENA_ARGUMENTS,
             false => &["-mcpu=v3"],
         }
     }

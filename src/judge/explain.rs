@@ -45,6 +45,8 @@ pub enum Kind {
     VariableLengthArray,
     /// A path ends without the exit instruction.
     NoExit,
+    /// A variable is read before it has a value.
+    NoValue,
     /// Something of the kernel is not given back on some path.
     UnreleasedReference,
     /// A `bpf_spin_lock` used where or how it must not be.
@@ -97,6 +99,8 @@ const WORDS: &[(&str, Kind)] = &[
     ("type=arena expected=", ArenaArgument),
     ("Unreleased reference", UnreleasedReference),
     ("would lead to reference leak", UnreleasedReference),
+    ("R0 !read_ok", NoExit),
+    ("!read_ok", NoValue),
     ("last insn is not an exit or jmp", NoExit),
     ("unexpected __bpf_trap()", NoExit),
     ("nsupported dynamic stack allocation", VariableLengthArray),
@@ -214,7 +218,7 @@ pub fn classify(text: &str) -> (Kind, Option<&str>) {
 
 impl Kind {
     /// Every kind, in the order of this enumeration.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         MissingNullCheck,
         OutOfBounds,
         UnboundedOffset,
@@ -235,6 +239,7 @@ impl Kind {
         Stack,
         VariableLengthArray,
         NoExit,
+        NoValue,
         UnreleasedReference,
         Lock,
         LockInBlock,
@@ -400,6 +405,13 @@ impl Kind {
                 "a path runs out of the function without a return; clang leaves out what follows \
                  undefined behaviour, such as a variable without a value or a missing return",
                 "give every variable a value and every path a return; -Wall names most of them",
+            ),
+            NoValue => (
+                "no-value",
+                "a variable may be read here before anything was assigned to it, or a function is \
+                 called with fewer arguments than it takes",
+                "give the variable a value where it is declared, or compile with \
+                 -ftrivial-auto-var-init=zero (clang 16)",
             ),
             UnreleasedReference => (
                 "unreleased-reference",

@@ -18,6 +18,8 @@ pub enum Treatment {
     Sort,
     /// `bsearch`: calls its fifth argument with its first one and pointers into the second one's.
     Search,
+    /// `snprintf`: writes text into its first argument's memory; the index of the format.
+    Format(usize),
     /// Writes text: where a format or a string is among the arguments.
     Output(Text),
 }
@@ -85,10 +87,13 @@ const fn extra(name: &'static str, treatment: Treatment) -> Function {
     }
 }
 
-use Treatment::{Divide, DivideKept, Memory, Numbers, Output, Parse, Search, Sort};
+/// How many values a format takes.
+pub const MOST_VALUES: usize = 7;
+
+use Treatment::{Divide, DivideKept, Format, Memory, Numbers, Output, Parse, Search, Sort};
 
 /// Every function, sorted by name.
-const FUNCTIONS: [Function; 65] = [
+const FUNCTIONS: [Function; 67] = [
     extra("abs", Numbers),
     extra("atoi", Memory(None)),
     extra("atol", Memory(None)),
@@ -127,6 +132,8 @@ const FUNCTIONS: [Function; 65] = [
     extra("qsort", Sort),
     extra("rand", Numbers),
     extra("random", Numbers),
+    extra("snprintf", Format(2)),
+    extra("sprintf", Format(1)),
     extra("srand", Numbers),
     extra("srandom", Numbers),
     extra("stpcpy", Memory(Some(0))),

@@ -212,7 +212,11 @@ fn addresses_first(
     if !links.chooses(path) {
         read(source, project)?;
     }
-    let mut plan = calls::numbered(path, source, project);
+    let mut plan = calls::lent(path, source, project);
+    let numbered = calls::numbered(path, &plan.apply(source), project);
+    if numbered.changes() || !numbered.notices().is_empty() {
+        plan = compose::stages(source, &plan, &numbered);
+    }
     let filled = filled::filled(path, &plan.apply(source), project);
     if filled.changes() || !filled.notices().is_empty() {
         plan = compose::stages(source, &plan, &filled);
@@ -332,7 +336,17 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
                 .into(),
             help: Some("insert them by hand, or report this file".into()),
         });
-        assemble(&unit, &found, &linked, &exits, checks).unwrap_or_default()
+        assemble(&unit, &found, &linked, &exits, checks).unwrap_or_else(|overlap| {
+            let notice = Notice {
+                span: overlap.second,
+                rule: Rule::Unparsed,
+                severity: Severity::Warning,
+                message: "two edits of this place get into each other's way; the file stays as it is"
+                    .into(),
+                help: Some("write this place in several statements, and report it".into()),
+            };
+            Plan::new(Vec::new(), vec![notice]).unwrap_or_default()
+        })
     });
     // A call that was not one of the allocator's as it stood may point into the arena once it is.
     // Nor is what a function returns known where it did not return.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bpf_malloc::judge::compile::{ARGUMENTS, Clang, machine_arguments};
+use bpf_malloc::judge::compile::{ARENA_ARGUMENTS, ARGUMENTS, Clang, machine_arguments};
 
 use crate::generate::{Kind, Program};
 
@@ -102,7 +102,7 @@ pub fn clang() -> Command {
     let mut command = Command::new(clang.program);
     command
         .args(ARGUMENTS)
-        .args(["-mcpu=v4", "-mllvm", "-disable-ldsx"])
+        .args(ARENA_ARGUMENTS)
         .args(machine_arguments());
     command
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use bpf_malloc::c::cpp::{FileId, Loc, Unit};
+use bpf_malloc::c::lexer::op;
 use bpf_malloc::c::syntax::tree::{ExprId, ExprKind, Part};
 use bpf_malloc::c::types::Model;
 use bpf_malloc::rewrite::family::Alloc;
@@ -15,13 +16,18 @@ use proptest::prop_assert;
 
 const PATH: &str = "any.bpf.c";
 
-/// Whether all of a unit was understood: no conditional lacks its mate, no function returns another.
+/// Whether all of a unit was understood: no conditional lacks its mate, no function returns another,
+/// and no allocator's name stands between the head of a function and its body.
 fn understood(unit: &Unit, model: &Model) -> bool {
     let tree = &model.tree;
     let conditionals = ["#else", "#endif", "conditional"];
     let lost = |text: &str| conditionals.iter().any(|word| text.contains(word));
     let is_function = |part: &Part| matches!(part, Part::Function { .. });
-    !tree.items.iter().any(|i| i.broken)
+    let displaced = unit.tokens.windows(2).any(|pair| {
+        Alloc::named(unit.symbols.text(pair[0].symbol)).is_some() && pair[1].is(op("{"))
+    });
+    !displaced
+        && !tree.items.iter().any(|i| i.broken)
         && !tree.functions.iter().any(|f| f.broken)
         && !unit.problems.iter().any(|p| lost(&p.message))
         && !tree

@@ -22,7 +22,8 @@ Examples:
 The compiler sees the sources as `rewrite` would write them, and dynamic_memory.h; no file changes.
 Messages, BTF and dependency files name the original files and lines. What does not compile C for
 BPF, and sources without an allocation, go to the compiler as they are; for the others -mcpu=v3
-(with an arena -mcpu=v4 without its loads with a sign) is added where no -mcpu is given. Needs clang.
+(with an arena -mcpu=v4 -mllvm -disable-ldsx -ftrivial-auto-var-init=zero) comes before the
+arguments of the build, whose own -mcpu counts. Needs clang.
 
 Exit codes: the compiler's; 2 if a source could not be rewritten, 127 if there is no such compiler";
 

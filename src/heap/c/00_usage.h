@@ -52,7 +52,7 @@
  *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
  *                               more, realloc always moves it
  *   DYNAMIC_MEMORY_C_LIBRARY    more of the C library: strstr strspn strtok_r strtol qsort bsearch
- *                               isalpha abs div rand printf perror and others. It may be defined
+ *                               isalpha abs div rand printf snprintf and others. It may be defined
  *                               later, before the header is included a second time
  *   native_executable           build for user space, from the same source, safe with threads
  *

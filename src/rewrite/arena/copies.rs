@@ -51,7 +51,10 @@ impl Editor<'_> {
         let gap = self.location(copied.to.1 - 1);
         let (dropped, sign) = match self.is_star(copied.from.0) {
             true => (from.end, ""),
-            false => (from.start, "&"),
+            false => {
+                self.has_address(copied.from.0);
+                (from.start, "&")
+            }
         };
         let before = match copied.kind {
             CopyKind::Initialiser => format!("; {COPY}&{to}, {sign}"),
@@ -64,6 +67,30 @@ impl Editor<'_> {
             false => format!(", sizeof({}))", self.type_name(copied.ty).unwrap_or(to)),
         };
         self.change(end.file, end.end, end.end, size, EditKind::Memory, reason);
+    }
+
+    /// C takes no address of a variable that is declared `register`: the word goes.
+    fn has_address(&mut self, tok: Tok) {
+        let reading = self.reading();
+        let model = reading.model;
+        let Some(name) = self.token(tok).map(|t| t.symbol) else {
+            return;
+        };
+        let named = reading.objects.iter().filter(|o| o.name == name);
+        let specifiers: Vec<_> = named
+            .flat_map(|o| &model[o.entity].declarators)
+            .map(|&d| model.tree[model.tree[d].decl].specifiers.toks)
+            .collect();
+        let words = specifiers.into_iter().flat_map(|t| t.start..t.end);
+        let words: Vec<Tok> = words.filter(|&t| self.word(t) == b"register").collect();
+        for at in words {
+            if self.editable(at) && self.together(at, at + 1) {
+                let (word, next) = (self.location(at), self.location(at + 1));
+                let reason = "a variable whose address is needed is in no register";
+                let kind = EditKind::Memory;
+                self.change(word.file, word.start, next.start, String::new(), kind, reason);
+            }
+        }
     }
 
     /// `a = f()`, and in the body of a macro `a = b`, which may be numbers elsewhere.
@@ -90,7 +117,8 @@ impl Editor<'_> {
     /// Whether what is written once more for its size means the same there, and has no effect.
     fn same_text(&self, place: (Tok, Tok)) -> bool {
         let toks = &self.reading().unit.tokens[place.0..place.1];
-        !toks.iter().any(|t| t.is(op("("))) && !self.names_block(place)
+        let effects = ["(", "++", "--", "=", "+=", "-="].map(op);
+        !toks.iter().any(|t| effects.iter().any(|&e| t.is(e))) && !self.names_block(place)
     }
 
     /// Whether a variable that becomes a block stands among tokens.
@@ -130,7 +158,10 @@ impl Editor<'_> {
         let loc = self.location(tok);
         let (end, sign) = match self.is_star(tok) {
             true => (loc.end, ""),
-            false => (loc.start, "&"),
+            false => {
+                self.has_address(tok);
+                (loc.start, "&")
+            }
         };
         let text = format!("{before}{sign}");
         self.change(loc.file, loc.start, end, text, EditKind::Memory, reason);

@@ -142,6 +142,8 @@ pub struct Generic {
     pub unresolved: bool,
     /// What it writes, if it is a function for output.
     pub output: Option<Written>,
+    /// How many values a format of text that it makes takes.
+    pub values: usize,
     /// The reading it belongs to.
     pub instance: Instance,
 }

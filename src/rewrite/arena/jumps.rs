@@ -63,7 +63,7 @@ impl Editor<'_> {
                 || self.is_chosen_by_asking(from, tok);
             if !bounded {
                 let hidden = self.search().hidden_in_jump(Toks::new(label, tok));
-                let hides = self.hides(&hidden);
+                let hides = self.hides_before(tok, &hidden, label);
                 self.jump(function, tok, to - 1, &hides);
             }
         }
@@ -200,7 +200,7 @@ impl Editor<'_> {
         );
     }
 
-    fn word(&self, tok: Tok) -> &[u8] {
+    pub(super) fn word(&self, tok: Tok) -> &[u8] {
         match self.token(tok) {
             Some(token) if token.kind == Kind::Ident => self.reading().unit.text(token),
             _ => b"",

@@ -6,6 +6,12 @@
 //! args", "R1 invalid mem access 'mem_or_null'"). With internal linkage it is verified where it is
 //! called. A function that the verifier takes as it is (numbers, the context, tagged arguments) keeps
 //! its linkage: engineers split verification with it.
+//!
+//! clang passes nothing for a parameter that does not matter to a function that it sees: the register
+//! holds what it held before, and where the verifier judges the function by itself that is refused
+//! ("R2 is not a scalar", "Caller passes invalid args"). A weak function could be another one, so
+//! its callers pass everything. Loaders that refuse weak functions know no arenas either, so this is
+//! done where the heap lies in one.
 
 use super::edits::Editor;
 use super::facts::Function;
@@ -14,6 +20,14 @@ use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{DeclaratorId, Part};
 use crate::c::types::Type;
 use crate::rewrite::plan::EditKind;
+
+/// A function of fewer tokens becomes a part of its callers, or matters in all its parameters.
+const SHORT: usize = 64;
+/// What BPF passes in registers.
+const ARGUMENTS: usize = 5;
+
+const WEAK: &str = "the verifier wants all arguments of a function that it judges by itself, and \
+                    clang leaves those out that do not matter";
 
 const REASON: &str = "the verifier judges functions with external linkage by themselves, without \
                       knowing what their pointers point to";
@@ -30,16 +44,59 @@ impl Editor<'_> {
                 continue;
             }
             let arena = self.in_arena && reading.passes_arena(function);
-            if arena || !self.is_accepted(function) {
+            if arena || !self.is_accepted(function, others) {
                 self.make_local(function, others);
+            } else if self.in_arena && self.loses_arguments(function) {
+                self.make_weak(function);
             }
         }
     }
 
-    /// Whether the verifier takes a function with external linkage, or nobody here calls it.
-    fn is_accepted(&self, function: &Function) -> bool {
+    /// Whether clang may leave out arguments in calls of a function with external linkage.
+    fn loses_arguments(&self, function: &Function) -> bool {
         let model = self.reading().model;
-        if model.uses(function.entity).is_empty() {
+        let Some(definition) = function.definition else {
+            return false;
+        };
+        let declarator = model[function.entity].declarators.first();
+        let takes_any = declarator.is_some_and(|&d| {
+            matches!(model[model.declarator_type(d)], Type::Function { ref params, .. } if !params.is_empty())
+        });
+        let said = |t| {
+            let word = self.text(t);
+            let word = word.strip_prefix(b"__").unwrap_or(word);
+            let word = word.strip_suffix(b"__").unwrap_or(word);
+            matches!(word, b"weak" | b"noinline" | b"always_inline" | b"inline" | b"SEC" | b"section")
+        };
+        takes_any
+            && definition.body.1 - definition.body.0 > SHORT
+            && !model.uses(function.entity).is_empty()
+            && !(definition.start..definition.body.0).any(said)
+    }
+
+    /// Makes a function weak.
+    fn make_weak(&mut self, function: &Function) {
+        let reading = self.reading();
+        let Some(definition) = function.definition else {
+            return;
+        };
+        let here = self.visible(definition.start);
+        if !self.is_ours(here.file) || !self.is_written(definition.start) {
+            return;
+        }
+        let weak = match reading.unit.symbols.get(b"__weak") {
+            Some(_) => "__weak ",
+            None => "__attribute__((weak)) ",
+        };
+        let reason = WEAK.to_owned();
+        self.insert(here.file, here.start, weak.into(), EditKind::Linkage, reason);
+    }
+
+    /// Whether the verifier takes a function with external linkage, or nobody calls it.
+    fn is_accepted(&self, function: &Function, others: &Links) -> bool {
+        let model = self.reading().model;
+        let name = self.reading().unit.symbols.text(function.name);
+        if model.uses(function.entity).is_empty() && !others.imports(name) {
             return true;
         }
         let Some(&declarator) = model[function.entity].declarators.first() else {
@@ -62,6 +119,7 @@ impl Editor<'_> {
                 || self.is_tagged(*p)
         };
         names.is_empty()
+            && params.len() <= ARGUMENTS
             && params
                 .iter()
                 .all(|&d| model.tree[d].declarators.iter().all(fine))

@@ -221,6 +221,7 @@ fn read<'a>(
             .any(|a| reading.vars.is_arena(a.space));
         let reached = free.first().map(|f| f.1);
         let reached = reached.or_else(|| reading.keeps_on_stack(&search));
+        let reached = reached.or_else(|| reading.outgrows_stack());
         let mut calculated = reading.calculated.iter();
         let calculated = calculated.find(|c| reading.vars.is_arena(c.0));
         let reached = reached.or(calculated.map(|c| c.1).filter(|_| !helped));
@@ -296,6 +297,7 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, tok));
         }
     }
+    moved.extend(reading.too_large_for_stack());
     for &(place, tok) in &moved {
         reading.vars.seed(place, Seed::Arena, tok);
     }
@@ -400,7 +402,10 @@ fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
     for group in &reading.groups {
         for declared in &group.declarators {
             if let Some(base) = declared.base {
-                let tok = declared.star.unwrap_or(group.spec_end - 1);
+                // What can be declared by itself need not lie where its neighbours lie.
+                let own = group.splits && group.declarators.len() > 1;
+                let specifiers = if own { declared.start } else { group.spec_end - 1 };
+                let tok = declared.star.unwrap_or(specifiers);
                 note(tok, group.instance, false, base);
             }
         }

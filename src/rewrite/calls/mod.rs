@@ -13,6 +13,7 @@ mod common;
 mod cycle;
 mod decls;
 mod inline;
+mod lent;
 mod live;
 mod lower;
 mod pointers;
@@ -217,6 +218,20 @@ pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Pla
         "BPF calls no pointers: compare the pointer with each function, and call that by its name",
     );
     told(parsed.unit(), &found.troubles, edits, said)
+}
+
+/// Plans functions of the program for those of the allocator that it uses as values. Planning the result
+/// again gives no edits. Linear in the number of expressions.
+pub(super) fn lent(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let found = lent::lent(parsed.model());
+    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+    let reason = format!(
+        "BPF calls functions of the program only: {} is used as a value",
+        reasons.join(", ")
+    );
+    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
+    Plan::new(edits, Vec::new()).unwrap_or_default()
 }
 
 /// The name of a type, as a declaration without a name; nothing for one that has none at file scope.

@@ -1,10 +1,21 @@
 //! What makes loops come to an end with the verifier.
 
+use rustc_hash::FxHashMap;
+
 use super::super::facts::LoopKind;
 use super::super::loops::{Bound, Guard, Start};
+use super::super::vars::Tok;
 use super::Editor;
+use crate::c::cpp::{ExpansionId, Loc, Token};
 use crate::c::types::EntityId;
 use crate::rewrite::plan::EditKind;
+
+/// How many tokens around a loop are looked at for what its variables are called.
+const NEAR: usize = 4096;
+
+fn hiding(names: &[String]) -> String {
+    names.iter().map(|name| format!("static_hide({name}), ")).collect()
+}
 
 impl Editor<'_> {
     /// Bounds the loops by a counter, as kernels without `can_loop` need it.
@@ -25,25 +36,35 @@ impl Editor<'_> {
                 reason,
             );
             let starts = bound.starts.clone();
-            self.guard(&Bound {
-                hidden: Vec::new(),
-                members: Vec::new(),
-                ..bound
-            });
+            self.guard(&bound, "");
             for start in starts {
                 self.start(start);
             }
         }
     }
 
-    /// Writes `can_loop` into the condition of a loop.
-    pub(super) fn guard(&mut self, bound: &Bound) {
+    /// Writes `can_loop` into the conditions of loops, and hides their numbers there.
+    pub(super) fn guards(&mut self, bounds: &[Bound]) {
+        // The body of a macro is one text: what one use of it hides, all others have to hide too.
+        let mut bodies: FxHashMap<Loc, Vec<String>> = FxHashMap::default();
+        let place = |bound: &Bound| self.toks[bound.this.condition.1].loc;
+        let hidden: Vec<Vec<String>> = bounds.iter().map(|b| self.hidden(b)).collect();
+        for (bound, names) in bounds.iter().zip(&hidden) {
+            bodies
+                .entry(place(bound))
+                .and_modify(|all| all.retain(|name| names.contains(name)))
+                .or_insert_with(|| names.clone());
+        }
+        for bound in bounds {
+            let hides = hiding(&bodies[&self.toks[bound.this.condition.1].loc]);
+            self.guard(bound, &hides);
+        }
+    }
+
+    fn guard(&mut self, bound: &Bound, hides: &str) {
         let (this, guard) = (bound.this, bound.guard);
         let can_loop = "can_loop";
         let (from, to) = this.condition;
-        let members = bound.members.iter();
-        let members: String = members.map(|m| format!("static_hide({m}), ")).collect();
-        let hides = self.hides(&bound.hidden) + &members;
         let reason = "the verifier cannot see where this loop ends".to_owned();
         if !self.editable(to) {
             self.unreachable(to);
@@ -83,7 +104,7 @@ impl Editor<'_> {
             Guard::And | Guard::Parenthesised => {
                 let (open, close) = match guard {
                     Guard::Parenthesised => (format!("{hides}("), ")"),
-                    _ => (hides, ""),
+                    _ => (hides.to_owned(), ""),
                 };
                 let last = to - 1;
                 let at = match self.together(last, to) {
@@ -116,14 +137,53 @@ impl Editor<'_> {
         }
     }
 
-    /// What hides numbers in a condition.
-    pub fn hides(&self, hidden: &[EntityId]) -> String {
+    /// What a loop hides, as it is called in the condition.
+    fn hidden(&self, bound: &Bound) -> Vec<String> {
+        let (at, first) = (bound.this.condition.1, bound.this.tok);
+        let mut names = self.names_at(&bound.hidden, at, first);
+        names.extend(bound.members.iter().cloned());
+        names
+    }
+
+    /// What hides numbers before a jump.
+    pub fn hides_before(&self, jump: Tok, hidden: &[EntityId], label: Tok) -> String {
+        hiding(&self.names_at(hidden, jump, label))
+    }
+
+    /// What variables are called at a token: in the body of a macro, what was given to a parameter
+    /// has the parameter's name. `first` begins what they are used in; what has no name is left out.
+    fn names_at(&self, variables: &[EntityId], at: Tok, first: Tok) -> Vec<String> {
         let model = self.reading.model;
-        let names = hidden.iter().map(|&e| {
-            let name = model.unit.symbols.text(model[e].name);
-            format!("static_hide({}), ", String::from_utf8_lossy(name))
-        });
-        names.collect()
+        let text = |symbol| String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
+        let Some(body) = self.toks[at].expansion else {
+            return variables.iter().map(|&e| text(model[e].name)).collect();
+        };
+        let name = |&variable: &EntityId| {
+            let uses = model.uses(variable).iter().map(|&u| model.tree[u].toks.start);
+            let mut near = uses.filter(|&u| u >= first.saturating_sub(NEAR) && u < at + NEAR);
+            near.find_map(|tok| match self.toks[tok].expansion == Some(body) {
+                true => Some(text(model[variable].name)),
+                false => self.parameter(tok, body),
+            })
+        };
+        let mut names: Vec<String> = variables.iter().filter_map(name).collect();
+        names.dedup();
+        names
+    }
+
+    /// The parameter that an argument of a macro's use took the place of: what stands between the
+    /// tokens around it in the body.
+    fn parameter(&self, tok: Tok, body: ExpansionId) -> Option<String> {
+        let (before, behind) = (self.toks.get(tok.checked_sub(1)?)?, self.toks.get(tok + 1)?);
+        let inside = |token: &Token| token.expansion == Some(body) && !token.synthetic;
+        if !inside(before) || !inside(behind) || before.loc.file != behind.loc.file {
+            return None;
+        }
+        let bytes = &self.reading.unit.file(before.loc.file).bytes;
+        let between = bytes.get(before.loc.end as usize..behind.loc.start as usize)?;
+        let word = std::str::from_utf8(between).ok()?.trim();
+        let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        (!word.is_empty() && word.chars().all(letters)).then(|| word.to_owned())
     }
 
     /// Hides the start of a counter from the verifier.

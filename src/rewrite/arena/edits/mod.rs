@@ -176,8 +176,9 @@ impl<'a> Editor<'a> {
         }
         let bounds =
             |l: &Loop| wanted(l.instance) || first && self.toks[l.condition.1].expansion.is_some();
-        for bound in self.search().bounds(bounds) {
-            self.guard(&bound);
+        let bounds = self.search().bounds(bounds);
+        self.guards(&bounds);
+        for bound in bounds {
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
                 self.start(start);

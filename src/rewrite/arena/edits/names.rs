@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::super::facts::{Generic, Instance};
 use super::{Editor, Trouble};
 use crate::c::cpp::Loc;
+use crate::rewrite::library::MOST_VALUES;
 use crate::rewrite::plan::EditKind;
 
 impl Editor<'_> {
@@ -25,14 +26,31 @@ impl Editor<'_> {
             if !arena && !generic.unresolved {
                 continue;
             }
-            if generic.name == "static_strtok" && !self.in_arena {
-                // What it keeps from call to call would come back from a map as a number.
+            let arena_only = match generic.name.as_str() {
+                "static_strtok" => Some((
+                    // It would come back from a map as a number.
+                    "strtok keeps a pointer between its calls, which works in an arena only",
+                    "call strtok_r, or choose --backend arena",
+                )),
+                "static_snprintf" | "static_sprintf" => Some((
+                    "text of any length is written in an arena only",
+                    "call BPF_SNPRINTF, or choose --backend arena",
+                )),
+                _ => None,
+            };
+            if let Some((message, help)) = arena_only.filter(|_| !self.in_arena) {
                 self.troubles.insert(Trouble {
                     tok: generic.tok,
-                    message:
-                        "strtok keeps a pointer between its calls, which works in an arena only"
-                            .into(),
-                    help: "call strtok_r, or choose --backend arena".into(),
+                    message: message.into(),
+                    help: help.into(),
+                });
+                continue;
+            }
+            if generic.values > MOST_VALUES {
+                self.troubles.insert(Trouble {
+                    tok: generic.tok,
+                    message: format!("more than {MOST_VALUES} values in a format"),
+                    help: "write the text in two steps".into(),
                 });
                 continue;
             }

@@ -220,9 +220,7 @@ impl Editor<'_> {
     /// A parameter `p[]` cannot say where its elements lie, `*p` can.
     pub(super) fn array_parameter(&mut self, parameter: &ArrayParameter) {
         let reason = "a parameter written as an array cannot point into the arena";
-        let (Some(name), Some((open, end)), false) =
-            (parameter.name, parameter.bracket, parameter.nested)
-        else {
+        let (Some(name), Some((open, end))) = (parameter.name, parameter.bracket) else {
             let tok = parameter.name.or(parameter.bracket.map(|b| b.0));
             self.troubles.insert(Trouble {
                 tok: tok.unwrap_or(0),
@@ -241,7 +239,12 @@ impl Editor<'_> {
             self.location(end - 1),
         );
         let kind = EditKind::Qualifier;
-        self.change(name.file, name.start, name.start, "*".into(), kind, reason);
+        // Of an array of arrays the first length goes: `a[n][m]` is `(*a)[m]`.
+        let before = if parameter.nested { "(*" } else { "*" };
+        self.change(name.file, name.start, name.start, before.into(), kind, reason);
+        if parameter.nested {
+            self.change(name.file, name.end, name.end, ")".into(), kind, reason);
+        }
         self.change(from.file, from.start, to.end, String::new(), kind, reason);
     }
 

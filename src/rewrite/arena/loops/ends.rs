@@ -302,6 +302,21 @@ impl Search<'_> {
         elements.any(|(array, index)| self.is_plain(array, this) && self.changes_in(index, this))
     }
 
+    /// The same for arrays that are not in the arena, but could be.
+    pub(super) fn indexes_movable(&self, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let movable = |array: ExprId| match model.root(array) {
+            Root::Entity(entity) if model.is_array(model[entity].ty) => {
+                let place = self.reading.place_of(entity);
+                place.is_some_and(|p| !self.reading.vars.is_arena(p))
+                    && self.reading.can_lie_there(entity)
+            }
+            _ => false,
+        };
+        let mut elements = self.index.elements(span(this.body));
+        elements.any(|(array, index)| movable(array) && self.changes_in(index, this))
+    }
+
     /// Whether an expression is an array in, or a pointer to, other memory than the arena's.
     fn is_plain(&self, array: ExprId, this: &Loop) -> bool {
         let model = self.reading.model;

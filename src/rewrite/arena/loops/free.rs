@@ -1,10 +1,21 @@
 //! What is followed at places that nobody can prove.
 
+use std::collections::HashSet;
+
 use super::super::facts::Loop;
 use super::super::numbers::Change;
 use super::{End, Search, span};
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Toks, Unary};
-use crate::c::types::{EntityId, Parent};
+use crate::c::types::{EntityId, FieldRef, Parent, Type, TypeId};
+
+/// What holds a place in a text, in the whole program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Cursor {
+    /// A member of a structure.
+    Member(FieldRef),
+    /// What a pointer to a pointer to such characters leads to.
+    Lent(TypeId),
+}
 
 impl Search<'_> {
     /// The pointers that are followed at places that nobody can prove: indexed freely, or stepped
@@ -13,6 +24,7 @@ impl Search<'_> {
     pub fn followed_freely(&self, arena: bool) -> Vec<ExprId> {
         let model = self.reading.model;
         let mut found = Vec::new();
+        let cursors = self.cursors();
         for (number, expr) in model.tree.exprs.iter().enumerate() {
             let this = ExprId(number as u32);
             if model.function_of(this).is_none() {
@@ -25,13 +37,53 @@ impl Search<'_> {
                 {
                     found.push(array);
                 }
-                ExprKind::Unary(Unary::Deref, pointer) if self.is_stepped(pointer) => {
+                ExprKind::Unary(Unary::Deref, pointer)
+                | ExprKind::Index(pointer, _)
+                | ExprKind::Member {
+                    object: pointer,
+                    arrow: true,
+                    ..
+                } if self.is_stepped(pointer)
+                    || self.cursor(pointer).is_some_and(|c| cursors.contains(&c)) =>
+                {
                     found.push(pointer);
                 }
                 _ => {}
             }
         }
         found
+    }
+
+    /// The places in text that parts of a program share and step on: `(*p)++`, `parser->at++`.
+    fn cursors(&self) -> HashSet<Cursor> {
+        let tree = &self.reading.model.tree;
+        let stepped = tree.exprs.iter().filter_map(|expr| match expr.kind {
+            ExprKind::Postfix { operand, .. }
+            | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => Some(operand),
+            _ => None,
+        });
+        stepped.filter_map(|place| self.cursor(place)).collect()
+    }
+
+    /// What holds a pointer to characters, other than a variable of the function.
+    fn cursor(&self, pointer: ExprId) -> Option<Cursor> {
+        let model = self.reading.model;
+        let mut bare = model.tree.bare(pointer);
+        if let ExprKind::Postfix { operand, .. }
+        | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) = model.tree[bare].kind
+        {
+            bare = model.tree.bare(operand);
+        }
+        let ty = model.type_of(bare);
+        let Type::Pointer { to, .. } = model[ty] else {
+            return None;
+        };
+        model.number(to).filter(|number| number.size == 1)?;
+        match model.tree[bare].kind {
+            ExprKind::Member { .. } => model.member(bare).map(Cursor::Member),
+            ExprKind::Unary(Unary::Deref, _) => Some(Cursor::Lent(to)),
+            _ => None,
+        }
     }
 
     /// The loops around an expression.

@@ -32,10 +32,14 @@ use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtKind, Toks};
 use crate::c::types::EntityId;
 
-/// Iterations of a loop around others that the verifier may follow one by one.
+/// Iterations of a loop that the verifier may follow one by one, however long each is; if there are
+/// loops with `can_loop` in it, only where its counter is an index into an array that may lie in the
+/// arena.
+///
+/// Around a loop with `can_loop` the verifier does not follow them: where it comes to an inner
+/// `can_loop` again it forgets the numbers that nothing has depended on so far
+/// (`widen_imprecise_scalars`, Linux 6.9), and the next value of the outer counter is one of them.
 const FEW: u64 = 12;
-/// The same around loops of jumps, where many paths lead from one label to the next.
-const FEW_AROUND_JUMPS: u64 = 2;
 /// The same for loops that index other memory than the arena's: there the verifier wants to know
 /// the index, and clang may well turn its comparison into one that proves nothing.
 const INDEXED: u64 = 48;
@@ -100,8 +104,6 @@ pub struct Search<'a> {
     /// Functions in which something loops without a bound in sight, themselves or in what they
     /// call.
     looping: HashSet<FunctionId>,
-    /// Functions that jump back, themselves or in what they call.
-    jumping: HashSet<FunctionId>,
     /// By loop: whether it gets `can_loop`.
     needs: Vec<bool>,
 }
@@ -121,12 +123,10 @@ impl<'a> Search<'a> {
             numbers,
             ends: Vec::new(),
             looping: HashSet::new(),
-            jumping: HashSet::new(),
             needs: Vec::new(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
         search.looping = search.looping();
-        search.jumping = search.jumping();
         let mut functions = FxHashMap::default();
         search.needs = (0..reading.loops.len())
             .map(|index| search.look(index, &mut functions))

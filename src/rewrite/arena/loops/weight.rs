@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rustc_hash::FxHashMap;
 
 use super::super::facts::{Instance, Loop};
-use super::{End, FEW, FEW_AROUND_JUMPS, FOLLOWED, INDEXED, Search, span};
+use super::{End, FEW, FOLLOWED, INDEXED, Search, span};
 use crate::c::syntax::tree::{FunctionId, Toks};
 use crate::c::types::EntityKind;
 
@@ -26,12 +26,6 @@ impl Search<'_> {
             }
         }
         self.with_callers(found)
-    }
-
-    pub(super) fn jumping(&self) -> HashSet<FunctionId> {
-        let functions = (0..self.reading.model.tree.functions.len()).map(|f| FunctionId(f as u32));
-        let jumping = functions.filter(|&f| super::super::jumps::jumps_back(self.reading, f));
-        self.with_callers(jumping.collect())
     }
 
     /// Functions, and those that call them.
@@ -58,45 +52,17 @@ impl Search<'_> {
             End::Counted(iterations) => {
                 let few = match self.indexes(this) {
                     true => INDEXED,
-                    false
-                        if self
-                            .calls_in(span(this.body))
-                            .any(|f| self.jumping.contains(&f)) =>
-                    {
-                        FEW_AROUND_JUMPS
-                    }
-                    false => FEW,
+                    false if self.indexes_movable(this) => FEW,
+                    false => 1,
                 };
-                let outer = match self.indexes(this) {
-                    true => 1,
-                    false => self.outer_iterations(this),
-                };
-                let all = iterations.map(|r| r.saturating_mul(outer));
-                let many = all.is_none_or(|r| r > few) && self.holds_loop(this);
+                let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
                 let long = |times: u64| {
                     let weight = self.weight(span(this.body), this.instance, functions, 0);
-                    times > few && times.saturating_mul(weight) > FOLLOWED
+                    times > few.max(FEW) && times.saturating_mul(weight) > FOLLOWED
                 };
                 many || iterations.is_some_and(long)
             }
         }
-    }
-
-    /// How often the loops around a loop, whose iterations the verifier follows one by one, come to it.
-    fn outer_iterations(&self, this: &Loop) -> u64 {
-        let tree = &self.reading.model.tree;
-        let loops = self.reading.loops.iter().zip(&self.ends);
-        let outer = loops.filter_map(|(l, end)| match end {
-            End::Counted(Some(iterations))
-                if l.stmt != this.stmt
-                    && l.instance == this.instance
-                    && span(l.body).contains(tree[this.stmt].toks.start) =>
-            {
-                (*iterations <= FEW).then_some(*iterations)
-            }
-            _ => None,
-        });
-        outer.fold(1, u64::saturating_mul)
     }
 
     /// Whether something in the body loops without a bound in sight.

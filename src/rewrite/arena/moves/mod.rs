@@ -10,8 +10,9 @@
 //! and what was `v` is `*v`, what was `&v` is `v`. So does one that holds pointers into the arena and
 //! whose address is taken: on the stack the verifier follows its value through every iteration, and
 //! where a null pointer meets another it forgets that either is one. And an array with an index that
-//! nobody can prove.
+//! nobody can prove, and what the stack has no room for ([`large`]).
 
+mod large;
 mod write;
 
 use std::collections::HashSet;
@@ -163,16 +164,13 @@ impl Reading<'_> {
     fn has_value_for(&self, declarator: DeclaratorId) -> bool {
         let model = self.model;
         let tree = &model.tree;
-        let Type::Array { variable: true, .. } = model[model.declarator_type(declarator)] else {
-            return match tree[declarator].init {
-                None => true,
-                Some(init) => match &tree[init].kind {
-                    ExprKind::List(_) => is_zero(self, init) || self.assignable(declarator, init),
-                    _ => !matches!(model[model.declarator_type(declarator)], Type::Record(_)),
-                },
-            };
-        };
-        false
+        match tree[declarator].init {
+            None => true,
+            Some(init) => match &tree[init].kind {
+                ExprKind::List(_) => is_zero(self, init) || self.assignable(declarator, init),
+                _ => !matches!(model[model.declarator_type(declarator)], Type::Record(_)),
+            },
+        }
     }
 
     /// A list whose elements can be assigned one by one.
@@ -289,12 +287,29 @@ impl Reading<'_> {
                 continue;
             }
             let follows = search.follows_of((toks.start, toks.end));
+            // With a constant index it may be a number that is looked at byte by byte: the loop
+            // over its size ends where clang sees it.
+            let constant = matches!(model.parent(pointer), Parent::Expr(outer)
+                if matches!(model.tree[outer].kind, ExprKind::Index(_, at) if model.value(at).is_some()));
+            let follows = follows.filter(|f| !constant || !self.holds_number(f.space));
             found.extend(follows.map(|f| (f.space, toks.start)));
         }
         // Of what nothing is known, nobody may call the function.
         found.retain(|&(space, _)| !self.vars.is_fixed(space) && self.vars.is_known(space));
         found.extend(arrays);
         found
+    }
+
+    /// Whether a number or pointer on the stack lies in an address space.
+    fn holds_number(&self, space: Var) -> bool {
+        let model = self.model;
+        let space = self.vars.find(space);
+        self.objects.iter().any(|o| {
+            let ty = model[o.entity].ty;
+            o.kind == ObjectKind::Local
+                && self.vars.find(o.place) == space
+                && (model.number(ty).is_some() || model.is_pointer(ty))
+        })
     }
 
     /// Whether a variable on the stack that others write to through its address holds pointers into

@@ -43,6 +43,10 @@ impl Reading<'_> {
                 self.used(value, tok);
             }
         }
+        let values = match function.treatment {
+            Treatment::Format(at) => args.len().saturating_sub(at + 1),
+            _ => 0,
+        };
         let result = self.relate(function, &arguments, tok, toks);
         if let Some(unresolved) = renamed {
             self.generics.push(Generic {
@@ -51,6 +55,7 @@ impl Reading<'_> {
                 spaces,
                 unresolved,
                 output,
+                values,
                 instance: self.instance,
             });
         }
@@ -196,6 +201,10 @@ impl Reading<'_> {
                 self.assign(kept, *string);
                 self.needs_arena(Value::of(kept, toks), tok);
                 Value::of(kept, toks)
+            }
+            (Treatment::Format(_), [to, ..]) => {
+                self.needs_arena(*to, tok);
+                number
             }
             (Treatment::Sort, [base, _, _, compare, ..]) => {
                 self.needs_arena(*base, tok);

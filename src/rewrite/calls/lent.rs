@@ -1,0 +1,134 @@
+//! The allocator's functions as values: `table_free(table, free)`, `= { .alloc = malloc }`.
+//!
+//! BPF calls functions that the program has. What is given away as a pointer becomes a function of
+//! the program that calls the allocator, as one would write it by hand.
+
+use super::{FileEdit, Found};
+use crate::c::conditionals::Conditionals;
+use crate::c::cpp::FileId;
+use crate::c::lexer;
+use crate::c::syntax::tree::{ExprId, ExprKind, Tok};
+use crate::c::types::{Model, Parent};
+use crate::rewrite::family::Alloc;
+
+/// A function of the allocator that is used as a value.
+struct Lent {
+    alloc: Alloc,
+    uses: Vec<Tok>,
+}
+
+/// What the function is that takes the place of one of the allocator's.
+fn signature(alloc: Alloc) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match alloc {
+        Alloc::Malloc => ("void *", "unsigned long size", "size"),
+        Alloc::Free => ("void ", "void *block", "block"),
+        Alloc::Calloc => ("void *", "unsigned long count, unsigned long size", "count, size"),
+        Alloc::Realloc => ("void *", "void *block, unsigned long size", "block, size"),
+        Alloc::Strdup => ("char *", "const char *text", "text"),
+        _ => return None,
+    })
+}
+
+/// Gives a program functions of its own where it uses the allocator's as values.
+pub(super) fn lent(model: &Model) -> Found {
+    let mut found = Found::default();
+    let mut lent: Vec<Lent> = Vec::new();
+    for at in 0..model.tree.exprs.len() as u32 {
+        let expr = ExprId(at);
+        let Some((alloc, tok)) = value(model, expr) else {
+            continue;
+        };
+        match lent.iter_mut().find(|l| l.alloc == alloc) {
+            Some(known) => known.uses.push(tok),
+            None => lent.push(Lent {
+                alloc,
+                uses: vec![tok],
+            }),
+        }
+    }
+    for Lent { alloc, mut uses } in lent {
+        uses.sort_unstable();
+        let Some((returns, parameters, arguments)) = signature(alloc) else {
+            continue;
+        };
+        let Some(place) = place(model, uses[0]) else {
+            continue;
+        };
+        let called = alloc.name();
+        let mut name = format!("{called}_block");
+        while model.unit.symbols.get(name.as_bytes()).is_some() {
+            name.push('_');
+        }
+        let gives = if returns == "void " { "" } else { "return " };
+        let text = format!(
+            "static {returns}{name}({parameters})\n{{\n\t{gives}{called}({arguments});\n}}\n\n"
+        );
+        found.reasons.push((uses[0], format!("`{called}`")));
+        found.edits.push(FileEdit {
+            file: FileId::MAIN,
+            start: place,
+            end: place,
+            text,
+        });
+        found.edits.extend(uses.iter().map(|&tok| {
+            let loc = model.unit.tokens[tok].loc;
+            FileEdit {
+                file: FileId::MAIN,
+                start: loc.start,
+                end: loc.end,
+                text: name.clone(),
+            }
+        }));
+    }
+    found
+}
+
+/// The function of the C library that an expression is, if it is used as a value in the file itself.
+fn value(model: &Model, expr: ExprId) -> Option<(Alloc, Tok)> {
+    let ExprKind::Name(name) = model.tree[expr].kind else {
+        return None;
+    };
+    let alloc = Alloc::named(model.unit.symbols.text(name))?;
+    let entity = model.entity(expr)?;
+    let tok = model.tree[expr].toks.start;
+    let token = &model.unit.tokens[tok];
+    let own = model[entity].definition().is_some() || !model[entity].is_function();
+    let written = token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic;
+    // Compared with something, it is not called.
+    let given = match model.parent(expr) {
+        Parent::Expr(outer) => !matches!(model.tree[outer].kind, ExprKind::Binary { .. }),
+        Parent::Declarator(_) => true,
+        _ => false,
+    };
+    (written && !own && given && !model.is_callee(expr)).then_some((alloc, tok))
+}
+
+/// Where a function goes that stands before its first use: before what is declared there, and its
+/// comment; nowhere if the preprocessor may leave that place out.
+fn place(model: &Model, first: Tok) -> Option<u32> {
+    let unit = model.unit;
+    let item = model.tree.items.iter().find(|i| i.toks.contains(first))?;
+    let loc = unit.visible_loc(&unit.tokens[item.toks.start]);
+    if loc.file != FileId::MAIN {
+        return None;
+    }
+    let bytes = &unit.file(FileId::MAIN).bytes;
+    let mut at = line_start(bytes, loc.start as usize);
+    // The lines of a comment right above.
+    while at > 0 {
+        let above = line_start(bytes, at - 1);
+        let line = bytes[above..at].trim_ascii();
+        let comment = [&b"//"[..], b"/*", b"*"].iter().any(|start| line.starts_with(start));
+        if !comment {
+            break;
+        }
+        at = above;
+    }
+    let lexed = lexer::lex(bytes);
+    let inside = Conditionals::new(&lexed).outermost(&lexed, at);
+    inside.is_none().then_some(at as u32)
+}
+
+fn line_start(bytes: &[u8], at: usize) -> usize {
+    bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1)
+}
