@@ -341,8 +341,9 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
                 span: overlap.second,
                 rule: Rule::Unparsed,
                 severity: Severity::Warning,
-                message: "two edits of this place get into each other's way; the file stays as it is"
-                    .into(),
+                message:
+                    "two edits of this place get into each other's way; the file stays as it is"
+                        .into(),
                 help: Some("write this place in several statements, and report it".into()),
             };
             Plan::new(Vec::new(), vec![notice]).unwrap_or_default()

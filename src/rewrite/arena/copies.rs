@@ -88,7 +88,14 @@ impl Editor<'_> {
                 let (word, next) = (self.location(at), self.location(at + 1));
                 let reason = "a variable whose address is needed is in no register";
                 let kind = EditKind::Memory;
-                self.change(word.file, word.start, next.start, String::new(), kind, reason);
+                self.change(
+                    word.file,
+                    word.start,
+                    next.start,
+                    String::new(),
+                    kind,
+                    reason,
+                );
             }
         }
     }

@@ -66,7 +66,10 @@ impl Editor<'_> {
             let word = self.text(t);
             let word = word.strip_prefix(b"__").unwrap_or(word);
             let word = word.strip_suffix(b"__").unwrap_or(word);
-            matches!(word, b"weak" | b"noinline" | b"always_inline" | b"inline" | b"SEC" | b"section")
+            matches!(
+                word,
+                b"weak" | b"noinline" | b"always_inline" | b"inline" | b"SEC" | b"section"
+            )
         };
         takes_any
             && definition.body.1 - definition.body.0 > SHORT
@@ -89,7 +92,13 @@ impl Editor<'_> {
             None => "__attribute__((weak)) ",
         };
         let reason = WEAK.to_owned();
-        self.insert(here.file, here.start, weak.into(), EditKind::Linkage, reason);
+        self.insert(
+            here.file,
+            here.start,
+            weak.into(),
+            EditKind::Linkage,
+            reason,
+        );
     }
 
     /// Whether the verifier takes a function with external linkage, or nobody calls it.

@@ -404,7 +404,11 @@ fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
             if let Some(base) = declared.base {
                 // What can be declared by itself need not lie where its neighbours lie.
                 let own = group.splits && group.declarators.len() > 1;
-                let specifiers = if own { declared.start } else { group.spec_end - 1 };
+                let specifiers = if own {
+                    declared.start
+                } else {
+                    group.spec_end - 1
+                };
                 let tok = declared.star.unwrap_or(specifiers);
                 note(tok, group.instance, false, base);
             }

@@ -22,7 +22,11 @@ fn signature(alloc: Alloc) -> Option<(&'static str, &'static str, &'static str)>
     Some(match alloc {
         Alloc::Malloc => ("void *", "unsigned long size", "size"),
         Alloc::Free => ("void ", "void *block", "block"),
-        Alloc::Calloc => ("void *", "unsigned long count, unsigned long size", "count, size"),
+        Alloc::Calloc => (
+            "void *",
+            "unsigned long count, unsigned long size",
+            "count, size",
+        ),
         Alloc::Realloc => ("void *", "void *block, unsigned long size", "block, size"),
         Alloc::Strdup => ("char *", "const char *text", "text"),
         _ => return None,
@@ -118,7 +122,9 @@ fn place(model: &Model, first: Tok) -> Option<u32> {
     while at > 0 {
         let above = line_start(bytes, at - 1);
         let line = bytes[above..at].trim_ascii();
-        let comment = [&b"//"[..], b"/*", b"*"].iter().any(|start| line.starts_with(start));
+        let comment = [&b"//"[..], b"/*", b"*"]
+            .iter()
+            .any(|start| line.starts_with(start));
         if !comment {
             break;
         }
@@ -130,5 +136,8 @@ fn place(model: &Model, first: Tok) -> Option<u32> {
 }
 
 fn line_start(bytes: &[u8], at: usize) -> usize {
-    bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1)
+    bytes[..at]
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |n| n + 1)
 }

@@ -14,7 +14,10 @@ use crate::rewrite::plan::EditKind;
 const NEAR: usize = 4096;
 
 fn hiding(names: &[String]) -> String {
-    names.iter().map(|name| format!("static_hide({name}), ")).collect()
+    names
+        .iter()
+        .map(|name| format!("static_hide({name}), "))
+        .collect()
 }
 
 impl Editor<'_> {
@@ -159,7 +162,10 @@ impl Editor<'_> {
             return variables.iter().map(|&e| text(model[e].name)).collect();
         };
         let name = |&variable: &EntityId| {
-            let uses = model.uses(variable).iter().map(|&u| model.tree[u].toks.start);
+            let uses = model
+                .uses(variable)
+                .iter()
+                .map(|&u| model.tree[u].toks.start);
             let mut near = uses.filter(|&u| u >= first.saturating_sub(NEAR) && u < at + NEAR);
             near.find_map(|tok| match self.toks[tok].expansion == Some(body) {
                 true => Some(text(model[variable].name)),

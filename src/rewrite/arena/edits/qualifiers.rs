@@ -241,7 +241,14 @@ impl Editor<'_> {
         let kind = EditKind::Qualifier;
         // Of an array of arrays the first length goes: `a[n][m]` is `(*a)[m]`.
         let before = if parameter.nested { "(*" } else { "*" };
-        self.change(name.file, name.start, name.start, before.into(), kind, reason);
+        self.change(
+            name.file,
+            name.start,
+            name.start,
+            before.into(),
+            kind,
+            reason,
+        );
         if parameter.nested {
             self.change(name.file, name.end, name.end, ")".into(), kind, reason);
         }

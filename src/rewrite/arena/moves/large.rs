@@ -68,7 +68,10 @@ impl Reading<'_> {
             }
         }
         let movable = |local: &Local| {
-            local.size >= WORTH && self.object_of(local.entity).is_some_and(|o| self.can_move(o))
+            local.size >= WORTH
+                && self
+                    .object_of(local.entity)
+                    .is_some_and(|o| self.can_move(o))
         };
         loop {
             let chains = Chains::new(self, &frames);
@@ -113,12 +116,21 @@ impl<'a> Chains<'a> {
         let size = |locals: &Vec<Local>| locals.iter().map(|l| l.size).sum();
         let mut chains = Self {
             reading,
-            own: frames.iter().map(|(f, locals)| (*f, size(locals))).collect(),
+            own: frames
+                .iter()
+                .map(|(f, locals)| (*f, size(locals)))
+                .collect(),
             below: HashMap::new(),
             above: HashMap::new(),
         };
         // Callees come before callers in the components; what calls itself is counted once.
-        let order: Vec<FunctionId> = reading.model.components().iter().flatten().copied().collect();
+        let order: Vec<FunctionId> = reading
+            .model
+            .components()
+            .iter()
+            .flatten()
+            .copied()
+            .collect();
         for &function in &order {
             let callees = reading.model.callees(function);
             let deepest = callees.map(|c| chains.down(c)).max().unwrap_or(0);
