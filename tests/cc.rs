@@ -142,7 +142,10 @@ fn messages_are_the_compilers_at_the_original_lines() {
     // What needs a person is a warning.
     fs::write(
         &path,
-        PROGRAM.replace("\tfree(box);", "\tvoid (*f)(void *) = &free; f(box);"),
+        PROGRAM.replace(
+            "\tfree(box);",
+            "\tvoid *(*f)(unsigned long, unsigned long) = &aligned_alloc; f(8, 8);",
+        ),
     )
     .unwrap();
     let said = cc(dir.path(), &clang, &["-fsyntax-only", "src/prog.bpf.c"]).stderr;

@@ -363,7 +363,10 @@ fn what_the_rewrite_leaves_to_a_person_is_told_with_the_failure() {
         return;
     }
     // The use as a value stays, and what it names is nowhere declared then.
-    let project = project("\tvoid (*drop)(void *) = free;\n\tdrop(malloc(4));\n\treturn XDP_PASS;");
+    let project = project(
+        "\tvoid *(*make)(unsigned long, unsigned long) = aligned_alloc;\n\t\
+         free(make(8, 8));\n\treturn XDP_PASS;",
+    );
     let report = |format: &str| {
         let output = verify(project.path(), &["--message-format", format, "prog.bpf.c"]);
         assert_ne!(code(&output), 0, "{output:?}");

@@ -175,10 +175,47 @@ const ROUNDS: usize = 4;
 ///
 /// The last that a run asks for of a file: what is kept of its text goes.
 pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let plan = plan_stages(path, source, project, options);
+    let mut plan = plan_stages(path, source, project, options);
+    // What the parser makes of broken code depends on what stands around it, so on the edits too.
+    if plan.changes() && is_broken(path, source, project) {
+        plan = settled(path, source, plan, project, options);
+    }
     project.cache().files.forget(path);
     project.cache().links.forget(path);
     plan
+}
+
+/// A plan of broken code after which a second run changes nothing; of code for which there is none the
+/// text stays.
+fn settled(
+    path: &Path,
+    source: &[u8],
+    mut plan: Plan,
+    project: &dyn Project,
+    options: &Options,
+) -> Plan {
+    for _ in 0..ROUNDS {
+        let next = plan_stages(path, &plan.apply(source), project, options);
+        if !next.changes() {
+            return plan;
+        }
+        plan = compose::stages(source, &plan, &next);
+    }
+    let notice = Notice {
+        span: Span::at(0),
+        rule: Rule::Unparsed,
+        severity: Severity::Warning,
+        message: "some of this file is no C that can be read; it stays as it is".into(),
+        help: Some("see what the compiler says about it".into()),
+    };
+    Plan::new(Vec::new(), vec![notice]).unwrap_or_default()
+}
+
+/// Whether the parser did not understand some part of a file.
+fn is_broken(path: &Path, source: &[u8], project: &dyn Project) -> bool {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let tree = &parsed.model().tree;
+    tree.items.iter().any(|i| i.broken) || tree.functions.iter().any(|f| f.broken)
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {

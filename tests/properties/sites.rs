@@ -17,16 +17,35 @@ use proptest::prop_assert;
 const PATH: &str = "any.bpf.c";
 
 /// Whether all of a unit was understood: no conditional lacks its mate, no function returns another,
-/// and no allocator's name stands between the head of a function and its body.
+/// no allocator's name stands between the head of a function and its body, and no brackets cross.
 fn understood(unit: &Unit, model: &Model) -> bool {
     let tree = &model.tree;
     let conditionals = ["#else", "#endif", "conditional"];
     let lost = |text: &str| conditionals.iter().any(|word| text.contains(word));
     let is_function = |part: &Part| matches!(part, Part::Function { .. });
+    // A statement ends within parentheses.
+    let mut open = Vec::new();
+    let crossed = unit.tokens.iter().enumerate().any(|(at, token)| {
+        if ["(", "[", "{"].map(op).iter().any(|&o| token.is(o)) {
+            open.push(at);
+        } else if [")", "]", "}"].map(op).iter().any(|&o| token.is(o)) {
+            open.pop();
+        }
+        let within = open
+            .last()
+            .filter(|&&o| token.is(op(";")) && unit.tokens[o].is(op("(")));
+        within.is_some_and(|&o| {
+            let before = o
+                .checked_sub(1)
+                .map(|b| unit.symbols.text(unit.tokens[b].symbol));
+            before != Some(b"for")
+        })
+    });
     let displaced = unit.tokens.windows(2).any(|pair| {
         Alloc::named(unit.symbols.text(pair[0].symbol)).is_some() && pair[1].is(op("{"))
     });
     !displaced
+        && !crossed
         && !tree.items.iter().any(|i| i.broken)
         && !tree.functions.iter().any(|f| f.broken)
         && !unit.problems.iter().any(|p| lost(&p.message))

@@ -399,11 +399,19 @@ fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
         let spot = (token.loc.file, token.loc.start, instance, after);
         spots.entry(spot).or_default().push((var, tok));
     };
+    let model = reading.model;
+    let objects = reading.objects.iter();
+    let numbers: BTreeSet<Tok> = objects
+        .filter(|o| model.number(model[o.entity].ty).is_some())
+        .map(|o| o.tok)
+        .collect();
     for group in &reading.groups {
         for declared in &group.declarators {
             if let Some(base) = declared.base {
-                // What can be declared by itself need not lie where its neighbours lie.
-                let own = group.splits && group.declarators.len() > 1;
+                // A number can be declared by itself, and need not lie where its neighbours lie.
+                let own = group.splits
+                    && group.declarators.len() > 1
+                    && numbers.range(declared.start..declared.end).next().is_some();
                 let specifiers = if own {
                     declared.start
                 } else {

@@ -7,7 +7,7 @@ use super::{FileEdit, Found};
 use crate::c::conditionals::Conditionals;
 use crate::c::cpp::FileId;
 use crate::c::lexer;
-use crate::c::syntax::tree::{ExprId, ExprKind, Tok};
+use crate::c::syntax::tree::{ExprId, ExprKind, StmtKind, Tok, Unary};
 use crate::c::types::{Model, Parent};
 use crate::rewrite::family::Alloc;
 
@@ -98,13 +98,28 @@ fn value(model: &Model, expr: ExprId) -> Option<(Alloc, Tok)> {
     let token = &model.unit.tokens[tok];
     let own = model[entity].definition().is_some() || !model[entity].is_function();
     let written = token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic;
-    // Compared with something, it is not called.
-    let given = match model.parent(expr) {
-        Parent::Expr(outer) => !matches!(model.tree[outer].kind, ExprKind::Binary { .. }),
-        Parent::Declarator(_) => true,
-        _ => false,
-    };
-    (written && !own && given && !model.is_callee(expr)).then_some((alloc, tok))
+    (written && !own && is_given(model, expr)).then_some((alloc, tok))
+}
+
+/// Whether an expression's value goes somewhere: what is called right here, `(*free)(p)`, or compared
+/// with something does not.
+fn is_given(model: &Model, expr: ExprId) -> bool {
+    let mut at = expr;
+    loop {
+        match model.parent(at) {
+            Parent::Expr(outer) => match model.tree[outer].kind {
+                ExprKind::Paren(_)
+                | ExprKind::Unary(Unary::Deref | Unary::AddressOf, _)
+                | ExprKind::Cast(..) => at = outer,
+                ExprKind::Binary { .. } => return false,
+                ExprKind::Call { callee, .. } => return callee != at,
+                _ => return true,
+            },
+            Parent::Declarator(_) => return true,
+            Parent::Stmt(stmt) => return matches!(model.tree[stmt].kind, StmtKind::Return(_)),
+            _ => return false,
+        }
+    }
 }
 
 /// Where a function goes that stands before its first use: before what is declared there, and its

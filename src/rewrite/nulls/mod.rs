@@ -47,13 +47,14 @@ mod value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::arena::DEFINE_STORED;
 use super::family::Alloc;
 use super::parsed::Parsed;
 use super::plan::{Edit, Notice, Rule, Severity};
 use super::project::Facts;
 use super::sites::Site;
 use super::unit::Unit;
-use super::{OnNull, Options};
+use super::{Backend, OnNull, Options};
 use crate::c::Span;
 use crate::c::bytes::shown;
 use crate::c::lexer::{Kind, op};
@@ -142,7 +143,11 @@ pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
     if options.on_null == OnNull::Off || is_allocator(unit) {
         return Checks::default();
     }
-    let mut found = Found::default();
+    let says = |define: &str| memchr::memmem::find(unit.source(), define.as_bytes()).is_some();
+    let mut found = Found {
+        stored: options.backend == Backend::Stored || says(DEFINE_STORED),
+        ..Found::default()
+    };
     let first = parsed(unit);
     found.read(unit, sites, options, &first);
     for source in arms::others(unit, &allocations(unit, sites), first.unit()) {
@@ -175,6 +180,8 @@ struct Found {
     checks: Checks,
     /// The calls that were understood, by their offset.
     read: BTreeSet<usize>,
+    /// Stored pointers are turned back where they are followed.
+    stored: bool,
 }
 
 impl Found {
@@ -197,6 +204,12 @@ impl Found {
         let (mut flow, decided) = decide::follow(ctx, function, false);
         let mut new: Vec<Finding> = Vec::new();
         for (site, how) in decided {
+            // What lies in a block comes back as a number, which leads nowhere if it is NULL.
+            let info = &flow.sites[site as usize];
+            let inside = info.through.is_some() || !info.part.is_empty();
+            if self.stored && inside && matches!(how, How::Person(_)) {
+                continue;
+            }
             if let Some(finding) = finding(&mut flow, site, how, options) {
                 merge(&mut new, finding);
             }

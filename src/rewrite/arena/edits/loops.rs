@@ -48,15 +48,18 @@ impl Editor<'_> {
 
     /// Writes `can_loop` into the conditions of loops, and hides their numbers there.
     pub(super) fn guards(&mut self, bounds: &[Bound]) {
-        // The body of a macro is one text: what one use of it hides, all others have to hide too.
+        // The body of a macro is one text: what one use of it hides, all others hide too. What a loop
+        // changes is a variable in every use.
         let mut bodies: FxHashMap<Loc, Vec<String>> = FxHashMap::default();
-        let place = |bound: &Bound| self.toks[bound.this.condition.1].loc;
-        let hidden: Vec<Vec<String>> = bounds.iter().map(|b| self.hidden(b)).collect();
-        for (bound, names) in bounds.iter().zip(&hidden) {
-            bodies
-                .entry(place(bound))
-                .and_modify(|all| all.retain(|name| names.contains(name)))
-                .or_insert_with(|| names.clone());
+        for bound in bounds {
+            let names = bodies
+                .entry(self.toks[bound.this.condition.1].loc)
+                .or_default();
+            for name in self.hidden(bound) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
         }
         for bound in bounds {
             let hides = hiding(&bodies[&self.toks[bound.this.condition.1].loc]);
