@@ -451,6 +451,49 @@ fn linked_data_is_rewritten_for_the_backend_that_is_asked_for() {
     assert_eq!(refusal["line"], 16);
 }
 
+/// What makes a result another one than in user space is told beside it.
+#[test]
+fn loops_cut_short_and_heaps_without_memory_are_told() {
+    let test = "loops_cut_short_and_heaps_without_memory_are_told";
+    if !can_load(test) {
+        return;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    if version(&release) < (6, 9) || Clang::find().unwrap().version < 19 {
+        return kernel::skip(test, "arenas need Linux 6.9 and clang 19");
+    }
+    let counted = |body: &str| {
+        let project = list(body);
+        let report = json(&verify(
+            project.path(),
+            &["--run", "--message-format", "json", "list.bpf.c"],
+        ));
+        let run = report["files"][0]["programs"][0]["run"].clone();
+        let words = stdout(&verify(project.path(), &["--run", "list.bpf.c"]));
+        (run, words)
+    };
+    let (run, words) = counted("");
+    assert_eq!(run["loops_cut_short"], 0, "{run}");
+    assert_eq!(run["allocations_without_memory"], 0, "{run}");
+    assert!(!words.contains("list: "), "{words}");
+
+    // A list that leads back to itself.
+    let (run, words) = counted("\tif (head)\n\t\thead->next->next->next = head;");
+    assert_eq!(run["loops_cut_short"], 1, "{run}");
+    assert!(
+        words.contains("list: 1 loop was ended by the kernel"),
+        "{words}"
+    );
+
+    let (run, words) =
+        counted("\tfor (int i = 0; i < 40; i++)\n\t\thead->value += malloc(60000) ? 1 : 0;");
+    assert_ne!(run["allocations_without_memory"], 0, "{run}");
+    assert!(
+        words.contains("found no memory and returned NULL"),
+        "{words}"
+    );
+}
+
 /// Without arenas a stored pointer is turned back before it is followed, also by what is inserted.
 #[test]
 fn inserted_checks_follow_stored_pointers() {

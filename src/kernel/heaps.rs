@@ -13,10 +13,10 @@ use crate::heap::walk::{self, Damage, Snapshot};
 pub const MAP_NAME: &str = "dynmem_heaps";
 
 /// Name of the map that counts the loops of an object that ended early, at `can_loop`.
-const LOOPS_MAP_NAME: &str = ".data.dynloops";
+pub const LOOPS_MAP_NAME: &str = ".data.dynloops";
 
 /// Name of the map that counts an object's calls of functions by numbers that stand for none.
-const CALLS_MAP_NAME: &str = ".data.dyncalls";
+pub const CALLS_MAP_NAME: &str = ".data.dyncalls";
 
 /// How often a heap is read again that a program was changing meanwhile.
 const TRIES: usize = 10;
@@ -190,6 +190,15 @@ fn of_process(pid: u32) -> Result<Vec<HeapMap>, Error> {
     Ok(opened.filter(HeapMap::has_heaps).collect())
 }
 
+/// The sum of the numbers in a map of counters.
+pub fn count(map: &impl MapCore) -> u64 {
+    let value = map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY);
+    let value = value.ok().flatten().unwrap_or_default();
+    let words = value.chunks_exact(8);
+    let words = words.map(|word| word.try_into().expect("eight bytes"));
+    words.map(u64::from_ne_bytes).sum()
+}
+
 impl HeapMap {
     fn new(id: u32, handle: MapHandle) -> Self {
         Self {
@@ -220,12 +229,7 @@ impl HeapMap {
         ids.into_iter()
             .filter_map(|id| MapHandle::from_map_id(id).ok())
             .filter(|map| map.name() == name)
-            .filter_map(|map| map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok()?)
-            .flat_map(|value| {
-                let words = value.chunks_exact(8);
-                let words = words.map(|word| word.try_into().expect("eight bytes"));
-                words.map(u64::from_ne_bytes).collect::<Vec<_>>()
-            })
+            .map(|map| count(&map))
             .sum()
     }
 

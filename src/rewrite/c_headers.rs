@@ -121,6 +121,8 @@ struct Left<'a> {
     names: Vec<String>,
     /// It is no use of `assert` to define it.
     unit: &'a Unit<'a>,
+    /// The functions that the file defines itself.
+    own: HashSet<String>,
 }
 
 impl<'a> Left<'a> {
@@ -130,7 +132,15 @@ impl<'a> Left<'a> {
         for tokens in [&unit.lexed.tokens, &unit.lexed.inner] {
             collect(unit, tokens, &edited, &mut names);
         }
-        Self { names, unit }
+        let functions = unit.outline.functions();
+        let own = functions
+            .filter_map(|f| unit.outline.function_name(&unit.lexed, f))
+            .map(|at| {
+                let name = unit.lexed.text(&unit.lexed.tokens[at]);
+                String::from_utf8_lossy(&name).into_owned()
+            })
+            .collect();
+        Self { names, unit, own }
     }
 
     /// The first one of a list.
@@ -147,6 +157,7 @@ impl<'a> Left<'a> {
         self.names
             .iter()
             .map(String::as_str)
+            .filter(|name| !self.own.contains(*name))
             .find(|name| list.binary_search(name).is_ok() || is_error(name))
     }
 }

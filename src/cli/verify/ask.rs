@@ -4,10 +4,10 @@ use std::fs;
 
 use libbpf_rs::{MapCore, MapFlags};
 
-use super::files::{Authority, Object, Output, Problem, ProgramReport, Verdict, unable};
+use super::files::{Authority, Counted, Object, Output, Problem, ProgramReport, Verdict, unable};
 use super::refusal::Explained;
 use crate::cli::args::Verify;
-use crate::heap::walk;
+use crate::heap::walk::{self, Snapshot};
 use crate::judge::explain::Kind;
 use crate::judge::inspect::split_structures;
 use crate::kernel::heaps;
@@ -153,14 +153,17 @@ fn run_all(
     }
     let loaded = object.load_only(|name| runnable.iter().any(|(wanted, _)| wanted.name == name));
     let mut told = Vec::new();
+    let mut before = Counted::default();
     for (program, report) in &mut runnable {
         report.output = Some(match &loaded {
             Ok(loaded) => match loaded.run(&program.name, input) {
                 Ok(done) => {
                     let found = heap_errors(loaded);
                     let new = found.strip_prefix(told.as_slice()).unwrap_or(&found);
-                    let output = output(program, &done, new.to_vec());
+                    let counted = counted(loaded);
+                    let output = output(program, &done, counted - before, new.to_vec());
                     told = found;
+                    before = counted;
                     Ok(output)
                 }
                 Err(error) => Err(error.to_string()),
@@ -170,27 +173,46 @@ fn run_all(
     }
 }
 
-/// What the debug build of the heap has found in all programs so far, heap by heap.
-fn heap_errors(loaded: &Loaded) -> Vec<String> {
+/// The heaps of an object, as they are; none of a program without.
+fn heaps_of(loaded: &Loaded) -> Vec<Snapshot> {
     let Ok(map) = loaded.map(heaps::MAP_NAME) else {
-        return Vec::new(); // a program without a heap
+        return Vec::new();
     };
     let values = map
         .keys()
         .filter_map(|key| map.lookup(&key, MapFlags::ANY).ok()?);
-    values
-        .filter_map(|value| walk::read(&value).ok())
-        .flat_map(|heap| heap.errors)
-        .map(|error| error.to_string())
-        .collect()
+    values.filter_map(|value| walk::read(&value).ok()).collect()
 }
 
-fn output(program: &ProgramInfo, done: &RunOutput, heap_errors: Vec<String>) -> Output {
+/// What the debug build of the heap has found in all programs so far, heap by heap.
+fn heap_errors(loaded: &Loaded) -> Vec<String> {
+    let errors = heaps_of(loaded).into_iter().flat_map(|heap| heap.errors);
+    errors.map(|error| error.to_string()).collect()
+}
+
+/// What all programs so far have counted.
+fn counted(loaded: &Loaded) -> Counted {
+    let of = |name: &str| loaded.map(name).map_or(0, |map| heaps::count(&map));
+    let heaps = heaps_of(loaded).into_iter();
+    Counted {
+        loops_cut_short: of(heaps::LOOPS_MAP_NAME),
+        without_memory: heaps.map(|heap| heap.counters.failed_memory).sum(),
+        unknown_functions: of(heaps::CALLS_MAP_NAME),
+    }
+}
+
+fn output(
+    program: &ProgramInfo,
+    done: &RunOutput,
+    counted: Counted,
+    heap_errors: Vec<String>,
+) -> Output {
     Output {
         value: done.return_value as i32,
         name: run::return_name(program.program_type, done.return_value),
         duration: done.duration,
         per_call: done.per_call,
+        counted,
         heap_errors,
     }
 }

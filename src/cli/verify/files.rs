@@ -99,8 +99,33 @@ pub struct Output {
     pub duration: Duration,
     /// The time includes the system call.
     pub per_call: bool,
+    /// What the heap counted meanwhile.
+    pub counted: Counted,
     /// What the heap's debug build found wrong meanwhile.
     pub heap_errors: Vec<String>,
+}
+
+/// What makes a program's result another one than in user space.
+#[derive(Clone, Copy, Default)]
+pub struct Counted {
+    /// Loops that the kernel ended, at `can_loop`.
+    pub loops_cut_short: u64,
+    /// Allocations that no heap had room for.
+    pub without_memory: u64,
+    /// Calls through pointers that found no function.
+    pub unknown_functions: u64,
+}
+
+impl std::ops::Sub for Counted {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            loops_cut_short: self.loops_cut_short - before.loops_cut_short,
+            without_memory: self.without_memory - before.without_memory,
+            unknown_functions: self.unknown_functions - before.unknown_functions,
+        }
+    }
 }
 
 /// Why a file has no verdict by program.

@@ -12,7 +12,9 @@
 //!       "stack_bytes": [16, 0], "instructions": 702, "load_ns": 9500000,
 //!       "refusal": null, "log": null,
 //!       "run": { "return_value": 2, "return_name": "XDP_PASS", "duration_ns": 87,
-//!                "includes_system_call": false, "heap_errors": [] }
+//!                "includes_system_call": false, "loops_cut_short": 0,
+//!                "allocations_without_memory": 0, "calls_without_function": 0,
+//!                "heap_errors": [] }
 //!     }] },
 //!     { "path": "b.bpf.c", "verdict": "refused", "refusals": [REFUSAL] },
 //!     { "path": "c.bpf.c", "verdict": null, "error": ERROR, "rewrite": [FILE] }
@@ -30,8 +32,10 @@
 //!
 //! The `verdict` of a program is `"accepted"`, `"refused"`, or `null` if the kernel let nobody ask;
 //! a refused one has a `refusal`, and a `log` with `--log`. `run` is there with `--run`, for what can
-//! be run; if that failed it is `{ "error": "…" }`. `heap_errors` are what a heap with
-//! `DYNAMIC_MEMORY_DEBUG` found wrong meanwhile, as `bpf-malloc stats` tells it. Times are in nanoseconds, `stack_bytes` in bytes
+//! be run; if that failed it is `{ "error": "…" }`. What the heap counted meanwhile, in all runs: loops
+//! that the kernel ended at `can_loop`, allocations that no heap had room for, calls through pointers that
+//! found no function. `heap_errors` are what a heap with `DYNAMIC_MEMORY_DEBUG` found wrong, as
+//! `bpf-malloc stats` tells it. Times are in nanoseconds, `stack_bytes` in bytes
 //! for the program and each function it calls, `instructions` those that were loaded; figures that
 //! the kernel did not tell are `null`. A file that is refused as a whole, by clang or libbpf, has
 //! `refusals`; with `check`, so has every file with an obstacle, and one without has no `programs`.
@@ -143,6 +147,9 @@ fn program_json(program: &ProgramReport, log: bool) -> Value {
             "return_name": output.name,
             "duration_ns": output.duration.as_nanos() as u64,
             "includes_system_call": output.per_call,
+            "loops_cut_short": output.counted.loops_cut_short,
+            "allocations_without_memory": output.counted.without_memory,
+            "calls_without_function": output.counted.unknown_functions,
             "heap_errors": output.heap_errors,
         }),
         Err(message) => json!({ "error": message }),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::files::{FileReport, Problem, ProgramReport, Verdict};
+use super::files::{Counted, FileReport, Problem, ProgramReport, Verdict};
 use super::refusal::Explained;
 use crate::report::{Mode, Reporter, Style};
 use crate::run::printable;
@@ -106,6 +106,9 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         match &program.output {
             Some(Err(message)) => text += &format!("\n{message}\n"),
             Some(Ok(output)) => {
+                for line in counted(output.counted) {
+                    text += &format!("\n{}: {line}\n", program.name);
+                }
                 for error in &output.heap_errors {
                     text += &format!("\n{}: {error}\n", program.name);
                 }
@@ -122,6 +125,44 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         }
     }
     text
+}
+
+/// Why the result may be another one than in user space.
+fn counted(counted: Counted) -> Vec<String> {
+    let times = |count: u64, one: &str, more: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {more}"),
+    };
+    let mut lines = Vec::new();
+    if counted.loops_cut_short > 0 {
+        lines.push(format!(
+            "{} by the kernel, at can_loop: what it returned may not be the whole result. Linux gives a \
+             program's loops 8 million rounds or, as 6.18 does, a quarter of a second",
+            times(counted.loops_cut_short, "loop was ended", "loops were ended"),
+        ));
+    }
+    if counted.without_memory > 0 {
+        lines.push(format!(
+            "{} no memory and returned NULL. If nothing is leaked, a larger pool helps: \
+             -DPOOL_SIZE=BYTES",
+            times(
+                counted.without_memory,
+                "allocation found",
+                "allocations found"
+            ),
+        ));
+    }
+    if counted.unknown_functions > 0 {
+        lines.push(format!(
+            "{} no function and returned 0",
+            times(
+                counted.unknown_functions,
+                "call through a pointer found",
+                "calls through pointers found"
+            ),
+        ));
+    }
+    lines
 }
 
 /// A refusal.

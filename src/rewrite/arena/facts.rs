@@ -199,12 +199,25 @@ pub struct ArrayParameter {
     pub name: Option<Tok>,
     /// The brackets: first token and behind the last.
     pub bracket: Option<(Tok, Tok)>,
+    /// The type's name that stands for an array, where there are no brackets.
+    pub alias: Option<Alias>,
     /// It is an array of arrays.
     pub nested: bool,
     /// Where its elements lie.
     pub space: Var,
     /// The reading it belongs to.
     pub instance: Instance,
+}
+
+/// The use of a name that a `typedef` gives arrays.
+#[derive(Clone, Copy, Debug)]
+pub struct Alias {
+    /// The name, where it is used.
+    pub name: Tok,
+    /// The specifiers of the `typedef`: first token and behind the last.
+    pub specifiers: (Tok, Tok),
+    /// The brackets behind the first ones, of an array of arrays.
+    pub inner: Option<(Tok, Tok)>,
 }
 
 /// A structure that is copied as a whole.

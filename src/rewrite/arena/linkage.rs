@@ -184,7 +184,15 @@ impl Editor<'_> {
         let weak = (definition.start..definition.name)
             .any(|t| matches!(self.text(t), b"weak" | b"__weak__" | b"__weak"));
         let name = reading.unit.symbols.text(function.name);
-        let elsewhere = others.imports(name)
+        // `srand` of a program that includes <stdlib.h>, where it is not `static`.
+        let model = reading.model;
+        let mut declared = model[function.entity].declarators.iter();
+        let theirs = declared.any(|&d| {
+            let tok = model.tree[d].toks.start;
+            !self.is_ours(reading.unit.tokens[tok].loc.file)
+        });
+        let elsewhere = theirs
+            || others.imports(name)
             || function
                 .heads
                 .iter()

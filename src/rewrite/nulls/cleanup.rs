@@ -7,6 +7,7 @@ use super::arrays::Filled;
 use super::flow::{Check, Flow, Source};
 use super::place::{Node, PlaceId};
 use super::returns::Returns;
+use super::structures::RETURNED;
 use super::value::{Doubt, Fate, SiteId, State, Value, ZERO, is_old, origin};
 use crate::c::syntax::tree::{StmtId, Tok};
 use crate::c::types::{EntityId, Parent};
@@ -361,7 +362,12 @@ impl Flow<'_> {
                 let why = match fate {
                     Fate::Failed | Fate::Freed | Fate::Moved => continue,
                     Fate::Owned | Fate::Perhaps if is_old(site) => {
-                        "it is from an earlier iteration of a loop".to_owned()
+                        let returned = self.sites[origin(site) as usize].part.starts_with(RETURNED);
+                        match returned {
+                            true => "it is one of several in the structure that is returned",
+                            false => "it is from an earlier iteration of a loop",
+                        }
+                        .to_owned()
                     }
                     Fate::Owned | Fate::Perhaps if states.iter().any(|st| gone(st, site)) => {
                         self.doubt(&Doubt::SomeWays)

@@ -2,11 +2,14 @@
 
 use super::flow::Flow;
 use super::lvalue::Lvalue;
-use super::outcome::{Effect, Returned, Suffix};
+use super::outcome::{Effect, Hop, Returned, Suffix};
 use super::place::{Node, PlaceId};
-use super::value::{ANY, State, Value, ZERO};
+use super::value::{ANY, Fate, State, Value, ZERO, old};
 use crate::c::syntax::tree::{ExprId, ExprKind};
 use crate::c::types::{Type, TypeId};
+
+/// What the name of a site starts with that stands for a part of a structure that a call returns.
+pub const RETURNED: &str = "returned";
 
 /// So many ways in which the blocks of a returned structure are there or not are told apart.
 const WAYS: usize = 8;
@@ -146,14 +149,18 @@ impl Flow<'_> {
                 continue;
             };
             for (&place, held) in &st.env {
-                let part = self.places.is_part(place, structure) && !self.places.is_any(place);
-                if !part || !held.is_tracked() || !held.whole {
+                let several = self.places.is_any(place);
+                let part = self.places.is_part(place, structure);
+                if !part || !held.is_tracked() || !held.whole && !several {
                     continue;
                 }
                 let Some(suffix) = self.hops(structure, place) else {
                     continue;
                 };
-                let fresh = self.is_fresh(held);
+                let fresh = self.is_fresh(held) || several && self.are_ours(held, st);
+                if several && !fresh {
+                    continue;
+                }
                 match parts.iter_mut().find(|(known, _)| *known == suffix) {
                     Some(known) => known.1 |= fresh,
                     None => parts.push((suffix, fresh)),
@@ -162,6 +169,12 @@ impl Flow<'_> {
         }
         parts.sort_by_key(|(suffix, _)| suffix.len());
         parts
+    }
+
+    /// Whether some block that elements hold is the function's own.
+    fn are_ours(&self, held: &Value, st: &State) -> bool {
+        let mut blocks = held.blocks.iter();
+        blocks.any(|site| self.is_block(*site) && st.fates.get(site).is_some_and(Fate::is_ours))
     }
 
     /// What these places hold in one of the structures that are returned: one list for each way in
@@ -175,6 +188,23 @@ impl Flow<'_> {
     ) -> Vec<Vec<(Suffix, Returned)>> {
         let mut ways = vec![Vec::new()];
         for (suffix, fresh) in parts {
+            if suffix.contains(&Hop::Element(None)) {
+                let place = value.sole_address();
+                let place = place.and_then(|_| self.follow_suffix(st, value, None, suffix));
+                let held = place.and_then(|place| st.env.get(&place));
+                let returned = match held.is_some_and(|held| self.are_ours(held, st)) {
+                    true => Returned::Fresh {
+                        owned: true,
+                        lent: None,
+                        holds: Vec::new(),
+                    },
+                    false => Returned::Plain(ANY, None),
+                };
+                for known in &mut ways {
+                    known.push((suffix.clone(), returned.clone()));
+                }
+                continue;
+            }
             let held = match value.sole_address() {
                 Some(_) => match self.follow_suffix(st, value, None, suffix) {
                     Some(place) => st.get(&mut self.places, place),
@@ -215,10 +245,24 @@ impl Flow<'_> {
         let mut st = st;
         st.forget(&self.places, made);
         for (suffix, returned) in parts {
-            let part = format!("returned {suffix:?}");
+            let part = format!("{RETURNED} {suffix:?}");
             let (next, value) = self.returned(Some(e), name, &part, returned, values, st)?;
             st = next;
-            if let Some(place) = self.follow_suffix(&st, &address, None, suffix) {
+            let Some(place) = self.follow_suffix(&st, &address, None, suffix) else {
+                continue;
+            };
+            if suffix.contains(&Hop::Element(None)) {
+                // One block stands for those of all elements.
+                let value = match value.sole() {
+                    Some(site) => {
+                        st.retire(&mut self.places, site);
+                        st.several.insert(old(site));
+                        Value::block(old(site)).or(&Value::unknown())
+                    }
+                    None => Value::unknown(),
+                };
+                st.put(place, value);
+            } else {
                 st.assign(&mut self.places, place, value);
             }
         }

@@ -201,7 +201,7 @@ impl Flow<'_> {
     }
 
     /// Whether a site is an allocation, not what a parameter points to.
-    fn is_block(&self, site: SiteId) -> bool {
+    pub fn is_block(&self, site: SiteId) -> bool {
         let site = self.sites.get(origin(site) as usize);
         site.is_some_and(|site| match &site.source {
             Source::Alloc(_) | Source::Function(_) => true,

@@ -1,6 +1,6 @@
 //! `__arena` in declarations, parameters and casts.
 
-use super::super::facts::{ArrayParameter, Declared, Group};
+use super::super::facts::{Alias, ArrayParameter, Declared, Group};
 use super::super::vars::{Tok, Var};
 use super::{ARENA, Editor, FileEdit, Trouble};
 use crate::rewrite::plan::EditKind;
@@ -220,6 +220,10 @@ impl Editor<'_> {
     /// A parameter `p[]` cannot say where its elements lie, `*p` can.
     pub(super) fn array_parameter(&mut self, parameter: &ArrayParameter) {
         let reason = "a parameter written as an array cannot point into the arena";
+        if let (Some(name), Some(alias)) = (parameter.name, parameter.alias) {
+            self.array_alias(name, &alias, reason);
+            return;
+        }
         let (Some(name), Some((open, end))) = (parameter.name, parameter.bracket) else {
             let tok = parameter.name.or(parameter.bracket.map(|b| b.0));
             self.troubles.insert(Trouble {
@@ -253,6 +257,31 @@ impl Editor<'_> {
             self.change(name.file, name.end, name.end, ")".into(), kind, reason);
         }
         self.change(from.file, from.start, to.end, String::new(), kind, reason);
+    }
+
+    /// A parameter `text p`, where `typedef char text[9]`, becomes `char *p`.
+    fn array_alias(&mut self, name: Tok, alias: &Alias, reason: &'static str) {
+        if !self.editable(name) || !self.editable(alias.name) {
+            self.unreachable(name);
+            return;
+        }
+        let unit = self.reading.unit;
+        let words = |from: Tok, to: Tok| {
+            let words = (from..to).map(|t| String::from_utf8_lossy(unit.text(&self.toks[t])));
+            words.filter(|word| word != "typedef").collect::<Vec<_>>()
+        };
+        let element = words(alias.specifiers.0, alias.specifiers.1).join(" ");
+        let (before, after) = match alias.inner {
+            Some((from, to)) => ("(*", format!("){}", words(from, to).concat())),
+            None => ("*", String::new()),
+        };
+        let (of, at) = (self.location(alias.name), self.location(name));
+        let kind = EditKind::Qualifier;
+        self.change(of.file, of.start, of.end, element, kind, reason);
+        self.change(at.file, at.start, at.start, before.into(), kind, reason);
+        if !after.is_empty() {
+            self.change(at.file, at.end, at.end, after, kind, reason);
+        }
     }
 
     /// `typeof` brings the address space of its operand along, which a variable on the stack must

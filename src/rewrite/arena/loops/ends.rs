@@ -121,13 +121,13 @@ impl Search<'_> {
         bound: ExprId,
     ) -> Option<Option<u64>> {
         let counter = self.counter(counter)?;
-        let bound = self.constant(bound, this)?;
         let up = match op {
             Binary::Lt | Binary::Le => Some(true),
             Binary::Gt | Binary::Ge => Some(false),
             Binary::Ne => None,
             _ => return None,
         };
+        let bound = self.constant(bound, this, up)?;
         self.reaches(this, counter, bound, up)
     }
 
@@ -223,8 +223,8 @@ impl Search<'_> {
     }
 
     /// A constant (with its value, if that can be told), or a variable that the function keeps
-    /// below one.
-    fn constant(&self, expr: ExprId, this: &Loop) -> Option<Option<i128>> {
+    /// below one, if `up` says so, or above one.
+    fn constant(&self, expr: ExprId, this: &Loop, up: Option<bool>) -> Option<Option<i128>> {
         let model = self.reading.model;
         if let Some(value) = model.value(expr) {
             return Some(Some(value));
@@ -233,7 +233,7 @@ impl Search<'_> {
         match model.tree[bare].kind {
             ExprKind::Name(_) => {
                 let entity = model.entity(bare)?;
-                self.clamped(entity, this)
+                self.clamped(entity, this, up)
             }
             ExprKind::Binary {
                 op: Binary::Add | Binary::Sub | Binary::Mul | Binary::Div | Binary::Shr,
@@ -241,18 +241,18 @@ impl Search<'_> {
                 right,
                 ..
             } => {
-                self.constant(left, this)?;
-                self.constant(right, this)?;
+                self.constant(left, this, up)?;
+                self.constant(right, this, up)?;
                 Some(None)
             }
-            ExprKind::Cast(_, inner) => self.constant(inner, this),
+            ExprKind::Cast(_, inner) => self.constant(inner, this, up),
             _ => None,
         }
     }
 
     /// A variable that has a constant value throughout, or that is compared with a constant before
     /// the loop and not assigned anything else after that.
-    fn clamped(&self, entity: EntityId, this: &Loop) -> Option<Option<i128>> {
+    fn clamped(&self, entity: EntityId, this: &Loop, up: Option<bool>) -> Option<Option<i128>> {
         let model = self.reading.model;
         if !model[entity].is_automatic() {
             return None;
@@ -283,10 +283,20 @@ impl Search<'_> {
                 return None;
             };
             let other = if left == name { right } else { left };
-            (op.compares() && !matches!(op, Binary::Eq | Binary::Ne))
-                .then(|| model.value(other))
-                .flatten()
-                .map(|_| tok)
+            model.value(other)?;
+            let large = match op {
+                Binary::Gt | Binary::Ge => left == name,
+                Binary::Lt | Binary::Le => right == name,
+                _ => return None,
+            };
+            // `if (n > 9) return;` keeps it small, `if (n < 9) …` only what is done then.
+            let stmt = model.stmt_of(outer)?;
+            let StmtKind::If { then, .. } = model.tree[stmt].kind else {
+                return None;
+            };
+            let inside = model.tree[then].toks.contains(first);
+            let keeps = |up: bool| (large == up) != inside;
+            up.map_or(true, keeps).then_some(tok)
         })?;
         let fine = mods.iter().all(|m| {
             m.tok < compared

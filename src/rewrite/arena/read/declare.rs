@@ -237,6 +237,7 @@ impl Reading<'_> {
                         self.array_parameters.push(ArrayParameter {
                             name,
                             bracket: Some((toks.start, toks.end)),
+                            alias: None,
                             nested: matches!(self.types.get(ty), Type::Array { .. }),
                             space,
                             instance,
@@ -277,6 +278,16 @@ impl Reading<'_> {
                 Type::Array { of } => {
                     let space = self.fill(slot, node, brought, at, &mut base, true);
                     slot = Slot::Nowhere;
+                    if self.is_ours(self.toks[at].loc.file) {
+                        self.array_parameters.push(ArrayParameter {
+                            name,
+                            bracket: None,
+                            alias: self.alias(decl),
+                            nested: matches!(self.types.get(of), Type::Array { .. }),
+                            space,
+                            instance,
+                        });
+                    }
                     ty = self.pointer_to(of, space);
                 }
                 Type::Function { .. } => {
@@ -298,6 +309,37 @@ impl Reading<'_> {
         };
         self.bases.insert((declarator, instance), base);
         Made { ty, place }
+    }
+
+    /// The name of an array type among specifiers, where it can be written out.
+    fn alias(&self, decl: DeclId) -> Option<Alias> {
+        let (model, tree) = (self.model, &self.model.tree);
+        let Base::Typedef(symbol, name) = tree[decl].specifiers.base else {
+            return None;
+        };
+        let entity = model.file_entity(symbol)?;
+        let &declarator = model[entity].declarators.first()?;
+        let own = &tree[tree[declarator].decl];
+        let plain = match &own.specifiers.base {
+            Base::Record(record) => record.fields.is_none(),
+            Base::Enum(of) => of.body.is_none(),
+            _ => true,
+        };
+        let mut brackets = Vec::new();
+        for part in &tree[declarator].parts {
+            match part {
+                Part::Array { toks, .. } => brackets.push(toks),
+                _ => return None,
+            }
+        }
+        brackets.first().filter(|_| plain)?;
+        let inner = brackets.get(1).zip(brackets.last());
+        let toks = own.specifiers.toks;
+        Some(Alias {
+            name,
+            specifiers: (toks.start, toks.end),
+            inner: inner.map(|(first, last)| (first.start, last.end)),
+        })
     }
 
     /// The parameters of a K&R definition.

@@ -374,7 +374,12 @@ impl Pointers<'_, '_> {
             let arguments: Vec<String> = arguments.collect();
             let call = format!("{name}({})", arguments.join(", "));
             let otherwise = if void && at > 0 { "else " } else { "" };
-            let result = if void { "" } else { "return " };
+            let both = model.is_pointer(ret) && model.is_pointer(result);
+            let result = match both && !model.compatible(ret, result) {
+                _ if void => "",
+                true => "return (void *)",
+                false => "return ",
+            };
             let _ = write!(
                 text,
                 "{INDENT}{otherwise}if ({pointer} == {})\n{INDENT}{INDENT}{result}{call};\n",

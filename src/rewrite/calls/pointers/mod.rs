@@ -351,31 +351,39 @@ impl Pointers<'_, '_> {
             changed.push(toks.start);
         }
         let mut texts = Vec::new();
+        let mut calls = Vec::new();
         for class in self.classes.iter().filter(|c| c.numbered) {
             let Some(dispatch) = self.dispatch(class)? else {
                 continue;
             };
-            for call in &class.calls {
-                let ExprKind::Call {
-                    callee,
-                    ref args,
-                    open,
-                } = model.tree[call.call].kind
-                else {
-                    continue;
-                };
-                let (all, inner) = (model.tree[callee].toks, model.tree[call.pointer].toks);
-                if all.start < inner.start {
-                    let before = Toks::new(all.start, inner.start);
-                    changes.add(At::Instead(before), format!("{}(", dispatch.name));
-                } else {
-                    changes.add(At::Before(inner.start), format!("{}(", dispatch.name));
-                }
-                let after = Toks::new(inner.end, open + 1);
-                changes.add(At::Instead(after), if args.is_empty() { "" } else { ", " });
-                changed.push(all.start);
-            }
+            let name = dispatch.name.clone();
+            calls.extend(class.calls.iter().map(|call| (call, name.clone())));
             texts.push(dispatch);
+        }
+        // Of `a->first(a)->second(a)`, which begin at one place, the outer call is written first.
+        calls.sort_by_key(|(call, _)| {
+            let toks = model.tree[call.call].toks;
+            (toks.start, std::cmp::Reverse(toks.end))
+        });
+        for (call, name) in calls {
+            let ExprKind::Call {
+                callee,
+                ref args,
+                open,
+            } = model.tree[call.call].kind
+            else {
+                continue;
+            };
+            let (all, inner) = (model.tree[callee].toks, model.tree[call.pointer].toks);
+            if all.start < inner.start {
+                let before = Toks::new(all.start, inner.start);
+                changes.add(At::Instead(before), format!("{name}("));
+            } else {
+                changes.add(At::Before(inner.start), format!("{name}("));
+            }
+            let after = Toks::new(inner.end, open + 1);
+            changes.add(At::Instead(after), if args.is_empty() { "" } else { ", " });
+            changed.push(all.start);
         }
         for lent in &self.lent {
             let toks = model.tree[lent.callee].toks;
