@@ -25,6 +25,13 @@ fn declared(header: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Whether one of these headers declares a function of this name.
+pub fn declares(name: &str) -> bool {
+    let headers = ["stdlib.h", "string.h", "strings.h", "stdio.h", "ctype.h"];
+    let mut lists = headers.into_iter().filter_map(declared);
+    lists.any(|names| names.binary_search(&name).is_ok())
+}
+
 /// Drops the headers of which nothing is used behind the other edits.
 pub fn drop(
     unit: &Unit,

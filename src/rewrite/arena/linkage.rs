@@ -19,6 +19,7 @@ use super::links::Links;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{DeclaratorId, Part};
 use crate::c::types::Type;
+use crate::rewrite::c_headers;
 use crate::rewrite::plan::EditKind;
 
 /// A function of fewer tokens becomes a part of its callers, or matters in all its parameters.
@@ -184,13 +185,8 @@ impl Editor<'_> {
         let weak = (definition.start..definition.name)
             .any(|t| matches!(self.text(t), b"weak" | b"__weak__" | b"__weak"));
         let name = reading.unit.symbols.text(function.name);
-        // `srand` of a program that includes <stdlib.h>, where it is not `static`.
-        let model = reading.model;
-        let mut declared = model[function.entity].declarators.iter();
-        let theirs = declared.any(|&d| {
-            let tok = model.tree[d].toks.start;
-            !self.is_ours(reading.unit.tokens[tok].loc.file)
-        });
+        // `srand` of a program: where a header of the C library is included, it is not `static`.
+        let theirs = c_headers::declares(&String::from_utf8_lossy(name));
         let elsewhere = theirs
             || others.imports(name)
             || function

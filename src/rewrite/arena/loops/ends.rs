@@ -296,7 +296,7 @@ impl Search<'_> {
             };
             let inside = model.tree[then].toks.contains(first);
             let keeps = |up: bool| (large == up) != inside;
-            up.map_or(true, keeps).then_some(tok)
+            up.is_none_or(keeps).then_some(tok)
         })?;
         let fine = mods.iter().all(|m| {
             m.tok < compared
