@@ -61,6 +61,11 @@
  *                                               machine has CPUs is best
  *   skeleton->rodata->dynamic_memory_pool_size  bytes of each pool
  *
+ * The verifier allows eight nested functions and 512 bytes of stack for a chain of them. Where malloc
+ * is called, the program may have nested 4 functions below its own that take 464 bytes with its own
+ * (3 and 448 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
+ * each function counts as 32 bytes at least). What clang inlines does not count.
+ *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
  * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.
@@ -1975,17 +1980,43 @@ DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 block,
 	return block - 1;
 }
 
+/*
+ * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
+ * serve; above 32 bits the alignment in granules, a power of two or 0.
+ *
+ * Few programs want an alignment, and it takes the verifier as long as all else that cuts a block: so
+ * whatever serves is there twice, and where `aligned`, a constant, is 0, there is nothing above 32 bits.
+ */
+#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
+#define DYNMEM_WANTED_GRANULES(wanted, aligned) ((aligned) ? 0ULL + (dynmem_u32)(wanted) : (wanted))
+#define DYNMEM_WANTED_UNITS(wanted, aligned) ((aligned) ? (wanted) >> 32 : 0)
+
+DYNMEM_INLINE dynmem_u64 dynmem_cut_wanted(struct dynmem_heap *heap, dynmem_u64 block,
+					   dynmem_u64 wanted, int aligned)
+{
+	return dynmem_cut(heap, block, DYNMEM_WANTED_GRANULES(wanted, aligned),
+			  DYNMEM_WANTED_UNITS(wanted, aligned));
+}
+
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-#define DYNMEM_CUT(heap, number, block, wanted) \
-	dynmem_cut(heap, block, (dynmem_u32)(wanted), (wanted) >> 32)
+#define DYNMEM_CUT(heap, number, block, wanted, aligned) dynmem_cut_wanted(heap, block, wanted, aligned)
 #else
-DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 granules)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	return heap ? dynmem_cut(heap, block, (dynmem_u32)wanted, wanted >> 32) : 0;
+	return heap ? dynmem_cut_wanted(heap, block, granules, 0) : 0;
 }
-#define DYNMEM_CUT(heap, number, block, wanted) dynmem_cut_held(number, block, wanted)
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_aligned(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	return heap ? dynmem_cut_wanted(heap, block, wanted, 1) : 0;
+}
+#define DYNMEM_CUT(heap, number, block, wanted, aligned)            \
+	((aligned) ? dynmem_cut_aligned(number, block, wanted) \
+		   : dynmem_cut_held(number, block, wanted))
 #endif
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
@@ -2037,17 +2068,12 @@ DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 granu
 	return index;
 }
 
-/*
- * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
- * serve; above 32 bits the alignment in granules, a power of two or 0.
- */
-#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
-
 /* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
+DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wanted, int aligned)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 granules = (dynmem_u32)wanted, units = wanted >> 32;
+	dynmem_u64 granules = DYNMEM_WANTED_GRANULES(wanted, aligned);
+	dynmem_u64 units = DYNMEM_WANTED_UNITS(wanted, aligned);
 	dynmem_u64 index = DYNMEM_NOWHERE, block = 0;
 
 	if (!heap || granules - 1 >= DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
@@ -2058,9 +2084,19 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
 		/* Room for the largest gap, too. */
 		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units - 1 : 0));
 	if (block)
-		index = DYNMEM_CUT(heap, number, block, wanted);
+		index = DYNMEM_CUT(heap, number, block, wanted, aligned);
 	DYNMEM_UNLOCK(heap);
 	return DYNMEM_REMIND(heap, index);
+}
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules)
+{
+	return dynmem_serve_wanted(number, granules, 0);
+}
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_aligned(dynmem_u64 number, dynmem_u64 wanted)
+{
+	return dynmem_serve_wanted(number, wanted, 1);
 }
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
@@ -2075,10 +2111,12 @@ DYNMEM_GLOBAL int dynmem_gather_one(dynmem_u64 number, dynmem_u64 list)
 	dynmem_u64 index, granules;
 	int found = 0;
 
-	if (!heap || !DYNMEM_TRY_LOCK(heap))
+	if (!heap)
 		return 0;
 	DYNMEM_HIDE(list);
 	list &= DYNMEM_LISTS - 1;
+	if (DYNMEM_LOAD(&heap->lists[list]) < DYNMEM_LIST_ONE || !DYNMEM_TRY_LOCK(heap))
+		return 0;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
 		index = dynmem_unpark(heap, list, &granules);
 		dynmem_coalesce(heap, 1 + index, granules);
@@ -2110,8 +2148,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 	if (!DYNMEM_LOAD(&heap->version))
 		return dynmem_prepare(number);
 	for (i = 0; i < DYNMEM_LISTS; i++)
-		if (DYNMEM_LOAD(&heap->lists[i]) >= DYNMEM_LIST_ONE)
-			dynmem_gather_list(number, i);
+		dynmem_gather_list(number, i);
 	return 0;
 }
 
@@ -2183,30 +2220,34 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 
 #endif
 
-/* Counts an allocation that no heap serves, by its cause. */
-DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
+/* BEGIN src/heap/c/65_any_heap.h */
+/* ---- allocation from any heap ------------------------------------------------------------ */
+
+/* Counts an allocation that no heap serves, by its cause, in this CPU's heap. */
+DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 granules)
 {
-	struct dynmem_heap *heap;
-	int busy = 0;
-
+	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
+	struct dynmem_heap *other;
 	dynmem_u32 i;
-
-	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		heap = dynmem_heap(dynmem_heap_of(i));
-		if (heap && DYNMEM_LOAD(&heap->lock))
-			busy = 1;
-	}
 #endif
-	heap = dynmem_heap(number);
+
 	if (!heap)
 		return -EINVAL;
-	if (!granules)
+	if (!granules) {
 		DYNMEM_COUNT(&heap->failed_size);
-	else if (busy)
-		DYNMEM_COUNT(&heap->failed_busy);
-	else
-		DYNMEM_COUNT(&heap->failed_memory);
+		return -ENOMEM;
+	}
+#ifndef DYNAMIC_MEMORY_SPIN_LOCK
+	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
+		other = dynmem_heap(dynmem_heap_of(i));
+		if (other && DYNMEM_LOAD(&other->lock)) {
+			DYNMEM_COUNT(&heap->failed_busy);
+			return -ENOMEM;
+		}
+	}
+#endif
+	DYNMEM_COUNT(&heap->failed_memory);
 	return -ENOMEM;
 }
 
@@ -2241,26 +2282,30 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
 #endif
 
 /*
- * The place of a block of any heap, the one of number `own` first; DYNMEM_NONE, counted by its cause, if
- * no heap can serve it.
+ * The place of a block of any heap, the one of that number first; DYNMEM_NONE, counted by its cause, if
+ * no heap can serve it. Not a function of its own: eight calls may be nested, so each is one less for
+ * the program. And no more than four numbers are kept, as many as there are registers that calls leave
+ * alone.
  */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
+DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, int aligned)
 {
-	dynmem_u64 index = dynmem_serve(own, wanted), number = own;
+	dynmem_u64 index;
 	dynmem_u32 i;
 
+	index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
 	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
-		number = dynmem_heap_of(own + i);
+		if (i)
+			number = dynmem_heap_of(number + 1);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
 		 * then others as they are; then make room there.
 		 */
 		if (!i || i > DYNAMIC_MEMORY_HEAPS)
 			dynmem_gather(number);
-		index = dynmem_serve(number, wanted);
+		index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
 	}
 	if (index == DYNMEM_NOWHERE) {
-		dynmem_refuse(own, (dynmem_u32)wanted);
+		dynmem_refuse((dynmem_u32)wanted);
 		return DYNMEM_NONE;
 	}
 	if (index & DYNMEM_PENDING) {
@@ -2511,13 +2556,6 @@ DYNMEM_INLINE dynmem_u64 dynmem_granules(dynmem_u64 size)
 	return (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
 }
 
-/* The place of a block of `size` bytes at a multiple of `align`. */
-DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
-{
-	return dynmem_serve_any(dynmem_own(), DYNMEM_WANTED(dynmem_granules(size),
-							    align / DYNAMIC_MEMORY_GRANULE));
-}
-
 /* Most granules of a block whose tag has the whole number. */
 #define DYNMEM_PLAIN_GRANULES (DYNMEM_LONG - 1)
 /* What the two below give where they do nothing: no place, and not DYNMEM_NONE. */
@@ -2625,7 +2663,17 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
 	dynmem_u64 place = dynmem_take_parked(size, DYNMEM_PLAIN_GRANULES);
 
 	DYNMEM_HIDE(size); /* or what is calculated from it above is kept for the other way */
-	return place == DYNMEM_NOT_SO ? dynmem_serve_any(dynmem_own(), dynmem_granules(size)) : place;
+	return place == DYNMEM_NOT_SO ? dynmem_serve_any(dynmem_own(), dynmem_granules(size), 0) :
+					place;
+}
+
+/* The same at a multiple of `alignment`, a power of two. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_take_aligned(dynmem_u64 size, dynmem_u64 alignment)
+{
+	return dynmem_serve_any(dynmem_own(),
+				DYNMEM_WANTED(dynmem_granules(size),
+					      alignment / DYNAMIC_MEMORY_GRANULE),
+				1);
 }
 
 /* free: the block at an address. 0, or -EINVAL where no block in use starts. */
@@ -3516,7 +3564,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 	dynmem_u64 length = end ? end - source : limit;
 
 	/* No block has room for more and the byte behind it. */
-	return dynmem_copy_string(dynmem_allocate(length < POOL_SIZE ? length + 1 : 0, 1), source,
+	return dynmem_copy_string(dynmem_take(length < POOL_SIZE ? length + 1 : 0), source,
 				  length, flags);
 }
 
@@ -3919,7 +3967,7 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size
 		return static_malloc(size);
 	place = dynmem_regrow(dynmem_number(pointer), size);
 	if (place == DYNMEM_ELSEWHERE)
-		place = dynmem_transfer(dynmem_allocate(size, 1), dynmem_number(pointer));
+		place = dynmem_transfer(dynmem_take(size), dynmem_number(pointer));
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -3943,7 +3991,9 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_aligned_alloc(size_t alignment, size_t s
 
 	if (!alignment || alignment & (alignment - 1))
 		return NULL;
-	place = dynmem_allocate(alignment > POOL_SIZE ? 0 : size, alignment);
+	if (__builtin_constant_p(alignment) && alignment <= DYNAMIC_MEMORY_GRANULE)
+		return static_malloc(size);
+	place = dynmem_take_aligned(alignment > POOL_SIZE ? 0 : size, alignment);
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -4012,7 +4062,7 @@ DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char *str
 DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 {
 	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
-	dynmem_u64 place = dynmem_allocate(length, 1);
+	dynmem_u64 place = dynmem_take(length);
 
 	if (place != DYNMEM_NONE)
 		place = dynmem_copy_string(place, dynmem_number(string), length);

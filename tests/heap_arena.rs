@@ -51,7 +51,7 @@ fn has_arenas(test: &str) -> bool {
 #[test]
 fn no_chain_of_calls_takes_more_than_64_bytes_of_stack() {
     if has_arenas("no_chain_of_calls_takes_more_than_64_bytes_of_stack") {
-        stack_is_bounded("#define DYNAMIC_MEMORY_ARENA");
+        stack_is_bounded("#define DYNAMIC_MEMORY_ARENA", 64);
     }
 }
 

@@ -2,6 +2,10 @@
 //! the heap does there, operation by operation, is in `tests/kernels/replay.rs`.
 #![cfg(feature = "kernel")]
 
+#[path = "common/depth.rs"]
+mod depth;
+#[path = "common/expect.rs"]
+mod expect;
 #[path = "common/kernel.rs"]
 mod kernel;
 #[path = "common/perf.rs"]
@@ -15,7 +19,7 @@ use bpf_malloc::heap::HEADER_NAME;
 use kernel::{can_load, object};
 use programs::{
     compile, load_and_run, stack_is_bounded, stress, verification_allows_64_heaps,
-    verification_is_flat,
+    verification_is_flat, verification_of_many_calls_is_bounded,
 };
 
 /// Types in which a map with a `bpf_spin_lock` is refused.
@@ -61,14 +65,22 @@ fn the_build_with_spin_lock_loads_where_the_kernel_allows_it() {
 fn verification_grows_by_little_per_call_and_not_with_the_pool() {
     if can_load("verification_grows_by_little_per_call_and_not_with_the_pool") {
         verification_is_flat("", &["1024", "65536", "1048576", "268435456"]);
+        verification_of_many_calls_is_bounded("");
         verification_allows_64_heaps();
     }
 }
 
 #[test]
-fn no_chain_of_calls_takes_more_than_64_bytes_of_stack() {
-    if can_load("no_chain_of_calls_takes_more_than_64_bytes_of_stack") {
-        stack_is_bounded("");
+fn no_chain_of_calls_takes_more_than_48_bytes_of_stack() {
+    if can_load("no_chain_of_calls_takes_more_than_48_bytes_of_stack") {
+        stack_is_bounded("", 48);
+    }
+}
+
+#[test]
+fn functions_may_be_nested_so_deep_above_each_call() {
+    if can_load("functions_may_be_nested_so_deep_above_each_call") {
+        depth::frames_and_stack_are_left_to_programs();
     }
 }
 

@@ -61,6 +61,11 @@
  *                                               machine has CPUs is best
  *   skeleton->rodata->dynamic_memory_pool_size  bytes of each pool
  *
+ * The verifier allows eight nested functions and 512 bytes of stack for a chain of them. Where malloc
+ * is called, the program may have nested 4 functions below its own that take 464 bytes with its own
+ * (3 and 448 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
+ * each function counts as 32 bytes at least). What clang inlines does not count.
+ *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
  * of blocks, but for these: an allocation that finds no memory first merges up to 4096 parked
  * blocks per heap; calloc, realloc and strdup copy.

@@ -53,17 +53,43 @@ DYNMEM_INLINE dynmem_u64 dynmem_cut(struct dynmem_heap *heap, dynmem_u64 block,
 	return block - 1;
 }
 
+/*
+ * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
+ * serve; above 32 bits the alignment in granules, a power of two or 0.
+ *
+ * Few programs want an alignment, and it takes the verifier as long as all else that cuts a block: so
+ * whatever serves is there twice, and where `aligned`, a constant, is 0, there is nothing above 32 bits.
+ */
+#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
+#define DYNMEM_WANTED_GRANULES(wanted, aligned) ((aligned) ? 0ULL + (dynmem_u32)(wanted) : (wanted))
+#define DYNMEM_WANTED_UNITS(wanted, aligned) ((aligned) ? (wanted) >> 32 : 0)
+
+DYNMEM_INLINE dynmem_u64 dynmem_cut_wanted(struct dynmem_heap *heap, dynmem_u64 block,
+					   dynmem_u64 wanted, int aligned)
+{
+	return dynmem_cut(heap, block, DYNMEM_WANTED_GRANULES(wanted, aligned),
+			  DYNMEM_WANTED_UNITS(wanted, aligned));
+}
+
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-#define DYNMEM_CUT(heap, number, block, wanted) \
-	dynmem_cut(heap, block, (dynmem_u32)(wanted), (wanted) >> 32)
+#define DYNMEM_CUT(heap, number, block, wanted, aligned) dynmem_cut_wanted(heap, block, wanted, aligned)
 #else
-DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_held(dynmem_u64 number, dynmem_u64 block, dynmem_u64 granules)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 
-	return heap ? dynmem_cut(heap, block, (dynmem_u32)wanted, wanted >> 32) : 0;
+	return heap ? dynmem_cut_wanted(heap, block, granules, 0) : 0;
 }
-#define DYNMEM_CUT(heap, number, block, wanted) dynmem_cut_held(number, block, wanted)
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_cut_aligned(dynmem_u64 number, dynmem_u64 block, dynmem_u64 wanted)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+
+	return heap ? dynmem_cut_wanted(heap, block, wanted, 1) : 0;
+}
+#define DYNMEM_CUT(heap, number, block, wanted, aligned)            \
+	((aligned) ? dynmem_cut_aligned(number, block, wanted) \
+		   : dynmem_cut_held(number, block, wanted))
 #endif
 
 #ifndef DYNAMIC_MEMORY_SPIN_LOCK
@@ -115,17 +141,12 @@ DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 granu
 	return index;
 }
 
-/*
- * What is wanted, in one number, as there are few registers: granules, or 0 for a size that nothing can
- * serve; above 32 bits the alignment in granules, a power of two or 0.
- */
-#define DYNMEM_WANTED(granules, units) ((0ULL + (units)) << 32 | (granules))
-
 /* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
+DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wanted, int aligned)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
-	dynmem_u64 granules = (dynmem_u32)wanted, units = wanted >> 32;
+	dynmem_u64 granules = DYNMEM_WANTED_GRANULES(wanted, aligned);
+	dynmem_u64 units = DYNMEM_WANTED_UNITS(wanted, aligned);
 	dynmem_u64 index = DYNMEM_NOWHERE, block = 0;
 
 	if (!heap || granules - 1 >= DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
@@ -136,9 +157,19 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 wanted)
 		/* Room for the largest gap, too. */
 		block = DYNMEM_FIND(heap, number, granules + (units > 1 ? units - 1 : 0));
 	if (block)
-		index = DYNMEM_CUT(heap, number, block, wanted);
+		index = DYNMEM_CUT(heap, number, block, wanted, aligned);
 	DYNMEM_UNLOCK(heap);
 	return DYNMEM_REMIND(heap, index);
+}
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve(dynmem_u64 number, dynmem_u64 granules)
+{
+	return dynmem_serve_wanted(number, granules, 0);
+}
+
+DYNMEM_GLOBAL dynmem_u64 dynmem_serve_aligned(dynmem_u64 number, dynmem_u64 wanted)
+{
+	return dynmem_serve_wanted(number, wanted, 1);
 }
 
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
@@ -153,10 +184,12 @@ DYNMEM_GLOBAL int dynmem_gather_one(dynmem_u64 number, dynmem_u64 list)
 	dynmem_u64 index, granules;
 	int found = 0;
 
-	if (!heap || !DYNMEM_TRY_LOCK(heap))
+	if (!heap)
 		return 0;
 	DYNMEM_HIDE(list);
 	list &= DYNMEM_LISTS - 1;
+	if (DYNMEM_LOAD(&heap->lists[list]) < DYNMEM_LIST_ONE || !DYNMEM_TRY_LOCK(heap))
+		return 0;
 	if (heap->version == DYNMEM_VERSION && heap->lists[list] >= DYNMEM_LIST_ONE) {
 		index = dynmem_unpark(heap, list, &granules);
 		dynmem_coalesce(heap, 1 + index, granules);
@@ -188,8 +221,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 	if (!DYNMEM_LOAD(&heap->version))
 		return dynmem_prepare(number);
 	for (i = 0; i < DYNMEM_LISTS; i++)
-		if (DYNMEM_LOAD(&heap->lists[i]) >= DYNMEM_LIST_ONE)
-			dynmem_gather_list(number, i);
+		dynmem_gather_list(number, i);
 	return 0;
 }
 
@@ -260,90 +292,3 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 }
 
 #endif
-
-/* Counts an allocation that no heap serves, by its cause. */
-DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 number, dynmem_u64 granules)
-{
-	struct dynmem_heap *heap;
-	int busy = 0;
-
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-	dynmem_u32 i;
-
-	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		heap = dynmem_heap(dynmem_heap_of(i));
-		if (heap && DYNMEM_LOAD(&heap->lock))
-			busy = 1;
-	}
-#endif
-	heap = dynmem_heap(number);
-	if (!heap)
-		return -EINVAL;
-	if (!granules)
-		DYNMEM_COUNT(&heap->failed_size);
-	else if (busy)
-		DYNMEM_COUNT(&heap->failed_busy);
-	else
-		DYNMEM_COUNT(&heap->failed_memory);
-	return -ENOMEM;
-}
-
-/*
- * Where a block is, in the one number that functions hand on: in an arena its address, elsewhere its
- * offset from the first pool or, in a map of pools, the number of the pool above 32 bits of offset.
- * DYNMEM_NONE is none.
- */
-#if DYNMEM_ARENA
-#define DYNMEM_NONE 0ULL
-#define DYNMEM_PLACE(number, index)                                                   \
-	(dynmem_number(dynmem_pools) + 4096 + (number) * (0ULL + DYNMEM_STRIDE) + \
-	 (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
-#elif DYNMEM_POOL_MAP
-#define DYNMEM_NONE DYNMEM_NOWHERE
-#define DYNMEM_PLACE(number, index) ((number) << 32 | (index) * DYNAMIC_MEMORY_GRANULE)
-#else
-#define DYNMEM_NONE DYNMEM_NOWHERE
-#define DYNMEM_PLACE(number, index) \
-	((number) * (0ULL + DYNMEM_STRIDE) + (index) * (0ULL + DYNAMIC_MEMORY_GRANULE))
-#endif
-/*
- * The same of this CPU's heap, which is in use already. A register less: the number need not be kept
- * until then.
- */
-#if DYNMEM_POOL_MAP
-#define DYNMEM_PLACE_HERE(heap, index) DYNMEM_PLACE(0ULL + dynmem_own(), index)
-#else
-#define DYNMEM_PLACE_HERE(heap, index)                              \
-	((heap)->pool_address + (index) * DYNAMIC_MEMORY_GRANULE - \
-	 (DYNMEM_ARENA ? 0 : dynmem_number(dynmem_pools)))
-#endif
-
-/*
- * The place of a block of any heap, the one of number `own` first; DYNMEM_NONE, counted by its cause, if
- * no heap can serve it.
- */
-DYNMEM_GLOBAL dynmem_u64 dynmem_serve_any(dynmem_u64 own, dynmem_u64 wanted)
-{
-	dynmem_u64 index = dynmem_serve(own, wanted), number = own;
-	dynmem_u32 i;
-
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
-		number = dynmem_heap_of(own + i);
-		/*
-		 * Rather make room here than let the programs of a CPU live on the heaps of others;
-		 * then others as they are; then make room there.
-		 */
-		if (!i || i > DYNAMIC_MEMORY_HEAPS)
-			dynmem_gather(number);
-		index = dynmem_serve(number, wanted);
-	}
-	if (index == DYNMEM_NOWHERE) {
-		dynmem_refuse(own, (dynmem_u32)wanted);
-		return DYNMEM_NONE;
-	}
-	if (index & DYNMEM_PENDING) {
-		dynmem_collect(number);
-		index -= DYNMEM_PENDING;
-	}
-	return DYNMEM_PLACE(number, index);
-}

@@ -8,13 +8,6 @@ DYNMEM_INLINE dynmem_u64 dynmem_granules(dynmem_u64 size)
 	return (size + DYNAMIC_MEMORY_GRANULE - 1) / DYNAMIC_MEMORY_GRANULE;
 }
 
-/* The place of a block of `size` bytes at a multiple of `align`. */
-DYNMEM_INLINE dynmem_u64 dynmem_allocate(dynmem_u64 size, dynmem_u64 align)
-{
-	return dynmem_serve_any(dynmem_own(), DYNMEM_WANTED(dynmem_granules(size),
-							    align / DYNAMIC_MEMORY_GRANULE));
-}
-
 /* Most granules of a block whose tag has the whole number. */
 #define DYNMEM_PLAIN_GRANULES (DYNMEM_LONG - 1)
 /* What the two below give where they do nothing: no place, and not DYNMEM_NONE. */
@@ -122,7 +115,17 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_take(dynmem_u64 size)
 	dynmem_u64 place = dynmem_take_parked(size, DYNMEM_PLAIN_GRANULES);
 
 	DYNMEM_HIDE(size); /* or what is calculated from it above is kept for the other way */
-	return place == DYNMEM_NOT_SO ? dynmem_serve_any(dynmem_own(), dynmem_granules(size)) : place;
+	return place == DYNMEM_NOT_SO ? dynmem_serve_any(dynmem_own(), dynmem_granules(size), 0) :
+					place;
+}
+
+/* The same at a multiple of `alignment`, a power of two. */
+DYNMEM_GLOBAL dynmem_u64 dynmem_take_aligned(dynmem_u64 size, dynmem_u64 alignment)
+{
+	return dynmem_serve_any(dynmem_own(),
+				DYNMEM_WANTED(dynmem_granules(size),
+					      alignment / DYNAMIC_MEMORY_GRANULE),
+				1);
 }
 
 /* free: the block at an address. 0, or -EINVAL where no block in use starts. */

@@ -145,7 +145,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 	dynmem_u64 length = end ? end - source : limit;
 
 	/* No block has room for more and the byte behind it. */
-	return dynmem_copy_string(dynmem_allocate(length < POOL_SIZE ? length + 1 : 0, 1), source,
+	return dynmem_copy_string(dynmem_take(length < POOL_SIZE ? length + 1 : 0), source,
 				  length, flags);
 }
 

@@ -52,7 +52,7 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size
 		return static_malloc(size);
 	place = dynmem_regrow(dynmem_number(pointer), size);
 	if (place == DYNMEM_ELSEWHERE)
-		place = dynmem_transfer(dynmem_allocate(size, 1), dynmem_number(pointer));
+		place = dynmem_transfer(dynmem_take(size), dynmem_number(pointer));
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -76,7 +76,9 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_aligned_alloc(size_t alignment, size_t s
 
 	if (!alignment || alignment & (alignment - 1))
 		return NULL;
-	place = dynmem_allocate(alignment > POOL_SIZE ? 0 : size, alignment);
+	if (__builtin_constant_p(alignment) && alignment <= DYNAMIC_MEMORY_GRANULE)
+		return static_malloc(size);
+	place = dynmem_take_aligned(alignment > POOL_SIZE ? 0 : size, alignment);
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -145,7 +147,7 @@ DYNMEM_OVERLOADED DYNMEM_INLINE char DYNMEM_SPACE *static_strdup(const char *str
 DYNMEM_INLINE char *static_strndup(const char *string, size_t limit)
 {
 	dynmem_u64 length = dynmem_measure(dynmem_number(string), limit);
-	dynmem_u64 place = dynmem_allocate(length, 1);
+	dynmem_u64 place = dynmem_take(length);
 
 	if (place != DYNMEM_NONE)
 		place = dynmem_copy_string(place, dynmem_number(string), length);
