@@ -44,13 +44,15 @@
  *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
  *                               them before Linux 6.0; beyond 384 MiB they are in any case
  *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
- *                               (looked for when it is freed or resized), writes to a freed one
- *                               (when 16 others were freed, or it is handed out again: blocks of up
- *                               to a 64th of the pool wait for so long), a second free, a free of
- *                               what is no block. Each is kept with the lines of the calls for `bpf-malloc
- *                               stats`, which also shows the live blocks by line. New memory is
- *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
- *                               more, realloc always moves it
+ *                               (looked for when it is freed or resized and, while it is in use, by
+ *                               `bpf-malloc stats --check`), writes to a freed one (when
+ *                               16 others were freed, or it is handed out again: blocks
+ *                               of up to a 64th of the pool wait for so long), a
+ *                               second free, a free of what is no block. Each is kept with the lines of
+ *                               the calls for `bpf-malloc stats`, which also shows the live blocks by
+ *                               line. New memory is filled with 0xaa, freed memory with
+ *                               0xdd; a block takes 8 bytes more, realloc always
+ *                               moves it
  *   DYNAMIC_MEMORY_C_LIBRARY    more of the C library: strstr strspn strtok_r strtol qsort bsearch
  *                               isalpha abs div rand printf snprintf and others. It may be defined
  *                               later, before the header is included a second time
@@ -395,10 +397,10 @@ int static_reset(void);
 #endif
 #endif
 #ifndef DYNAMIC_MEMORY_GUARD
-#if POOL_SIZE <= 1048576
+#if POOL_SIZE <= 256 * 4096
 #define DYNAMIC_MEMORY_GUARD 4096
 #else
-#define DYNAMIC_MEMORY_GUARD ((POOL_SIZE / 256 + 4095) / 4096 * 4096)
+#define DYNAMIC_MEMORY_GUARD ((POOL_SIZE / 256 + 4096 - 1) / 4096 * 4096)
 #endif
 #endif
 
@@ -410,7 +412,7 @@ _Static_assert(DYNAMIC_MEMORY_GRANULE >= 16 && DYNAMIC_MEMORY_GRANULE <= 4096 &&
 _Static_assert(POOL_SIZE % DYNAMIC_MEMORY_GRANULE == 0 && POOL_SIZE >= 2 * DYNAMIC_MEMORY_GRANULE,
 	       "POOL_SIZE must be a multiple of DYNAMIC_MEMORY_GRANULE, two granules at least");
 _Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= 8388608,
-	       "a pool may have 2^23 granules: make DYNAMIC_MEMORY_GRANULE larger");
+	       "a pool may have 8388608 granules: make DYNAMIC_MEMORY_GRANULE larger");
 _Static_assert(DYNAMIC_MEMORY_HEAPS >= 1 && DYNAMIC_MEMORY_HEAPS <= 64 &&
 		       (DYNAMIC_MEMORY_HEAPS & (DYNAMIC_MEMORY_HEAPS - 1)) == 0,
 	       "DYNAMIC_MEMORY_HEAPS must be a power of two from 1 to 64");
@@ -421,7 +423,7 @@ _Static_assert(0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD < 536870912,
 	       "POOL_SIZE + DYNAMIC_MEMORY_GUARD must stay below 512 MiB, the verifier's limit");
 #if DYNMEM_ARENA
 /* A page before the pools, so that no block is where a NULL of 32 bits leads. */
-#define DYNMEM_ARENA_POOLS (1ULL + (POOL_SIZE + 4095ULL) / 4096 * DYNAMIC_MEMORY_HEAPS)
+#define DYNMEM_ARENA_POOLS (1ULL + (POOL_SIZE + 4096ULL - 1) / 4096 * DYNAMIC_MEMORY_HEAPS)
 #ifndef DYNAMIC_MEMORY_ARENA_PAGES
 #define DYNAMIC_MEMORY_ARENA_PAGES (DYNMEM_ARENA_POOLS + 1024)
 #endif
@@ -534,9 +536,9 @@ union dynmem_link {
 };
 
 /* A tag: state in the two top bits, then "handed over", then the granules of the block. */
-#define DYNMEM_TAG(state) ((0ULL + (state)) << 14)
+#define DYNMEM_TAG(state) ((0ULL + (state)) << DYNMEM_STATE_SHIFT)
 #define DYNMEM_TAG_STATE DYNMEM_TAG(3)
-#define DYNMEM_TAG_HANDED_OVER (1ULL << 13)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << DYNMEM_HANDED_OVER_SHIFT)
 #define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
 
 /* The tags of four granules in one word, of which the first one's is to be the lowest. */
@@ -548,8 +550,7 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 	((tags) << 48 | ((tags) & 0xffff0000) << 16 | ((tags) >> 16 & 0xffff0000) | (tags) >> 48)
 #endif
 
-/* Hand-over bits, one for four granules, below a tree of words that says where to look. */
-#define DYNMEM_GROUP_LOG 2
+/* Hand-over bits, one for a group of granules, below a tree of words that says where to look. */
 #if DYNMEM_GRANULES <= 16384
 #define DYNMEM_LEVELS 1
 #elif DYNMEM_GRANULES <= 1048576
@@ -557,9 +558,9 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #else
 #define DYNMEM_LEVELS 3
 #endif
-#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > 256 ? DYNMEM_ENTRIES / 256 : 1)
-#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 16384 : 0))
-#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > DYNMEM_WORD_GRANULES ? DYNMEM_ENTRIES / DYNMEM_WORD_GRANULES : 1)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / DYNMEM_WORD1_GRANULES : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / DYNMEM_WORD2_GRANULES : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
 #define DYNMEM_SITES                               \
@@ -572,6 +573,12 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #else
 #define DYNMEM_SITES
 #define DYNMEM_DEBUG_FLAG 0
+#endif
+
+#if DYNMEM_ARENA
+#define DYNMEM_ARENA_FLAG DYNMEM_FLAG_ARENA
+#else
+#define DYNMEM_ARENA_FLAG 0
 #endif
 
 #define DYNMEM_BINS \
@@ -590,9 +597,9 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #include <linux/bpf.h>
 #endif
 #define dynmem_lock struct bpf_spin_lock /* the kernel does not look through a typedef */
-#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_FLAG_SPIN_LOCK)
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_ARENA_FLAG | DYNMEM_FLAG_SPIN_LOCK)
 #else
-#define DYNMEM_FLAGS DYNMEM_DEBUG_FLAG
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_ARENA_FLAG)
 typedef dynmem_u32 dynmem_lock;
 #endif
 
@@ -601,7 +608,7 @@ typedef dynmem_u32 dynmem_lock;
  * Marks an initialised heap and the version of this layout; another value means another
  * layout.
  */
-#define DYNMEM_VERSION 0x444d0004U
+#define DYNMEM_VERSION 0x444d0005U
 /* Marks a heap that is being reset: it serves nothing until that is done. */
 #define DYNMEM_RESETTING 0x444dffffU
 /*
@@ -652,6 +659,18 @@ typedef dynmem_u32 dynmem_lock;
 #define DYNMEM_LIST_DEPTH_LOG 6U
 /* Where a list's word keeps its length, above the granule its first block starts at. */
 #define DYNMEM_LIST_SHIFT 23U
+/* Where a tag keeps the state of a granule, above all else. */
+#define DYNMEM_STATE_SHIFT 14U
+/* The bit of a tag that says that the block is handed over. */
+#define DYNMEM_HANDED_OVER_SHIFT 13U
+/* Logarithm of the number of granules that share a hand-over bit. */
+#define DYNMEM_GROUP_LOG 2U
+/* Granules that a word of hand-over bits stands for. */
+#define DYNMEM_WORD_GRANULES 256U
+/* Granules that a word of the level above stands for, and that need no such level. */
+#define DYNMEM_WORD1_GRANULES 16384U
+/* The same of the level above that. */
+#define DYNMEM_WORD2_GRANULES 1048576U
 /*
  * What a tag says of a block of so many granules or more, in the bits below its state
  * and "handed over". The number itself is then in the links of the granule within the
@@ -679,6 +698,19 @@ typedef dynmem_u32 dynmem_lock;
 #define DYNMEM_FLAG_DEBUG 1U
 /* Flag of a heap: it was built with DYNAMIC_MEMORY_SPIN_LOCK. */
 #define DYNMEM_FLAG_SPIN_LOCK 2U
+/*
+ * Flag of a heap: it was built with DYNAMIC_MEMORY_ARENA, and the addresses of its
+ * blocks are those of the arena in the process that loaded it.
+ */
+#define DYNMEM_FLAG_ARENA 4U
+/* Bytes behind each block of a debug build, which nobody may write to. */
+#define DYNMEM_FENCE 8U
+/* What each of them is. */
+#define DYNMEM_FENCE_BYTE 0xfbU
+/* What each byte of a new block is in a debug build. */
+#define DYNMEM_NEW 0xaaU
+/* What each byte of a freed block is in a debug build. */
+#define DYNMEM_FREED 0xddU
 /* Errors that a heap of a debug build keeps: the last ones, a power of two. */
 #define DYNMEM_ERRORS 16U
 /*
@@ -1164,11 +1196,12 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
  * verifier, which follows what is in a slot of eight bytes, forgets what a caller has in one half when a
  * key is written to the other. That was the caller's counter, whose loop then had no end.
  */
-static const dynmem_u32 dynmem_keys[64] = {
+static const dynmem_u32 dynmem_keys[] = {
 	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
 	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
 	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
 };
+_Static_assert(sizeof(dynmem_keys) == 64 * sizeof(*dynmem_keys), "a key for each heap");
 
 /* The heap of a number, of which the lower bits count: a mask is a proof without a branch. */
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)
@@ -1891,10 +1924,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_drain(struct dynmem_heap *heap, dynmem_u64 *inde
 		return 0;
 	bit &= -bit;
 #if DYNMEM_LEVELS > 2
-	DYNMEM_DESCEND(DYNMEM_LEVEL2, DYNMEM_ENTRIES / 1048576);
+	DYNMEM_DESCEND(DYNMEM_LEVEL2, DYNMEM_ENTRIES / DYNMEM_WORD2_GRANULES);
 #endif
 #if DYNMEM_LEVELS > 1
-	DYNMEM_DESCEND(DYNMEM_LEVEL1, DYNMEM_ENTRIES / 16384);
+	DYNMEM_DESCEND(DYNMEM_LEVEL1, DYNMEM_ENTRIES / DYNMEM_WORD1_GRANULES);
 #endif
 	DYNMEM_DESCEND(0, DYNMEM_LEVEL1);
 	at = at << 6 | dynmem_lowest(bit);
@@ -3581,14 +3614,12 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
 
 /*
  * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
- * when it is freed. What is freed is filled and, unless it is large, kept from being used again until
- * DYNMEM_QUARANTINE others were freed; it is looked at then, and when a block of the same place and size
- * is handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ * when it is freed or resized, and meanwhile by `bpf-malloc stats --check`. What is freed is filled and,
+ * unless it is large, kept from being used again until DYNMEM_QUARANTINE others were freed; it is looked
+ * at then, and when a block of the same place and size is handed out. Errors are kept in a ring of the
+ * heap, with the lines of the calls.
  */
-#define DYNMEM_FENCE 8
-#define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
-#define DYNMEM_NEW 0xaa
-#define DYNMEM_FREED 0xdd
+#define DYNMEM_FENCE_WORD (~0ULL / 255 * DYNMEM_FENCE_BYTE)
 #ifdef __FILE_NAME__
 #define DYNMEM_FILE __FILE_NAME__
 #else
@@ -3654,7 +3685,7 @@ DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
 /* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
 DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
-	const dynmem_u64 freed = DYNMEM_FREED * (~0ULL / 255);
+	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
 
 #ifdef native_executable
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
@@ -3722,14 +3753,14 @@ DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fi
 			dynmem_report(located, address, DYNMEM_USE_AFTER_FREE, file, line);
 		dynmem_fill(address, DYNMEM_NEW, usable);
 	}
-	site->allocated_file = file;
-	site->allocated_line = line;
-	site->freed_line = 0;
-	site->size = (dynmem_u32)size;
+	/* The lines come last: who looks at fences meanwhile takes a block for one in use by them. */
+	site->size = (dynmem_u32)(size + DYNMEM_FENCE <= usable ? size : usable);
 	if (size + DYNMEM_FENCE <= usable)
-		dynmem_poke(address + size, DYNMEM_FENCE_BYTES);
-	else
-		site->size = (dynmem_u32)usable;
+		dynmem_poke(address + size, DYNMEM_FENCE_WORD);
+	site->allocated_file = file;
+	__asm__ volatile("" : : : "memory");
+	DYNMEM_STORE(&site->allocated_line, line);
+	DYNMEM_STORE(&site->freed_line, 0);
 	return 0;
 }
 
@@ -3748,9 +3779,9 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	if (!site->allocated_line)
 		return usable;
 	if (site->size + DYNMEM_FENCE <= usable &&
-	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
+	    dynmem_peek(address + site->size) != DYNMEM_FENCE_WORD) {
 		dynmem_report(located, address, DYNMEM_OVERFLOW, file, line);
-		dynmem_poke(address + site->size, DYNMEM_FENCE_BYTES); /* told once */
+		dynmem_poke(address + site->size, DYNMEM_FENCE_WORD); /* told once */
 	}
 	return site->size;
 }

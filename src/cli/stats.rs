@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::args::Stats;
 use super::console::Console;
 use super::exit;
-use crate::heap::walk::{Damage, Snapshot};
-use crate::kernel::heaps::{self, Selection};
+use crate::heap::walk::{Damage, Overflow, Snapshot};
+use crate::kernel::heaps::{self, Checked, Selection};
 use crate::kernel::privilege;
 use crate::kernel::stats::{Figures, by_line, occupancy};
 use crate::run::{Fault, replace};
@@ -26,7 +26,7 @@ const LINES: usize = 10;
 const USERS: usize = 4;
 
 /// A heap as read: the map it is in, who uses that, how many of their loops ended early and how many of
-/// their calls found no function, its number there, what it holds.
+/// their calls found no function, its number there, what it holds and what is behind its blocks.
 struct Heap {
     map: u32,
     programs: Rc<[String]>,
@@ -34,19 +34,40 @@ struct Heap {
     unknown: u64,
     number: usize,
     found: Result<Snapshot, Damage>,
+    /// `None` unless it was asked for.
+    checked: Option<Result<Option<Checked>, Damage>>,
+}
+
+impl Heap {
+    /// Whether it was understood, all that was asked for.
+    fn is_readable(&self) -> bool {
+        self.found.is_ok() && !matches!(self.checked, Some(Err(_)))
+    }
+
+    /// What was found behind its blocks.
+    fn overflows(&self) -> &[Overflow] {
+        match &self.checked {
+            Some(Ok(Some(checked))) => &checked.overflows,
+            _ => &[],
+        }
+    }
 }
 
 /// The command.
 pub fn run(arguments: &Stats, console: &mut Console) -> ExitCode {
     let done = show(arguments, console);
-    if let Err(fault) = &done {
-        console.fault(fault);
+    match done {
+        Ok((readable, overflows)) => exit::code(!readable, overflows),
+        Err(fault) => {
+            console.fault(&fault);
+            exit::code(true, false)
+        }
     }
-    exit::code(!matches!(done, Ok(true)), false)
 }
 
-/// Shows the heaps once or again and again. `false` if one of them could not be understood.
-fn show(arguments: &Stats, console: &mut Console) -> Result<bool, Fault> {
+/// Shows the heaps once or again and again. Whether all of them were understood, and whether something
+/// was found behind a block, the last time.
+fn show(arguments: &Stats, console: &mut Console) -> Result<(bool, bool), Fault> {
     privilege::check()
         .map_err(|unable| Fault::new("privilege", "heaps cannot be read", unable.to_string()))?;
     loop {
@@ -66,7 +87,10 @@ fn show(arguments: &Stats, console: &mut Console) -> Result<bool, Fault> {
         }
         match arguments.watch {
             Some(seconds) if !console.closed() => thread::sleep(Duration::from_secs_f64(seconds)),
-            _ => return Ok(heaps.iter().all(|heap| heap.found.is_ok())),
+            _ => {
+                let overflows = heaps.iter().any(|heap| !heap.overflows().is_empty());
+                return Ok((heaps.iter().all(Heap::is_readable), overflows));
+            }
         }
     }
 }
@@ -101,6 +125,10 @@ fn read(arguments: &Stats, console: &mut Console) -> Result<Vec<Heap>, Fault> {
             }
             Err(error) => return Err(fault(error)),
         };
+        let mut checked = match arguments.check {
+            true => map.check().map_err(fault)?.into_iter().map(Some).collect(),
+            false => Vec::new(),
+        };
         let (cut_short, unknown) = (map.loops_cut_short(), map.unknown_functions());
         let programs: Rc<[String]> = map.programs.into();
         for (number, snapshot) in snapshots.into_iter().enumerate() {
@@ -111,6 +139,7 @@ fn read(arguments: &Stats, console: &mut Console) -> Result<Vec<Heap>, Fault> {
                 unknown,
                 number,
                 found: snapshot,
+                checked: checked.get_mut(number).and_then(Option::take),
             });
         }
     }
@@ -145,7 +174,10 @@ fn table(heaps: &[Heap]) -> String {
             Ok(snapshot) if snapshot.granules == 0 => {
                 let _ = writeln!(text, "{name}: not used yet");
             }
-            Ok(snapshot) => one(&mut text, &name, snapshot),
+            Ok(snapshot) => {
+                one(&mut text, &name, snapshot);
+                text.push_str(&behind_blocks(heap));
+            }
             Err(damage) => {
                 let _ = writeln!(
                     text,
@@ -156,6 +188,28 @@ fn table(heaps: &[Heap]) -> String {
         }
     }
     text
+}
+
+/// What stands behind the blocks of a heap, if that was asked for.
+fn behind_blocks(heap: &Heap) -> String {
+    match &heap.checked {
+        None => String::new(),
+        Some(Err(damage)) => format!("  its blocks cannot be checked: {damage}\n"),
+        Some(Ok(None)) => "  its blocks cannot be checked: compile the program with \
+                           -DDYNAMIC_MEMORY_DEBUG\n"
+            .to_owned(),
+        Some(Ok(Some(checked))) => {
+            let mut text = format!(
+                "  checked {} in use: something was written behind {}\n",
+                blocks(checked.blocks as u64),
+                checked.overflows.len()
+            );
+            for overflow in &checked.overflows {
+                let _ = writeln!(text, "  error: {overflow}");
+            }
+            text
+        }
+    }
 }
 
 /// The programs that use a heap, in brackets, if the kernel knows names.
@@ -266,7 +320,7 @@ fn json(heaps: &[Heap]) -> Value {
                         json!({ "line": line, "blocks": blocks, "bytes": bytes })
                     })
                     .collect();
-                json!({
+                let mut report = json!({
                     "map_id": heap.map,
                     "programs": &*heap.programs,
                     "heap": heap.number,
@@ -278,24 +332,32 @@ fn json(heaps: &[Heap]) -> Value {
                     "free_bytes": figures.free_bytes,
                     "largest_free_bytes": figures.largest_free_bytes,
                     "fragmentation": figures.fragmentation(),
-                    "allocations": counters.allocations,
-                    "remote_frees": counters.remote_frees,
-                    "handed_over": counters.handed_over,
-                    "resizes": counters.resizes,
-                    "failed_size": counters.failed_size,
-                    "failed_memory": counters.failed_memory,
-                    "failed_busy": counters.failed_busy,
-                    "double_frees": counters.double_frees,
-                    "invalid_frees": counters.invalid_frees,
                     "loops_cut_short": heap.cut_short,
                     "unknown_functions": heap.unknown,
                     "lines": lines,
                     "errors": snapshot.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                })
+                    "checked": checked_json(heap),
+                });
+                for (name, count) in counters.named() {
+                    report[name] = count.into();
+                }
+                report
             }
         })
         .collect();
     json!({ "heaps": heaps })
+}
+
+/// What stands behind the blocks: `null` if that was not asked for, or there is nothing to compare with.
+fn checked_json(heap: &Heap) -> Value {
+    match &heap.checked {
+        None | Some(Ok(None)) => Value::Null,
+        Some(Err(damage)) => json!({ "error": damage.to_string() }),
+        Some(Ok(Some(checked))) => json!({
+            "blocks": checked.blocks,
+            "overflows": checked.overflows.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+    }
 }
 
 /// Cells of a drawn heap in a row, and the side of a cell in pixels.

@@ -5,7 +5,7 @@
 //! constants and `repr(C)` structures.
 
 /// Marks an initialised heap and the version of this layout; another value means another layout.
-pub const DYNMEM_VERSION: u32 = 0x444d_0004;
+pub const DYNMEM_VERSION: u32 = 0x444d_0005;
 /// Marks a heap that is being reset: it serves nothing until that is done.
 pub const DYNMEM_RESETTING: u32 = 0x444d_ffff;
 /// Most bins of free blocks. A bin for each size below 16 granules, then 8 per power of two, so that
@@ -38,6 +38,18 @@ pub const DYNMEM_LARGE_PART: u32 = 64;
 pub const DYNMEM_LIST_DEPTH_LOG: u32 = 6;
 /// Where a list's word keeps its length, above the granule its first block starts at.
 pub const DYNMEM_LIST_SHIFT: u32 = 23;
+/// Where a tag keeps the state of a granule, above all else.
+pub const DYNMEM_STATE_SHIFT: u32 = 14;
+/// The bit of a tag that says that the block is handed over.
+pub const DYNMEM_HANDED_OVER_SHIFT: u32 = 13;
+/// Logarithm of the number of granules that share a hand-over bit.
+pub const DYNMEM_GROUP_LOG: u32 = 2;
+/// Granules that a word of hand-over bits stands for.
+pub const DYNMEM_WORD_GRANULES: u32 = 256;
+/// Granules that a word of the level above stands for, and that need no such level.
+pub const DYNMEM_WORD1_GRANULES: u32 = 16_384;
+/// The same of the level above that.
+pub const DYNMEM_WORD2_GRANULES: u32 = 1_048_576;
 /// What a tag says of a block of so many granules or more, in the bits below its state and "handed
 /// over". The number itself is then in the links of the granule within the block that is next to the
 /// tag's, which nothing else uses.
@@ -58,7 +70,18 @@ pub const DYNMEM_PARKED: u32 = 3;
 pub const DYNMEM_FLAG_DEBUG: u32 = 1;
 /// Flag of a heap: it was built with `DYNAMIC_MEMORY_SPIN_LOCK`.
 pub const DYNMEM_FLAG_SPIN_LOCK: u32 = 2;
+/// Flag of a heap: it was built with `DYNAMIC_MEMORY_ARENA`, and the addresses of its blocks are those of
+/// the arena in the process that loaded it.
+pub const DYNMEM_FLAG_ARENA: u32 = 4;
 
+/// Bytes behind each block of a debug build, which nobody may write to.
+pub const DYNMEM_FENCE: u32 = 8;
+/// What each of them is.
+pub const DYNMEM_FENCE_BYTE: u32 = 0xfb;
+/// What each byte of a new block is in a debug build.
+pub const DYNMEM_NEW: u32 = 0xaa;
+/// What each byte of a freed block is in a debug build.
+pub const DYNMEM_FREED: u32 = 0xdd;
 /// Errors that a heap of a debug build keeps: the last ones, a power of two.
 pub const DYNMEM_ERRORS: u32 = 16;
 /// Freed blocks that a heap of a debug build keeps from being used again, a power of two: for so long a

@@ -4,6 +4,7 @@
 //! rewriter puts in the place of the C library's. It is written as parts, in `c`, one per topic.
 
 pub mod layout;
+pub mod limits;
 pub mod model;
 mod overrides;
 pub mod walk;

@@ -3,31 +3,10 @@
 use std::fmt;
 
 use super::HEADER;
+use super::layout::DYNMEM_LIST_SHIFT;
+use super::limits::*;
 
-/// Bytes of a heap's pool where nothing else is asked for.
-const DEFAULT_POOL_SIZE: u64 = 65_536;
-const DEFAULT_HEAPS: u32 = 4;
-/// Pools from this size on have a coarser granule by default, as in the header.
-const LARGE_POOL: u64 = 2_097_152;
-/// A guard is at least this fraction of the pool, so that copying a block takes few pieces.
-const GUARD_FRACTION: u64 = 256;
-
-/// Smallest and largest pool the header accepts, in bytes.
-const POOL_SIZES: (u64, u64) = (1_024, 256 << 20);
-/// The verifier refuses a pointer whose offset into a map value could reach this many bytes
-/// (`BPF_MAX_VAR_OFF` in `kernel/bpf/verifier.c`).
-const MAX_VARIABLE_OFFSET: u64 = 1 << 29;
-/// Largest value of an array map before Linux 6.0: one contiguous kernel allocation
-/// (`KMALLOC_MAX_SIZE` on x86-64 and arm64 with pages of 4 KiB).
-const MAX_VALUE_BEFORE_6_0: u64 = 4 << 20;
-/// Most granules of a pool: the bits a list's word has for one, `DYNMEM_LIST_SHIFT`.
-const MAX_GRANULES: u64 = 1 << super::layout::DYNMEM_LIST_SHIFT;
-/// The granularity of a pool's place in its map, in bytes: a page.
-const PAGE: u64 = 4_096;
-/// Bytes an arena can have (`SZ_4G` in `kernel/bpf/arena.c`), and those the header leaves to the
-/// variables of the program.
-const ARENA: u64 = 4 << 30;
-const ARENA_VARIABLES: u64 = 4 << 20;
+const _: () = assert!(MOST_GRANULES == 1 << DYNMEM_LIST_SHIFT);
 
 /// A release of Linux, as far as the limits of maps depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,7 +131,9 @@ impl OverrideError {
     /// What to do about it, in one sentence.
     pub fn help(&self) -> String {
         match self {
-            Self::PoolSize { .. } => "choose a pool from 1024 to 268435456 bytes".into(),
+            Self::PoolSize { .. } => {
+                format!("choose a pool from {LEAST_POOL_SIZE} to {MOST_POOL_SIZE} bytes")
+            }
             Self::PoolGranule { bytes, granule } => format!(
                 "the next size that works is {}",
                 bytes.next_multiple_of(u64::from(*granule))
@@ -160,10 +141,11 @@ impl OverrideError {
             Self::Granules { granule, .. } => {
                 format!("use a granule of {} bytes", 2 * granule)
             }
-            Self::Heaps { .. } => "choose 1, 2, 4, 8, 16, 32 or 64 heaps; about as many as the \
-                                   machine has CPUs is best"
-                .into(),
-            Self::Granule { .. } => "choose 16, 32, 64, 128, 256, 512, 1024, 2048 or 4096".into(),
+            Self::Heaps { .. } => format!(
+                "choose {} heaps; about as many as the machine has CPUs is best",
+                powers(1, MOST_HEAPS)
+            ),
+            Self::Granule { .. } => format!("choose {}", powers(LEAST_GRANULE, MOST_GRANULE)),
             Self::Guard { bytes } => format!(
                 "the next guard that works is {}",
                 bytes.max(&1).next_multiple_of(PAGE)
@@ -173,7 +155,7 @@ impl OverrideError {
             }
             Self::Offset { .. } => "make the pool or the guard smaller".into(),
             Self::ValueSize { .. } => format!(
-                "keep pool and guard together within {MAX_VALUE_BEFORE_6_0} bytes, or require \
+                "keep pool and guard together within {MOST_VALUE_BEFORE_6_0} bytes, or require \
                  Linux 6.0"
             ),
             Self::Atomics { .. } => "use the build with bpf_spin_lock \
@@ -192,7 +174,10 @@ impl fmt::Display for OverrideError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PoolSize { bytes } => {
-                write!(f, "a pool of {bytes} bytes is outside of 1 KiB to 256 MiB")
+                write!(
+                    f,
+                    "a pool of {bytes} bytes is outside of {LEAST_POOL_SIZE} to {MOST_POOL_SIZE}"
+                )
             }
             Self::PoolGranule { bytes, granule } => write!(
                 f,
@@ -200,38 +185,39 @@ impl fmt::Display for OverrideError {
             ),
             Self::Granules { bytes, granule } => write!(
                 f,
-                "a pool of {bytes} bytes has more than {MAX_GRANULES} granules of {granule} bytes, \
+                "a pool of {bytes} bytes has more than {MOST_GRANULES} granules of {granule} bytes, \
                  the most that the lists of parked blocks can tell apart"
             ),
             Self::Heaps { heaps } => {
                 write!(
                     f,
-                    "{heaps} heaps: the number must be a power of two up to 64"
+                    "{heaps} heaps: the number must be a power of two up to {MOST_HEAPS}"
                 )
             }
             Self::Granule { bytes } => write!(
                 f,
-                "a granule of {bytes} bytes: it must be a power of two from 16 to 4096"
+                "a granule of {bytes} bytes: it must be a power of two from {LEAST_GRANULE} to \
+                 {MOST_GRANULE}"
             ),
             Self::Guard { bytes } => write!(
                 f,
-                "a guard of {bytes} bytes: it must be a multiple of a page (4096) and not zero"
+                "a guard of {bytes} bytes: it must be a multiple of a page ({PAGE}) and not zero"
             ),
             Self::GuardFraction { bytes, least } => write!(
                 f,
                 "a guard of {bytes} bytes: with this pool calloc and realloc would copy in more \
-                 than {GUARD_FRACTION} pieces, which the verifier of every kernel follows one by \
+                 than {GUARD_PART} pieces, which the verifier of every kernel follows one by \
                  one; {least} bytes are the least"
             ),
             Self::Offset { bytes } => write!(
                 f,
                 "pool and guard take {bytes} bytes, but the verifier of every kernel refuses \
-                 offsets of {MAX_VARIABLE_OFFSET} bytes and more into a map value"
+                 offsets of {VARIABLE_OFFSET_END} bytes and more into a map value"
             ),
             Self::ValueSize { bytes, kernel } => write!(
                 f,
                 "pool and guard take {bytes} bytes, but Linux {kernel} allows at most \
-                 {MAX_VALUE_BEFORE_6_0} bytes in a value of an array map (since 6.0: 2 GiB)"
+                 {MOST_VALUE_BEFORE_6_0} bytes in a value of an array map (since 6.0: 2 GiB)"
             ),
             Self::Atomics { kernel } => write!(
                 f,
@@ -243,7 +229,9 @@ impl fmt::Display for OverrideError {
             Self::ArenaSize { bytes } => write!(
                 f,
                 "all pools together take {bytes} bytes, but an arena of any kernel has at most \
-                 {ARENA}, of which {ARENA_VARIABLES} are for the program's variables"
+                 {}, of which {} are for the program's variables",
+                MOST_ARENA_PAGES * PAGE,
+                ARENA_VARIABLE_PAGES * PAGE
             ),
             Self::Kernel { kernel } => write!(
                 f,
@@ -306,14 +294,24 @@ pub fn header(overrides: &Overrides) -> Result<String, OverrideError> {
     ))
 }
 
+/// The powers of two from one to another, as a choice.
+fn powers(least: u32, most: u32) -> String {
+    let powers = std::iter::successors(Some(least), |power| power.checked_mul(2));
+    let powers: Vec<String> = powers
+        .take_while(|power| *power < most)
+        .map(|power| power.to_string())
+        .collect();
+    format!("{} or {most}", powers.join(", "))
+}
+
 /// Whether the pools are too large, in a variable, for the oldest kernel that is meant.
 fn needs_pool_map(overrides: &Overrides) -> bool {
     let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
-    let least = (pool / GUARD_FRACTION).next_multiple_of(PAGE).max(PAGE);
+    let least = (pool / GUARD_PART).next_multiple_of(PAGE).max(PAGE);
     let stride = (pool + overrides.guard.unwrap_or(least)).next_multiple_of(PAGE);
     let bytes = stride * u64::from(overrides.heaps.unwrap_or(DEFAULT_HEAPS));
     let before_6_0 = overrides.min_kernel.is_some_and(|kernel| kernel.major < 6);
-    before_6_0 && !overrides.arena && bytes > MAX_VALUE_BEFORE_6_0 / 2
+    before_6_0 && !overrides.arena && bytes > MOST_IN_VARIABLE_BEFORE_6_0
 }
 
 fn check(overrides: &Overrides) -> Result<(), OverrideError> {
@@ -323,17 +321,19 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
     });
     let at_least = |major, minor| kernel >= KernelVersion { major, minor };
     let pool = overrides.pool_size.unwrap_or(DEFAULT_POOL_SIZE);
-    let granule = overrides
-        .granule
-        .unwrap_or(if pool < LARGE_POOL { 32 } else { 64 });
-    let least = (pool / GUARD_FRACTION).next_multiple_of(PAGE).max(PAGE);
+    let granule = overrides.granule.unwrap_or(if pool < LARGE_POOL_SIZE {
+        DEFAULT_GRANULE
+    } else {
+        LARGE_POOL_GRANULE
+    });
+    let least = (pool / GUARD_PART).next_multiple_of(PAGE).max(PAGE);
     let guard = overrides.guard.unwrap_or(least);
     let heaps = overrides.heaps.unwrap_or(DEFAULT_HEAPS);
 
-    if !granule.is_power_of_two() || !(16..=4096).contains(&granule) {
+    if !granule.is_power_of_two() || !(LEAST_GRANULE..=MOST_GRANULE).contains(&granule) {
         return Err(OverrideError::Granule { bytes: granule });
     }
-    if pool < POOL_SIZES.0 || pool > POOL_SIZES.1 {
+    if !(LEAST_POOL_SIZE..=MOST_POOL_SIZE).contains(&pool) {
         return Err(OverrideError::PoolSize { bytes: pool });
     }
     if !pool.is_multiple_of(u64::from(granule)) || pool < 2 * u64::from(granule) {
@@ -342,13 +342,13 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
             granule,
         });
     }
-    if pool / u64::from(granule) > MAX_GRANULES {
+    if pool / u64::from(granule) > MOST_GRANULES {
         return Err(OverrideError::Granules {
             bytes: pool,
             granule,
         });
     }
-    if !heaps.is_power_of_two() || heaps > 64 {
+    if !heaps.is_power_of_two() || heaps > MOST_HEAPS {
         return Err(OverrideError::Heaps { heaps });
     }
     if guard == 0 || !guard.is_multiple_of(PAGE) {
@@ -361,13 +361,13 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
         });
     }
     let bytes = pool.saturating_add(guard);
-    if bytes >= MAX_VARIABLE_OFFSET {
+    if bytes >= VARIABLE_OFFSET_END {
         return Err(OverrideError::Offset { bytes });
     }
     if !at_least(5, 10) {
         return Err(OverrideError::Kernel { kernel });
     }
-    if !at_least(6, 0) && bytes > MAX_VALUE_BEFORE_6_0 - PAGE {
+    if !at_least(6, 0) && bytes > MOST_VALUE_BEFORE_6_0 - PAGE {
         return Err(OverrideError::ValueSize { bytes, kernel });
     }
     if !at_least(5, 17) && !overrides.spin_lock {
@@ -378,7 +378,7 @@ fn check(overrides: &Overrides) -> Result<(), OverrideError> {
             return Err(OverrideError::Arena { kernel });
         }
         let bytes = pool.next_multiple_of(PAGE) * u64::from(heaps) + PAGE;
-        if bytes > ARENA - ARENA_VARIABLES {
+        if bytes > (MOST_ARENA_PAGES - ARENA_VARIABLE_PAGES) * PAGE {
             return Err(OverrideError::ArenaSize { bytes });
         }
     }
@@ -424,7 +424,7 @@ mod tests {
                     pool_size: Some(512),
                     ..none
                 },
-                "1 KiB to 256 MiB",
+                "1024 to 268435456",
                 "1024",
             ),
             (

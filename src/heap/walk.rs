@@ -6,6 +6,7 @@ use std::fmt;
 use std::mem::{offset_of, size_of};
 
 use super::layout::*;
+use super::limits::{LEAST_GRANULE, MOST_GRANULE, MOST_GRANULES};
 
 /// A block, or a stretch of free granules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,33 +36,71 @@ pub enum State {
     Free,
 }
 
-/// The figures a heap keeps of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+/// Declares the figures of a heap that stand in its structure under the same name, and how to read them.
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// The figures a heap keeps of itself.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+            /// Blocks handed out and not taken back.
+            pub used_blocks: u64,
+            /// Bytes in them.
+            pub used_bytes: u64,
+            /// Largest number of bytes that were in use at once.
+            pub high_water_bytes: u64,
+        }
+
+        impl Counters {
+            /// The figures by name: those that only grow, each as the header counts it.
+            pub fn named(&self) -> [(&'static str, u64); [$(stringify!($name)),+].len()] {
+                [$((stringify!($name), self.$name)),+]
+            }
+        }
+
+        impl Image<'_> {
+            fn counters(&self) -> Counters {
+                let granule = u64::from(field!(self, granule));
+                let used = field!(self, used as u64);
+                Counters {
+                    $($name: field!(self, $name as u64),)+
+                    used_blocks: used & 0xffff_ffff,
+                    used_bytes: (used >> 32) * granule,
+                    high_water_bytes: (field!(self, high_water as u64) >> 32) * granule,
+                }
+            }
+        }
+    };
+}
+
+macro_rules! field {
+    ($image:expr, $name:ident) => {
+        $image.u32(offset_of!(Heap, $name))
+    };
+    ($image:expr, $name:ident as u64) => {
+        $image.u64(offset_of!(Heap, $name))
+    };
+}
+
+counters! {
     /// Blocks handed out since the start.
-    pub allocations: u64,
-    /// Blocks handed out and not taken back.
-    pub used_blocks: u64,
-    /// Bytes in them.
-    pub used_bytes: u64,
-    /// Largest number of bytes that were in use at once.
-    pub high_water_bytes: u64,
+    allocations,
     /// Frees by programs on CPUs that use another heap.
-    pub remote_frees: u64,
+    remote_frees,
     /// Frees that found the lock held.
-    pub handed_over: u64,
+    handed_over,
     /// Size changes in place.
-    pub resizes: u64,
+    resizes,
     /// Frees refused: the block was free.
-    pub double_frees: u64,
+    double_frees,
     /// Frees refused: no block starts there.
-    pub invalid_frees: u64,
+    invalid_frees,
     /// Allocations refused: size 0, too large, or overflow.
-    pub failed_size: u64,
+    failed_size,
     /// Allocations refused: no heap had room.
-    pub failed_memory: u64,
+    failed_memory,
     /// Allocations refused: a heap was held.
-    pub failed_busy: u64,
+    failed_busy,
 }
 
 /// A heap as found.
@@ -208,17 +247,10 @@ struct Image<'a> {
 /// Bytes the first `fields` of a heap take, before the tables.
 pub(crate) const FIXED: usize = size_of::<Heap>();
 
-macro_rules! field {
-    ($image:expr, $name:ident) => {
-        $image.u32(offset_of!(Heap, $name))
-    };
-    ($image:expr, $name:ident as u64) => {
-        $image.u64(offset_of!(Heap, $name))
-    };
-}
-
 mod check;
+mod fences;
 pub use check::check;
+pub use fences::{Fence, Fences, Overflow, fences};
 
 impl<'a> Image<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
@@ -233,11 +265,11 @@ impl<'a> Image<'a> {
         let granule = field!(image, granule);
         ensure!(entry == 2 || entry == 4, "entries of {} bits", entry * 8);
         ensure!(
-            (16..=4096).contains(&granule) && granule.is_power_of_two(),
+            (LEAST_GRANULE..=MOST_GRANULE).contains(&granule) && granule.is_power_of_two(),
             "a granule of {granule} bytes"
         );
         ensure!(
-            (2..=1 << 23).contains(&granules),
+            (2..=MOST_GRANULES as usize).contains(&granules),
             "a pool of {granules} granules"
         );
         let pool = field!(image, granules) as usize;
@@ -247,11 +279,11 @@ impl<'a> Image<'a> {
         );
         let entries = granules.next_power_of_two().max(64);
         let margin = DYNMEM_MARGIN as usize;
-        // A bit for four granules, and a word of each level above for 64 of the level below.
-        let mut words = (entries / 256).max(1);
-        for limit in [16_384, 1_048_576] {
-            if granules > limit {
-                words += entries / limit;
+        // A bit for a group of granules, and a word of each level above for 64 of the level below.
+        let mut words = (entries / DYNMEM_WORD_GRANULES as usize).max(1);
+        for limit in [DYNMEM_WORD1_GRANULES, DYNMEM_WORD2_GRANULES] {
+            if granules > limit as usize {
+                words += entries / limit as usize;
             }
         }
         image.entry = entry;
@@ -323,11 +355,15 @@ impl<'a> Image<'a> {
     /// one has its granules in the links of the granule `beside`.
     fn tag_beside(&self, granule: u32, beside: u32) -> (u32, bool, u32) {
         let tag = self.raw(granule);
-        let mut size = tag & ((1 << 13) - 1);
+        let mut size = tag & ((1 << DYNMEM_HANDED_OVER_SHIFT) - 1);
         if size == DYNMEM_LONG && (1..=self.entries as u32).contains(&beside) {
             size = self.word(beside);
         }
-        (tag >> 14, tag >> 13 & 1 == 1, size)
+        (
+            tag >> DYNMEM_STATE_SHIFT,
+            tag >> DYNMEM_HANDED_OVER_SHIFT & 1 == 1,
+            size,
+        )
     }
 
     /// The same of a block that starts at the granule.
@@ -347,7 +383,7 @@ impl<'a> Image<'a> {
     }
 
     fn handed_over(&self, granule: u32) -> bool {
-        let group = (granule as usize - 1) / 4;
+        let group = (granule as usize - 1) >> DYNMEM_GROUP_LOG;
         self.u64(FIXED + group / 64 * 8) >> (group % 64) & 1 == 1
     }
 
@@ -390,25 +426,6 @@ impl<'a> Image<'a> {
                 })
             })
             .collect()
-    }
-
-    fn counters(&self) -> Counters {
-        let granule = u64::from(field!(self, granule));
-        let used = field!(self, used as u64);
-        Counters {
-            allocations: field!(self, allocations as u64),
-            used_blocks: used & 0xffff_ffff,
-            used_bytes: (used >> 32) * granule,
-            high_water_bytes: (field!(self, high_water as u64) >> 32) * granule,
-            remote_frees: field!(self, remote_frees as u64),
-            handed_over: field!(self, handed_over as u64),
-            resizes: field!(self, resizes as u64),
-            double_frees: field!(self, double_frees as u64),
-            invalid_frees: field!(self, invalid_frees as u64),
-            failed_size: field!(self, failed_size as u64),
-            failed_memory: field!(self, failed_memory as u64),
-            failed_busy: field!(self, failed_busy as u64),
-        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Finds the heaps of programs that are loaded, and reads them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use libbpf_rs::query::{MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 
-use crate::heap::walk::{self, Damage, Snapshot};
+use super::reader::Reader;
+use crate::heap::walk::{self, Damage, Fence, Overflow, Snapshot, SourceLine};
 
 /// Name of the map whose values are the heaps of an object, number by number.
 pub const MAP_NAME: &str = "dynmem_heaps";
@@ -222,15 +225,20 @@ impl HeapMap {
 
     /// The sum of a map of counters beside the heaps.
     fn counted(&self, name: &str) -> u64 {
-        let mut ids = self.beside.clone();
-        ids.sort_unstable();
-        ids.dedup();
         // One map for each object, and in it one number for each source linked into it.
-        ids.into_iter()
-            .filter_map(|id| MapHandle::from_map_id(id).ok())
+        self.beside()
             .filter(|map| map.name() == name)
             .map(|map| count(&map))
             .sum()
+    }
+
+    /// The other maps of the programs that use these heaps.
+    fn beside(&self) -> impl Iterator<Item = MapHandle> {
+        let mut ids = self.beside.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter()
+            .filter_map(|id| MapHandle::from_map_id(id).ok())
     }
 
     /// Whether it is an array of values that heaps can be. The name is free for anybody to use.
@@ -250,20 +258,11 @@ impl HeapMap {
     ///
     /// [`Error::Read`].
     pub fn read(&self) -> Result<Vec<Result<Snapshot, Damage>>, Error> {
-        let failed = |reason: String| Error::Read {
-            map: self.id,
-            reason,
-        };
         (0..self.handle.max_entries())
             .map(|number| {
                 let mut tries = 1;
                 loop {
-                    let bytes = self
-                        .handle
-                        .lookup(&number.to_ne_bytes(), MapFlags::ANY)
-                        .map_err(|error| failed(error.to_string()))?
-                        .ok_or_else(|| failed(format!("it has no value {number}")))?;
-                    match walk::read(&bytes) {
+                    match walk::read(&self.heap(number)?) {
                         Err(_) if tries < TRIES => tries += 1,
                         snapshot => return Ok(snapshot),
                     }
@@ -271,4 +270,122 @@ impl HeapMap {
             })
             .collect()
     }
+
+    /// Looks behind every block in use, heap by heap; `None` for one without fences, as it was built
+    /// without `DYNAMIC_MEMORY_DEBUG` or is not used yet. Nothing is changed, so that a write is found
+    /// again by the call that frees the block.
+    ///
+    /// Programs go on meanwhile. A fence is wrong if it is so while no block of the heap is allocated or
+    /// freed or, in a heap where that happens all the time, whenever it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`]; of a heap that cannot be understood, the inner error.
+    ///
+    /// # Complexity
+    ///
+    /// Three system calls for each block, and a few for each heap.
+    pub fn check(&self) -> Result<Vec<Result<Option<Checked>, Damage>>, Error> {
+        let mut reader = None;
+        (0..self.handle.max_entries())
+            .map(|number| self.check_heap(number, &mut reader))
+            .collect()
+    }
+
+    /// What reads blocks.
+    fn reader(&self) -> Result<Reader, Error> {
+        let arena = self.beside().find(|map| map.map_type() == MapType::Arena);
+        let reader = Reader::new(arena.as_ref().map(|map| map.as_fd()));
+        reader.map_err(|errno| {
+            let reason = std::io::Error::from_raw_os_error(errno);
+            self.failed(format!(
+                "no program that reads its blocks can be loaded: {reason}"
+            ))
+        })
+    }
+
+    fn check_heap(
+        &self,
+        number: u32,
+        reader: &mut Option<Reader>,
+    ) -> Result<Result<Option<Checked>, Damage>, Error> {
+        let (mut wrong, mut blocks): (Option<BTreeSet<(Fence, u64)>>, _) = (None, 0);
+        let mut damage = None;
+        for _ in 0..TRIES {
+            let before = match walk::fences(&self.heap(number)?) {
+                Ok(Some(fences)) => fences,
+                Ok(None) => return Ok(Ok(None)),
+                Err(reason) => {
+                    damage = Some(reason);
+                    continue;
+                }
+            };
+            let reader = match &reader {
+                Some(reader) => reader,
+                None => reader.insert(self.reader()?),
+            };
+            let mut found = BTreeSet::new();
+            for fence in &before.fences {
+                let word = reader.word(fence.address(), before.in_arena);
+                let word = word.ok_or_else(|| {
+                    self.failed(format!("nothing is at {:#x}, a block of it", fence.block))
+                })?;
+                if word != Fence::WHOLE {
+                    found.insert((*fence, word));
+                }
+            }
+            let Ok(Some(after)) = walk::fences(&self.heap(number)?) else {
+                continue;
+            };
+            found.retain(|(fence, _)| after.fences.binary_search(fence).is_ok());
+            blocks = before.fences.len();
+            if before.activity == after.activity {
+                wrong = Some(found);
+                break;
+            }
+            if let Some(wrong) = &wrong {
+                found.retain(|one| wrong.contains(one));
+            }
+            wrong = Some(found);
+        }
+        let (Some(wrong), Some(reader)) = (wrong, &reader) else {
+            return Ok(damage.map_or(Ok(None), Err));
+        };
+        let overflows = wrong.into_iter().map(|(fence, _)| Overflow {
+            address: fence.block,
+            size: fence.size,
+            allocated: SourceLine {
+                file: reader.name(fence.file).unwrap_or_default(),
+                line: fence.line,
+            },
+        });
+        Ok(Ok(Some(Checked {
+            blocks,
+            overflows: overflows.collect(),
+        })))
+    }
+
+    /// The bytes of a heap.
+    fn heap(&self, number: u32) -> Result<Vec<u8>, Error> {
+        self.handle
+            .lookup(&number.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|error| self.failed(error.to_string()))?
+            .ok_or_else(|| self.failed(format!("it has no value {number}")))
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Read {
+            map: self.id,
+            reason,
+        }
+    }
+}
+
+/// What was found behind the blocks of a heap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Blocks in use that were looked behind.
+    pub blocks: usize,
+    /// Those behind which something was written, by address.
+    pub overflows: Vec<Overflow>,
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::CStr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Once;
 
@@ -122,6 +123,42 @@ impl LogBuffer {
         let end = self.0.iter().position(|&byte| byte == 0);
         String::from_utf8_lossy(&self.0[..end.unwrap_or(self.0.len())]).into_owned()
     }
+}
+
+/// Loads an XDP program made of instructions. `Err` holds a positive `errno`.
+pub(super) fn load_instructions(instructions: &[sys::bpf_insn]) -> Result<OwnedFd, i32> {
+    let mut options = sys::bpf_prog_load_opts {
+        sz: size_of::<sys::bpf_prog_load_opts>() as _,
+        ..Default::default()
+    };
+    // SAFETY: the instructions, the two strings and the options outlive the call; the descriptor that
+    // it returns is new, and nobody else's.
+    unsafe {
+        let program = sys::bpf_prog_load(
+            sys::BPF_PROG_TYPE_XDP,
+            c"dynmem_reader".as_ptr(),
+            c"GPL".as_ptr(),
+            instructions.as_ptr(),
+            instructions.len() as _,
+            &mut options,
+        );
+        errno(program)?;
+        Ok(OwnedFd::from_raw_fd(program))
+    }
+}
+
+/// Runs such a program once. `Err` holds a positive `errno`.
+pub(super) fn run_once(program: &OwnedFd) -> Result<(), i32> {
+    let packet = [0_u8; 64];
+    let mut options = sys::bpf_test_run_opts {
+        sz: size_of::<sys::bpf_test_run_opts>() as _,
+        data_in: packet.as_ptr().cast(),
+        data_size_in: packet.len() as u32,
+        repeat: 1,
+        ..Default::default()
+    };
+    // SAFETY: the packet and the options outlive the call.
+    errno(unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) })
 }
 
 thread_local! {

@@ -1,5 +1,7 @@
-//! The header from its parts, and the C block of its layout from `layout.rs`.
+//! The header from its parts, the C block of its layout from `layout.rs`, and the numbers that parts
+//! name from `limits.rs` and `layout.rs`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -7,6 +9,8 @@ use syn::{Attribute, Expr, Fields, Item, Lit, LitInt, Meta, Type};
 
 /// The file that both C and Rust get the layout from.
 const LAYOUT: &str = include_str!("../../src/heap/layout.rs");
+/// What C and Rust say about what may be chosen.
+const LIMITS: &str = include_str!("../../src/heap/limits.rs");
 /// Where the layout stands among the parts, which go into the header in the order of their names.
 const LAYOUT_PART: &str = "40_layout.h";
 /// Lines of a part at most, so that each can be read at one go.
@@ -28,6 +32,7 @@ pub fn header(parts: &Path) -> String {
         .collect();
     names.sort();
     let mut text = String::new();
+    let mut used = BTreeSet::new();
     for (number, name) in names.iter().enumerate() {
         let (from, part) = if name == LAYOUT_PART {
             ("src/heap/layout.rs".to_owned(), c_block())
@@ -37,24 +42,71 @@ pub fn header(parts: &Path) -> String {
                 part.lines().count() <= PART_LINES,
                 "{name} has more than {PART_LINES} lines: split it"
             );
-            (format!("src/heap/c/{name}"), part)
+            (format!("src/heap/c/{name}"), with_numbers(&part, &mut used))
         };
         if number > 0 {
             text.push_str(&format!("\n/* BEGIN {from} */\n"));
         }
         text.push_str(&part);
     }
+    for (limit, _) in constants(LIMITS) {
+        assert!(used.contains(&limit), "no part of the header names {limit}");
+    }
     text
+}
+
+/// A part with `@NAME@` replaced by the number of that name, as it is written in Rust without `_`, and
+/// `@bytes NAME@` by it in the largest unit of which it is a multiple; notes the names.
+fn with_numbers(part: &str, used: &mut BTreeSet<String>) -> String {
+    let known: BTreeMap<String, String> =
+        [LIMITS, LAYOUT].into_iter().flat_map(constants).collect();
+    let mut text = String::new();
+    for (number, piece) in part.split('@').enumerate() {
+        if number % 2 == 0 {
+            text.push_str(piece);
+            continue;
+        }
+        let name = piece.strip_prefix("bytes ").unwrap_or(piece);
+        let digits = known
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is in neither limits.rs nor layout.rs"));
+        used.insert(name.to_owned());
+        text.push_str(&match name == piece {
+            true => digits.clone(),
+            false => bytes(digits.parse().expect("a decimal number")),
+        });
+    }
+    text
+}
+
+fn bytes(number: u64) -> String {
+    [(30, "GiB"), (20, "MiB"), (10, "KiB")]
+        .into_iter()
+        .find(|(log, _)| number.is_multiple_of(1 << log))
+        .map_or(format!("{number} bytes"), |(log, unit)| {
+            format!("{} {unit}", number >> log)
+        })
+}
+
+/// The constants of a file of literals, by name.
+fn constants(file: &str) -> Vec<(String, String)> {
+    items(file)
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Const(item) => Some((item.ident.to_string(), digits(&item.expr))),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The layout as C: constants, structures, and an assertion on every size and offset.
 fn c_block() -> String {
     let mut text = String::new();
-    for item in items() {
+    for item in items(LAYOUT) {
         match item {
             Item::Const(item) => {
                 comment(&mut text, &item.attrs, "");
-                let value = literal(&item.expr).to_string().replace('_', "");
+                let value = digits(&item.expr);
                 text.push_str(&format!("#define {} {value}U\n", item.ident));
             }
             Item::Struct(item) => {
@@ -98,9 +150,9 @@ fn c_block() -> String {
     text
 }
 
-fn items() -> Vec<Item> {
-    syn::parse_file(LAYOUT)
-        .expect("layout.rs is Rust, it is compiled beside this")
+fn items(file: &str) -> Vec<Item> {
+    syn::parse_file(file)
+        .expect("it is Rust, and compiled beside this")
         .items
 }
 
@@ -151,6 +203,11 @@ fn number(expr: &Expr) -> u64 {
     literal(expr)
         .base10_parse()
         .expect("rustc takes it for an integer too")
+}
+
+/// A number as C takes it.
+fn digits(expr: &Expr) -> String {
+    literal(expr).to_string().replace('_', "")
 }
 
 fn literal(expr: &Expr) -> &LitInt {

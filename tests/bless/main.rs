@@ -1,5 +1,5 @@
-//! `include/dynamic_memory.h` is what its parts in `src/heap/c` and the layout in
-//! `src/heap/layout.rs` make; with `--write` (`make bless`) it is made so.
+//! `include/dynamic_memory.h` is what its parts in `src/heap/c`, the layout in `src/heap/layout.rs` and
+//! the limits in `src/heap/limits.rs` make; with `--write` (`make bless`) it is made so.
 
 mod emit;
 
@@ -19,7 +19,7 @@ fn main() {
     } else {
         assert!(
             fresh == header,
-            "include/dynamic_memory.h differs from src/heap/c and src/heap/layout.rs: change those \
+            "include/dynamic_memory.h differs from src/heap/c, layout.rs and limits.rs: change those \
              and run `make bless`"
         );
         println!("dynamic_memory.h is what its parts make");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::heap::KernelVersion;
+use crate::heap::limits::*;
 use crate::run::values;
 
 /// Shown below the help of `header`.
@@ -24,19 +25,23 @@ pub struct Header {
     /// Write to PATH instead of stdout: a file, or a directory that gets dynamic_memory.h.
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
-    /// Bytes of each heap's pool: 1024 to 268435456, a multiple of the granule; K and M may
-    /// follow the number.
-    #[arg(long, value_name = "BYTES", value_parser = values::size)]
+    #[arg(long, value_name = "BYTES", value_parser = values::size,
+          help = format!("Bytes of each heap's pool: {LEAST_POOL_SIZE} to {MOST_POOL_SIZE}, a multiple \
+                          of the granule; K and M may follow the number [default: \
+                          {DEFAULT_POOL_SIZE}]"))]
     pub pool_size: Option<u64>,
-    /// Number of heaps: a power of two up to 64. About one per CPU is best.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N",
+          help = format!("Number of heaps: a power of two up to {MOST_HEAPS}. About one per CPU is \
+                          best [default: {DEFAULT_HEAPS}]"))]
     pub heaps: Option<u32>,
-    /// Bytes that sizes and alignments are rounded up to: a power of two from 16 to 4096.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES",
+          help = format!("Bytes that sizes and alignments are rounded up to: a power of two from \
+                          {LEAST_GRANULE} to {MOST_GRANULE} [default: {DEFAULT_GRANULE}, in pools of \
+                          {LARGE_POOL_SIZE} bytes and more {LARGE_POOL_GRANULE}]"))]
     pub granule: Option<u32>,
-    /// Bytes behind each pool that make accesses to blocks of variable size provable: a multiple
-    /// of 4096.
-    #[arg(long, value_name = "BYTES", value_parser = values::size)]
+    #[arg(long, value_name = "BYTES", value_parser = values::size,
+          help = format!("Bytes behind each pool that make accesses to blocks of variable size \
+                          provable: a multiple of {PAGE}, at least a {GUARD_PART}th of the pool"))]
     pub guard: Option<u64>,
     /// Lock with bpf_spin_lock instead of an atomic exchange: for Linux before 5.17. Tracing
     /// programs cannot use it.

@@ -10,11 +10,14 @@ Examples:
   bpf-malloc stats                         every heap of every loaded object
   bpf-malloc stats --pid $(pidof loader) --watch
   bpf-malloc stats --map-id 42 --svg heap.svg
+  bpf-malloc stats --check                 what was written behind blocks in use
 
-Blocks by source line (what leaks) are known for programs built with -DDYNAMIC_MEMORY_DEBUG.
+Blocks by source line (what leaks) are known for programs built with -DDYNAMIC_MEMORY_DEBUG, and so is
+what stands behind their blocks.
 
 Exit codes:
   0  read
+  1  with --check: something was written behind a block in use
   2  there is no such heap, it has another layout, or this process may not read it";
 
 /// Arguments of `stats`.
@@ -33,6 +36,10 @@ pub struct Stats {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1",
           value_parser = seconds)]
     pub watch: Option<f64>,
+    /// Look behind every block in use for what a program wrote there; of programs built with
+    /// -DDYNAMIC_MEMORY_DEBUG.
+    #[arg(long)]
+    pub check: bool,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,

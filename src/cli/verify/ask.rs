@@ -10,7 +10,7 @@ use crate::cli::args::Verify;
 use crate::heap::walk::{self, Snapshot};
 use crate::judge::explain::Kind;
 use crate::judge::inspect::split_structures;
-use crate::kernel::heaps;
+use crate::kernel::heaps::{self, Selection};
 use crate::kernel::load::{Error as LoadError, Judgement, Loaded, ObjectFile, ProgramInfo};
 use crate::kernel::privilege;
 use crate::kernel::run::{self, RunInput, RunOutput, Support};
@@ -153,6 +153,7 @@ fn run_all(
     }
     let loaded = object.load_only(|name| runnable.iter().any(|(wanted, _)| wanted.name == name));
     let mut told = Vec::new();
+    let mut behind = Vec::new();
     let mut before = Counted::default();
     for (program, report) in &mut runnable {
         report.output = Some(match &loaded {
@@ -160,9 +161,13 @@ fn run_all(
                 Ok(done) => {
                     let found = heap_errors(loaded);
                     let new = found.strip_prefix(told.as_slice()).unwrap_or(&found);
+                    let mut errors = new.to_vec();
+                    let live = behind_blocks(loaded);
+                    errors.extend(live.iter().filter(|one| !behind.contains(*one)).cloned());
                     let counted = counted(loaded);
-                    let output = output(program, &done, counted - before, new.to_vec());
+                    let output = output(program, &done, counted - before, errors);
                     told = found;
+                    behind = live;
                     before = counted;
                     Ok(output)
                 }
@@ -188,6 +193,24 @@ fn heaps_of(loaded: &Loaded) -> Vec<Snapshot> {
 fn heap_errors(loaded: &Loaded) -> Vec<String> {
     let errors = heaps_of(loaded).into_iter().flat_map(|heap| heap.errors);
     errors.map(|error| error.to_string()).collect()
+}
+
+/// What the programs so far wrote behind blocks that are still in use, where the heap has fences.
+fn behind_blocks(loaded: &Loaded) -> Vec<String> {
+    let map = loaded
+        .map(heaps::MAP_NAME)
+        .ok()
+        .and_then(|map| map.info().ok());
+    let Some(map) = map.map(|map| map.info.id) else {
+        return Vec::new();
+    };
+    let found = heaps::find(&Selection::Map(map)).unwrap_or_default();
+    let checked = found.iter().filter_map(|map| map.check().ok()).flatten();
+    let checked = checked.filter_map(|heap| heap.ok().flatten());
+    checked
+        .flat_map(|heap| heap.overflows)
+        .map(|overflow| overflow.to_string())
+        .collect()
 }
 
 /// What all programs so far have counted.

@@ -35,7 +35,7 @@
 //! be run; if that failed it is `{ "error": "…" }`. What the heap counted meanwhile, in all runs: loops
 //! that the kernel ended at `can_loop`, allocations that no heap had room for, calls through pointers that
 //! found no function. `heap_errors` are what a heap with `DYNAMIC_MEMORY_DEBUG` found wrong, as
-//! `bpf-malloc stats` tells it. Times are in nanoseconds, `stack_bytes` in bytes
+//! `bpf-malloc stats --check` tells it. Times are in nanoseconds, `stack_bytes` in bytes
 //! for the program and each function it calls, `instructions` those that were loaded; figures that
 //! the kernel did not tell are `null`. A file that is refused as a whole, by clang or libbpf, has
 //! `refusals`; with `check`, so has every file with an obstacle, and one without has no `programs`.

@@ -15,23 +15,23 @@
  *
  * Define before the include to change:
  *   POOL_SIZE                   bytes of each heap's pool, a multiple of the granule,
- *                               1 KiB to 256 MiB; before Linux 6.0 up to about 4 MiB
- *                                                                       (default 65536)
- *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to 64; the heap of a CPU is its
- *                               number modulo this                      (default 4)
+ *                               @bytes LEAST_POOL_SIZE@ to @bytes MOST_POOL_SIZE@; before Linux 6.0 up to about @bytes MOST_VALUE_BEFORE_6_0@
+ *                                                                       (default @DEFAULT_POOL_SIZE@)
+ *   DYNAMIC_MEMORY_HEAPS        heaps, a power of two from 1 to @MOST_HEAPS@; the heap of a CPU is its
+ *                               number modulo this                      (default @DEFAULT_HEAPS@)
  *   DYNAMIC_MEMORY_GRANULE      bytes that sizes and alignment are rounded up to, a power of two
- *                               from 16 to 4096. The tables take 6.1 bytes per granule, 10.1 beyond
- *                               65535 granules      (default 32; 64 for pools of 2 MiB and more)
- *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of 4096 and at least a 256th of
+ *                               from @LEAST_GRANULE@ to @MOST_GRANULE@. The tables take 6.1 bytes per granule, 10.1 beyond
+ *                               65535 granules      (default @DEFAULT_GRANULE@; @LARGE_POOL_GRANULE@ for pools of @bytes LARGE_POOL_SIZE@ and more)
+ *   DYNAMIC_MEMORY_GUARD        bytes behind a pool, a multiple of @PAGE@ and at least a @GUARD_PART@th of
  *                               the pool. Where malloc's size is not a constant, the verifier
  *                               accepts an index, or a length handed to a helper, up to this
- *                               bound                (default 4096, or a 256th of the pool)
+ *                               bound                (default @PAGE@, or a @GUARD_PART@th of the pool)
  *   DYNAMIC_MEMORY_ARENA        pools in a BPF arena: for pointers that are stored and followed
  *                               later (lists, trees). See "Linked data" below
  *   DYNAMIC_MEMORY_ARENA_PAGES  size of the arena in pages: pools and all __arena variables of the
- *                               object, up to 1048576, 4 GiB   (default: the pools and 4 MiB)
+ *                               object, up to @MOST_ARENA_PAGES@, 4 GiB   (default: the pools and 4 MiB)
  *   DYNAMIC_MEMORY_LINKED       linked data on kernels without arenas, see there
- *   DYNAMIC_MEMORY_LOOP_LIMIT   rounds of a loop with can_loop on these       (default 256)
+ *   DYNAMIC_MEMORY_LOOP_LIMIT   rounds of a loop with can_loop on these       (default @DEFAULT_LOOP_LIMIT@)
  *   DYNAMIC_MEMORY_ARENA_MAP    name of the program's own arena map, declared before the include:
  *                               a program can have only one
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
@@ -41,16 +41,18 @@
  *                               where returns are slow, and some 80 verified instructions a call and
  *                               iteration: not for programs that allocate in long loops
  *   DYNAMIC_MEMORY_STRONG       no weak functions, for loaders that know none (cilium/ebpf 0.9)
- *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than 4 MiB of
- *                               them before Linux 6.0; beyond 384 MiB they are in any case
+ *   DYNAMIC_MEMORY_POOL_MAP     pools in a map of their own and not in .bss: for more than @bytes MOST_VALUE_BEFORE_6_0@ of
+ *                               them before Linux 6.0; beyond @bytes MOST_IN_VARIABLE@ they are in any case
  *   DYNAMIC_MEMORY_DEBUG        find what a program does wrong with blocks: writes behind a block
- *                               (looked for when it is freed or resized), writes to a freed one
- *                               (when 16 others were freed, or it is handed out again: blocks of up
- *                               to a 64th of the pool wait for so long), a second free, a free of
- *                               what is no block. Each is kept with the lines of the calls for `bpf-malloc
- *                               stats`, which also shows the live blocks by line. New memory is
- *                               filled with 0xaa, freed memory with 0xdd; a block takes 8 bytes
- *                               more, realloc always moves it
+ *                               (looked for when it is freed or resized and, while it is in use, by
+ *                               `bpf-malloc stats --check`), writes to a freed one (when
+ *                               @DYNMEM_QUARANTINE@ others were freed, or it is handed out again: blocks
+ *                               of up to a @DYNMEM_QUARANTINE_PART@th of the pool wait for so long), a
+ *                               second free, a free of what is no block. Each is kept with the lines of
+ *                               the calls for `bpf-malloc stats`, which also shows the live blocks by
+ *                               line. New memory is filled with @DYNMEM_NEW@, freed memory with
+ *                               @DYNMEM_FREED@; a block takes @DYNMEM_FENCE@ bytes more, realloc always
+ *                               moves it
  *   DYNAMIC_MEMORY_C_LIBRARY    more of the C library: strstr strspn strtok_r strtol qsort bsearch
  *                               isalpha abs div rand printf snprintf and others. It may be defined
  *                               later, before the header is included a second time
@@ -101,7 +103,7 @@
  *     that it may have, DYNAMIC_MEMORY_LOOP_LIMIT; it ends after these.
  *   - static_pointer leads to blocks only: of variables one cannot store the address there.
  * With an arena, and in user space, both do nothing, so that one source serves all. The pools take
- * up to 512 MiB together.
+ * up to @bytes VARIABLE_OFFSET_END@ together.
  */
 #ifndef DYNAMIC_MEMORY_H
 #define DYNAMIC_MEMORY_H

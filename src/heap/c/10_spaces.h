@@ -28,7 +28,7 @@
 #if defined(DYNAMIC_MEMORY_LINKED) && DYNMEM_KERNEL && !DYNMEM_ARENA
 #define DYNMEM_LINKED 1
 #ifndef DYNAMIC_MEMORY_LOOP_LIMIT
-#define DYNAMIC_MEMORY_LOOP_LIMIT 256
+#define DYNAMIC_MEMORY_LOOP_LIMIT @DEFAULT_LOOP_LIMIT@
 #endif
 /*
  * Declares the counter of the loop that follows, and belongs to that statement. It has one of its

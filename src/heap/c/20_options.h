@@ -10,51 +10,51 @@
 #endif
 
 #ifndef POOL_SIZE
-#define POOL_SIZE 65536
+#define POOL_SIZE @DEFAULT_POOL_SIZE@
 #endif
 #ifndef DYNAMIC_MEMORY_HEAPS
-#define DYNAMIC_MEMORY_HEAPS 4
+#define DYNAMIC_MEMORY_HEAPS @DEFAULT_HEAPS@
 #endif
 #ifndef DYNAMIC_MEMORY_GRANULE
-#if POOL_SIZE < 2097152
-#define DYNAMIC_MEMORY_GRANULE 32
+#if POOL_SIZE < @LARGE_POOL_SIZE@
+#define DYNAMIC_MEMORY_GRANULE @DEFAULT_GRANULE@
 #else
-#define DYNAMIC_MEMORY_GRANULE 64
+#define DYNAMIC_MEMORY_GRANULE @LARGE_POOL_GRANULE@
 #endif
 #endif
 #ifndef DYNAMIC_MEMORY_GUARD
-#if POOL_SIZE <= 1048576
-#define DYNAMIC_MEMORY_GUARD 4096
+#if POOL_SIZE <= @GUARD_PART@ * @PAGE@
+#define DYNAMIC_MEMORY_GUARD @PAGE@
 #else
-#define DYNAMIC_MEMORY_GUARD ((POOL_SIZE / 256 + 4095) / 4096 * 4096)
+#define DYNAMIC_MEMORY_GUARD ((POOL_SIZE / @GUARD_PART@ + @PAGE@ - 1) / @PAGE@ * @PAGE@)
 #endif
 #endif
 
-_Static_assert(POOL_SIZE >= 1024 && POOL_SIZE <= 268435456,
-	       "POOL_SIZE must be from 1024 (1 KiB) to 268435456 (256 MiB)");
-_Static_assert(DYNAMIC_MEMORY_GRANULE >= 16 && DYNAMIC_MEMORY_GRANULE <= 4096 &&
+_Static_assert(POOL_SIZE >= @LEAST_POOL_SIZE@ && POOL_SIZE <= @MOST_POOL_SIZE@,
+	       "POOL_SIZE must be from @LEAST_POOL_SIZE@ (@bytes LEAST_POOL_SIZE@) to @MOST_POOL_SIZE@ (@bytes MOST_POOL_SIZE@)");
+_Static_assert(DYNAMIC_MEMORY_GRANULE >= @LEAST_GRANULE@ && DYNAMIC_MEMORY_GRANULE <= @MOST_GRANULE@ &&
 		       (DYNAMIC_MEMORY_GRANULE & (DYNAMIC_MEMORY_GRANULE - 1)) == 0,
-	       "DYNAMIC_MEMORY_GRANULE must be a power of two from 16 to 4096");
+	       "DYNAMIC_MEMORY_GRANULE must be a power of two from @LEAST_GRANULE@ to @MOST_GRANULE@");
 _Static_assert(POOL_SIZE % DYNAMIC_MEMORY_GRANULE == 0 && POOL_SIZE >= 2 * DYNAMIC_MEMORY_GRANULE,
 	       "POOL_SIZE must be a multiple of DYNAMIC_MEMORY_GRANULE, two granules at least");
-_Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= 8388608,
-	       "a pool may have 2^23 granules: make DYNAMIC_MEMORY_GRANULE larger");
-_Static_assert(DYNAMIC_MEMORY_HEAPS >= 1 && DYNAMIC_MEMORY_HEAPS <= 64 &&
+_Static_assert(POOL_SIZE / DYNAMIC_MEMORY_GRANULE <= @MOST_GRANULES@,
+	       "a pool may have @MOST_GRANULES@ granules: make DYNAMIC_MEMORY_GRANULE larger");
+_Static_assert(DYNAMIC_MEMORY_HEAPS >= 1 && DYNAMIC_MEMORY_HEAPS <= @MOST_HEAPS@ &&
 		       (DYNAMIC_MEMORY_HEAPS & (DYNAMIC_MEMORY_HEAPS - 1)) == 0,
-	       "DYNAMIC_MEMORY_HEAPS must be a power of two from 1 to 64");
-_Static_assert(DYNAMIC_MEMORY_GUARD % 4096 == 0 && DYNAMIC_MEMORY_GUARD >= 4096 &&
-		       DYNAMIC_MEMORY_GUARD >= POOL_SIZE / 256,
-	       "DYNAMIC_MEMORY_GUARD must be a multiple of 4096 and at least POOL_SIZE / 256");
-_Static_assert(0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD < 536870912,
-	       "POOL_SIZE + DYNAMIC_MEMORY_GUARD must stay below 512 MiB, the verifier's limit");
+	       "DYNAMIC_MEMORY_HEAPS must be a power of two from 1 to @MOST_HEAPS@");
+_Static_assert(DYNAMIC_MEMORY_GUARD % @PAGE@ == 0 && DYNAMIC_MEMORY_GUARD >= @PAGE@ &&
+		       DYNAMIC_MEMORY_GUARD >= POOL_SIZE / @GUARD_PART@,
+	       "DYNAMIC_MEMORY_GUARD must be a multiple of @PAGE@ and at least POOL_SIZE / @GUARD_PART@");
+_Static_assert(0ULL + POOL_SIZE + DYNAMIC_MEMORY_GUARD < @VARIABLE_OFFSET_END@,
+	       "POOL_SIZE + DYNAMIC_MEMORY_GUARD must stay below @bytes VARIABLE_OFFSET_END@, the verifier's limit");
 #if DYNMEM_ARENA
 /* A page before the pools, so that no block is where a NULL of 32 bits leads. */
-#define DYNMEM_ARENA_POOLS (1ULL + (POOL_SIZE + 4095ULL) / 4096 * DYNAMIC_MEMORY_HEAPS)
+#define DYNMEM_ARENA_POOLS (1ULL + (POOL_SIZE + @PAGE@ULL - 1) / @PAGE@ * DYNAMIC_MEMORY_HEAPS)
 #ifndef DYNAMIC_MEMORY_ARENA_PAGES
-#define DYNAMIC_MEMORY_ARENA_PAGES (DYNMEM_ARENA_POOLS + 1024)
+#define DYNAMIC_MEMORY_ARENA_PAGES (DYNMEM_ARENA_POOLS + @ARENA_VARIABLE_PAGES@)
 #endif
-_Static_assert(DYNAMIC_MEMORY_ARENA_PAGES <= 1048576,
-	       "an arena has up to 1048576 pages, 4 GiB: make POOL_SIZE or DYNAMIC_MEMORY_HEAPS smaller");
+_Static_assert(DYNAMIC_MEMORY_ARENA_PAGES <= @MOST_ARENA_PAGES@,
+	       "an arena has up to @MOST_ARENA_PAGES@ pages, 4 GiB: make POOL_SIZE or DYNAMIC_MEMORY_HEAPS smaller");
 _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 	       "DYNAMIC_MEMORY_ARENA_PAGES must have room for the pools: POOL_SIZE for each heap and a page");
 #endif
@@ -62,13 +62,13 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 /*
  * Where the pools are, other than in an arena: in a variable, whose address is a constant, so that there
  * is nothing to look up and no NULL to test for; or in a map, where they would be larger together than
- * a variable can be. The verifier allows 512 MiB; before Linux 6.0, for which the build with a
- * bpf_spin_lock is, the kernel allowed 4 MiB with the program's other variables.
+ * a variable can be. The verifier allows @bytes VARIABLE_OFFSET_END@; before Linux 6.0, for which the build with a
+ * bpf_spin_lock is, the kernel allowed @bytes MOST_VALUE_BEFORE_6_0@ with the program's other variables.
  */
 #ifdef DYNAMIC_MEMORY_SPIN_LOCK
-#define DYNMEM_MOST_VARIABLES 2097152
+#define DYNMEM_MOST_VARIABLES @MOST_IN_VARIABLE_BEFORE_6_0@
 #else
-#define DYNMEM_MOST_VARIABLES 402653184
+#define DYNMEM_MOST_VARIABLES @MOST_IN_VARIABLE@
 #endif
 #if !DYNMEM_KERNEL || DYNMEM_ARENA || DYNMEM_LINKED
 #define DYNMEM_POOL_MAP 0

@@ -70,9 +70,9 @@ union dynmem_link {
 };
 
 /* A tag: state in the two top bits, then "handed over", then the granules of the block. */
-#define DYNMEM_TAG(state) ((0ULL + (state)) << 14)
+#define DYNMEM_TAG(state) ((0ULL + (state)) << DYNMEM_STATE_SHIFT)
 #define DYNMEM_TAG_STATE DYNMEM_TAG(3)
-#define DYNMEM_TAG_HANDED_OVER (1ULL << 13)
+#define DYNMEM_TAG_HANDED_OVER (1ULL << DYNMEM_HANDED_OVER_SHIFT)
 #define DYNMEM_TAG_GRANULES (DYNMEM_TAG_HANDED_OVER - 1)
 
 /* The tags of four granules in one word, of which the first one's is to be the lowest. */
@@ -84,18 +84,17 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 	((tags) << 48 | ((tags) & 0xffff0000) << 16 | ((tags) >> 16 & 0xffff0000) | (tags) >> 48)
 #endif
 
-/* Hand-over bits, one for four granules, below a tree of words that says where to look. */
-#define DYNMEM_GROUP_LOG 2
-#if DYNMEM_GRANULES <= 16384
+/* Hand-over bits, one for a group of granules, below a tree of words that says where to look. */
+#if DYNMEM_GRANULES <= @DYNMEM_WORD1_GRANULES@
 #define DYNMEM_LEVELS 1
-#elif DYNMEM_GRANULES <= 1048576
+#elif DYNMEM_GRANULES <= @DYNMEM_WORD2_GRANULES@
 #define DYNMEM_LEVELS 2
 #else
 #define DYNMEM_LEVELS 3
 #endif
-#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > 256 ? DYNMEM_ENTRIES / 256 : 1)
-#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / 16384 : 0))
-#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / 1048576 : 0))
+#define DYNMEM_LEVEL1 (DYNMEM_ENTRIES > DYNMEM_WORD_GRANULES ? DYNMEM_ENTRIES / DYNMEM_WORD_GRANULES : 1)
+#define DYNMEM_LEVEL2 (DYNMEM_LEVEL1 + (DYNMEM_LEVELS > 1 ? DYNMEM_ENTRIES / DYNMEM_WORD1_GRANULES : 0))
+#define DYNMEM_PENDING_WORDS (DYNMEM_LEVEL2 + (DYNMEM_LEVELS > 2 ? DYNMEM_ENTRIES / DYNMEM_WORD2_GRANULES : 0))
 
 #ifdef DYNAMIC_MEMORY_DEBUG
 #define DYNMEM_SITES                               \
@@ -108,6 +107,12 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #else
 #define DYNMEM_SITES
 #define DYNMEM_DEBUG_FLAG 0
+#endif
+
+#if DYNMEM_ARENA
+#define DYNMEM_ARENA_FLAG DYNMEM_FLAG_ARENA
+#else
+#define DYNMEM_ARENA_FLAG 0
 #endif
 
 #define DYNMEM_BINS \
@@ -126,8 +131,8 @@ typedef dynmem_u64 __attribute__((may_alias)) dynmem_four_tags;
 #include <linux/bpf.h>
 #endif
 #define dynmem_lock struct bpf_spin_lock /* the kernel does not look through a typedef */
-#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_FLAG_SPIN_LOCK)
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_ARENA_FLAG | DYNMEM_FLAG_SPIN_LOCK)
 #else
-#define DYNMEM_FLAGS DYNMEM_DEBUG_FLAG
+#define DYNMEM_FLAGS (DYNMEM_DEBUG_FLAG | DYNMEM_ARENA_FLAG)
 typedef dynmem_u32 dynmem_lock;
 #endif

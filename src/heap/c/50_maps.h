@@ -160,8 +160,8 @@ struct {
  * value, in which each pool begins on a page. The type is the simplest there is, so that a skeleton in C
  * can show it.
  */
-_Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE < 536870912,
-	       "with DYNAMIC_MEMORY_LINKED all pools must stay below 512 MiB, the verifier's limit");
+_Static_assert(DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE < @VARIABLE_OFFSET_END@,
+	       "with DYNAMIC_MEMORY_LINKED all pools must stay below @bytes VARIABLE_OFFSET_END@, the verifier's limit");
 __attribute__((DYNMEM_ONE_OF_MANY aligned(4096))) unsigned char
 	dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
 
@@ -177,11 +177,12 @@ DYNMEM_INLINE dynmem_u32 dynmem_own(void)
  * verifier, which follows what is in a slot of eight bytes, forgets what a caller has in one half when a
  * key is written to the other. That was the caller's counter, whose loop then had no end.
  */
-static const dynmem_u32 dynmem_keys[64] = {
+static const dynmem_u32 dynmem_keys[] = {
 	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
 	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
 	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
 };
+_Static_assert(sizeof(dynmem_keys) == @MOST_HEAPS@ * sizeof(*dynmem_keys), "a key for each heap");
 
 /* The heap of a number, of which the lower bits count: a mask is a proof without a branch. */
 DYNMEM_INLINE struct dynmem_heap *dynmem_heap(dynmem_u64 number)

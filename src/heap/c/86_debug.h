@@ -4,14 +4,12 @@
 
 /*
  * A block is as long as was asked for and DYNMEM_FENCE bytes more, which have a value that is looked for
- * when it is freed. What is freed is filled and, unless it is large, kept from being used again until
- * DYNMEM_QUARANTINE others were freed; it is looked at then, and when a block of the same place and size
- * is handed out. Errors are kept in a ring of the heap, with the lines of the calls.
+ * when it is freed or resized, and meanwhile by `bpf-malloc stats --check`. What is freed is filled and,
+ * unless it is large, kept from being used again until DYNMEM_QUARANTINE others were freed; it is looked
+ * at then, and when a block of the same place and size is handed out. Errors are kept in a ring of the
+ * heap, with the lines of the calls.
  */
-#define DYNMEM_FENCE 8
-#define DYNMEM_FENCE_BYTES 0xfbfbfbfbfbfbfbfbULL
-#define DYNMEM_NEW 0xaa
-#define DYNMEM_FREED 0xdd
+#define DYNMEM_FENCE_WORD (~0ULL / 255 * DYNMEM_FENCE_BYTE)
 #ifdef __FILE_NAME__
 #define DYNMEM_FILE __FILE_NAME__
 #else
@@ -77,7 +75,7 @@ DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
 /* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
 DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
-	const dynmem_u64 freed = DYNMEM_FREED * (~0ULL / 255);
+	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
 
 #ifdef native_executable
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
@@ -145,14 +143,14 @@ DYNMEM_GLOBAL int dynmem_note(dynmem_u64 address, dynmem_u64 size, dynmem_u32 fi
 			dynmem_report(located, address, DYNMEM_USE_AFTER_FREE, file, line);
 		dynmem_fill(address, DYNMEM_NEW, usable);
 	}
-	site->allocated_file = file;
-	site->allocated_line = line;
-	site->freed_line = 0;
-	site->size = (dynmem_u32)size;
+	/* The lines come last: who looks at fences meanwhile takes a block for one in use by them. */
+	site->size = (dynmem_u32)(size + DYNMEM_FENCE <= usable ? size : usable);
 	if (size + DYNMEM_FENCE <= usable)
-		dynmem_poke(address + size, DYNMEM_FENCE_BYTES);
-	else
-		site->size = (dynmem_u32)usable;
+		dynmem_poke(address + size, DYNMEM_FENCE_WORD);
+	site->allocated_file = file;
+	__asm__ volatile("" : : : "memory");
+	DYNMEM_STORE(&site->allocated_line, line);
+	DYNMEM_STORE(&site->freed_line, 0);
 	return 0;
 }
 
@@ -171,9 +169,9 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_fenced(dynmem_u64 address, dynmem_u64 file, dynm
 	if (!site->allocated_line)
 		return usable;
 	if (site->size + DYNMEM_FENCE <= usable &&
-	    dynmem_peek(address + site->size) != DYNMEM_FENCE_BYTES) {
+	    dynmem_peek(address + site->size) != DYNMEM_FENCE_WORD) {
 		dynmem_report(located, address, DYNMEM_OVERFLOW, file, line);
-		dynmem_poke(address + site->size, DYNMEM_FENCE_BYTES); /* told once */
+		dynmem_poke(address + site->size, DYNMEM_FENCE_WORD); /* told once */
 	}
 	return site->size;
 }
