@@ -95,8 +95,12 @@ impl HeaderInfo {
             }
         }
         let calls = |tokens: &[Token]| {
-            tokens.windows(2).any(|pair| {
-                pair[0].kind == Kind::Ident && pair[1].is(op("(")) && {
+            let is_member = |at: usize| {
+                let before = at.checked_sub(1).map(|before| &tokens[before]);
+                before.is_some_and(|t| t.is(op(".")) || t.is(op("->")))
+            };
+            tokens.windows(2).enumerate().any(|(at, pair)| {
+                pair[0].kind == Kind::Ident && pair[1].is(op("(")) && !is_member(at) && {
                     let name = lexed.text(&pair[0]);
                     Alloc::named(&name)
                         .or_else(|| Alloc::replaced_by(&name))

@@ -144,11 +144,12 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 /// only read again if others tell it something new.
 pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Arc<Links> {
     let known = &project.cache().links;
-    if let Some(links) = known.get(path, source, project.facts()) {
+    let named = read(source, project).is_some();
+    if let Some(links) = known.get(path, source, named, project.facts()) {
         return links;
     }
     let links = links_anew(path, source, project, options);
-    known.keep(path, source, project.facts(), &links);
+    known.keep(path, source, named, project.facts(), &links);
     links
 }
 
@@ -246,8 +247,8 @@ fn addresses_first(
     if stored || links.is_included(path) {
         return None;
     }
-    if !links.chooses(path) {
-        read(source, project)?;
+    if !links.chooses(path) && !calls(path, source, project) {
+        return None;
     }
     let mut plan = calls::lent(path, source, project);
     let numbered = calls::numbered(path, &plan.apply(source), project);
@@ -259,10 +260,7 @@ fn addresses_first(
         plan = compose::stages(source, &plan, &filled);
     }
     let nothing = !plan.changes() && plan.notices().is_empty();
-    if nothing || !links.chooses(path) && !calls(path, source, project) {
-        return None;
-    }
-    Some(plan)
+    (!nothing).then_some(plan)
 }
 
 /// What makes clang put functions into their callers, if the file allocates.
@@ -274,8 +272,9 @@ fn inlined_next(
 ) -> Option<Plan> {
     let heap = may_be_arena(source, options);
     let links = &project.facts().links;
-    let mine = links.chooses(path) || read(source, project).is_some();
-    if !heap || links.is_included(path) || !mine {
+    let mine =
+        || links.chooses(path) || mentions_others(source, project) || calls(path, source, project);
+    if !heap || links.is_included(path) || !mine() {
         return None;
     }
     let plan = calls::inlined(path, source, project);
@@ -300,12 +299,11 @@ fn loops_first(
         return None;
     }
     let chosen = project.facts().links.chooses(path);
-    if !chosen && read(source, project).is_none() {
+    if !chosen && !calls(path, source, project) {
         return None;
     }
     let loops = calls::Loops::find(path, source, project);
-    let nothing = !loops.plan.changes() && loops.plan.notices().is_empty();
-    if nothing || !chosen && !calls(path, source, project) {
+    if !loops.plan.changes() && loops.plan.notices().is_empty() {
         return None;
     }
     let arena = || arena::plan(path, source, project, options, chosen).arena;
@@ -447,14 +445,19 @@ fn read<'s>(source: &'s [u8], project: &dyn Project) -> Option<lexer::Lexed<'s>>
         return None;
     }
     let lexed = lexer::lex(source);
-    let mentioned = |tokens: &[lexer::Token]| {
-        !names.is_empty()
-            && tokens
-                .iter()
-                .any(|t| t.kind == lexer::Kind::Ident && names.contains(&*lexed.text(t)))
-    };
-    let matters = uses_family(&lexed) || mentioned(&lexed.tokens) || mentioned(&lexed.inner);
+    let matters = uses_family(&lexed) || mentions(&lexed, project);
     matters.then_some(lexed)
+}
+
+/// Whether a file mentions a function or macro of another one that hands out blocks.
+fn mentions_others(source: &[u8], project: &dyn Project) -> bool {
+    !project.facts().names.is_empty() && mentions(&lexer::lex(source), project)
+}
+
+fn mentions(lexed: &lexer::Lexed, project: &dyn Project) -> bool {
+    let names = &project.facts().names;
+    let one = |t: &lexer::Token| t.kind == lexer::Kind::Ident && names.contains(&*lexed.text(t));
+    !names.is_empty() && (lexed.tokens.iter().any(one) || lexed.inner.iter().any(one))
 }
 
 /// Whether a file was rewritten already: it calls a replacement, or says where its heap lies.

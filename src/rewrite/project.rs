@@ -37,6 +37,9 @@ pub struct Facts {
     /// Functions of a file that were not looked into, because they return no block and nothing
     /// wanted them yet. Stays with the file; [`Facts::merge`] does not take it along.
     pub left_out: BTreeSet<Vec<u8>>,
+    /// None of the functions of a file was looked into, nor is it known which it has: nothing in it
+    /// allocates. Stays with the file, as [`Facts::left_out`] does.
+    pub unread: bool,
     /// What the files have to agree on where the heap lies in an arena.
     pub links: Links,
     /// The file, or one of those merged, has a call of the allocator or of its replacement.
@@ -67,17 +70,21 @@ impl Facts {
     /// Whether these facts of one file leave out what others want: it should be looked at again,
     /// with a project that knows of `others`.
     pub fn owe(&self, others: &Facts) -> bool {
-        !self.left_out.is_disjoint(&others.wanted)
+        match self.unread {
+            true => !others.wanted.is_empty(),
+            false => !self.left_out.is_disjoint(&others.wanted),
+        }
     }
 
-    /// Adds the facts of another file and leaves only [`Facts::left_out`] and
+    /// Adds the facts of another file and leaves only [`Facts::left_out`], [`Facts::unread`] and
     /// [`Facts::allocates`] there.
     pub fn merge_from(&mut self, other: &mut Facts) {
         let left_out = std::mem::take(&mut other.left_out);
-        let allocates = other.allocates;
+        let (allocates, unread) = (other.allocates, other.unread);
         self.merge(std::mem::take(other));
         other.left_out = left_out;
         other.allocates = allocates;
+        other.unread = unread;
     }
 
     /// Adds the facts of another file. Where two files disagree on a function, what is true in

@@ -68,28 +68,34 @@ pub struct Known(Mutex<HashMap<PathBuf, Answer>>);
 #[derive(Debug)]
 struct Answer {
     source: u64,
-    /// How many functions and macros of other files were known to hand out blocks.
-    names: usize,
+    /// The file mentions what hands out blocks, in other files or itself.
+    named: bool,
     told: Told,
     links: Arc<Links>,
 }
 
 impl Known {
     /// The links of a file, if the last look at it had the same before it.
-    pub fn get(&self, path: &Path, source: &[u8], facts: &Facts) -> Option<Arc<Links>> {
+    pub fn get(
+        &self,
+        path: &Path,
+        source: &[u8],
+        named: bool,
+        facts: &Facts,
+    ) -> Option<Arc<Links>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = known.get(path)?;
-        let same = answer.names == facts.names.len()
+        let same = answer.named == named
             && answer.source == hash(source)
             && answer.told == facts.links.told(path, &answer.links);
         same.then(|| Arc::clone(&answer.links))
     }
 
     /// Keeps the links of a file.
-    pub fn keep(&self, path: &Path, source: &[u8], facts: &Facts, links: &Arc<Links>) {
+    pub fn keep(&self, path: &Path, source: &[u8], named: bool, facts: &Facts, links: &Arc<Links>) {
         let answer = Answer {
             source: hash(source),
-            names: facts.names.len(),
+            named,
             told: facts.links.told(path, links),
             links: Arc::clone(links),
         };

@@ -47,8 +47,10 @@ mod value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::CommandLineMacro;
 use super::arena::DEFINE_STORED;
 use super::family::Alloc;
+use super::filter::is_family;
 use super::parsed::Parsed;
 use super::plan::{Edit, Notice, Rule, Severity};
 use super::project::Facts;
@@ -57,7 +59,7 @@ use super::unit::Unit;
 use super::{Backend, OnNull, Options};
 use crate::c::Span;
 use crate::c::bytes::shown;
-use crate::c::lexer::{Kind, op};
+use crate::c::lexer::{Kind, Token, op};
 use crate::c::syntax::tree::{FunctionId, Toks};
 use context::Context;
 use decide::How;
@@ -110,6 +112,30 @@ fn allocations(unit: &Unit, sites: &[Site]) -> Vec<Span> {
     sites.chain(done).collect()
 }
 
+/// Whether a function of the unit may allocate, as far as its words tell. Linear in the length of the
+/// file, and much faster than reading it; never wrong in saying no.
+fn may_allocate(unit: &Unit, sites: &[Site]) -> bool {
+    let project = unit.project;
+    let known = &project.facts().names;
+    let hands_out = |token: &Token| {
+        token.kind == Kind::Ident && {
+            let word = unit.lexed.text(token);
+            Alloc::replaced_by(&word).is_some_and(allocates)
+                || !known.is_empty() && known.contains(&*word)
+        }
+    };
+    let named = |given: CommandLineMacro| {
+        let value = given.value.unwrap_or_default();
+        let mut words = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.any(|word| is_family(word.as_bytes()))
+    };
+    sites.iter().any(|site| allocates(site.call))
+        || (unit.headers.iter()).any(|h| h.info.allocates || !h.info.aliases.is_empty())
+        || unit.lexed.tokens.iter().any(hands_out)
+        || unit.lexed.inner.iter().any(hands_out)
+        || project.command_line(unit.path).into_iter().any(named)
+}
+
 /// Whether the unit is the allocator itself.
 fn is_allocator(unit: &Unit) -> bool {
     unit.outline.functions().any(|function| {
@@ -140,7 +166,7 @@ fn with_context<T>(
 
 /// Plans the missing NULL checks of a file.
 pub fn plan(unit: &Unit, sites: &[Site], options: &Options) -> Checks {
-    if options.on_null == OnNull::Off || is_allocator(unit) {
+    if options.on_null == OnNull::Off || is_allocator(unit) || !may_allocate(unit, sites) {
         return Checks::default();
     }
     let says = |define: &str| memchr::memmem::find(unit.source(), define.as_bytes()).is_some();
@@ -371,6 +397,17 @@ pub fn facts(unit: &Unit, sites: &[Site]) -> Facts {
     let mut facts = Facts::default();
     if is_allocator(unit) {
         return facts;
+    }
+    // Nobody wants its functions then, unless others call one of them with a block.
+    if !may_allocate(unit, sites) {
+        let wanted = &unit.project.facts().wanted;
+        let is_wanted =
+            |token: &Token| token.kind == Kind::Ident && wanted.contains(&*unit.lexed.text(token));
+        let mut words = unit.lexed.tokens.iter().chain(&unit.lexed.inner);
+        if wanted.is_empty() || !words.any(is_wanted) {
+            facts.unread = true;
+            return facts;
+        }
     }
     with_context(unit, sites, &parsed(unit), |ctx| {
         for function in ctx.functions() {
