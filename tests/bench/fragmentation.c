@@ -39,7 +39,7 @@ struct operation {
 	uint64_t align;
 };
 
-#define SLOTS 65536
+#define SLOTS 131072
 #define OPERATIONS (1 << 20)
 
 static void *slots[SLOTS];

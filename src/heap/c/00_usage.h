@@ -37,7 +37,7 @@
  *   DYNAMIC_MEMORY_SPIN_LOCK    lock heaps with bpf_spin_lock
  *   DYNAMIC_MEMORY_SHARED       weak maps, so that objects that `bpftool gen object` links share one
  *                               set of heaps; loaders other than libbpf refuse such maps
- *   DYNAMIC_MEMORY_INLINE       what is frequent of malloc and free without a call: three times as fast
+ *   DYNAMIC_MEMORY_INLINE       what is frequent of malloc and free without a call: twice as fast
  *                               where returns are slow, and some 80 verified instructions a call and
  *                               iteration: not for programs that allocate in long loops
  *   DYNAMIC_MEMORY_STRONG       no weak functions, for loaders that know none (cilium/ebpf 0.9)

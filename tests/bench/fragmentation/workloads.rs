@@ -3,7 +3,7 @@
 use crate::common::{self, Kind, Random};
 
 /// Blocks an executor can hold.
-pub const SLOTS: usize = 65_536;
+pub const SLOTS: usize = 131_072;
 
 /// What to do; sizes and alignments in bytes.
 #[derive(Clone, Copy, Debug)]
