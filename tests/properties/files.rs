@@ -157,7 +157,11 @@ fn heaps() {
         }
         let image: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         soon(|| {
-            let _ = (walk::read(&image), walk::check(&image));
+            let _ = (
+                walk::read(&image),
+                walk::check(&image),
+                walk::fences(&image),
+            );
         })
     });
 }
@@ -188,7 +192,11 @@ fn damaged_heaps() {
     run(1, &changes(), |changes| {
         let image = changed(image, &changes);
         soon(|| {
-            let _ = (walk::read(&image), walk::check(&image));
+            let _ = (
+                walk::read(&image),
+                walk::check(&image),
+                walk::fences(&image),
+            );
         })
     });
 }
