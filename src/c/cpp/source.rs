@@ -120,6 +120,13 @@ impl Source {
         }
     }
 
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize {
+        let tokens = self.tokens.len() + self.inner.len();
+        let directives = self.directives.len() * size_of::<Directive>();
+        self.bytes.len() + tokens * size_of::<Spelled>() + directives + self.symbols.len() * NAME
+    }
+
     /// What the spellings of this file are in a unit, by symbol.
     pub fn intern(&self, symbols: &mut Symbols) -> Vec<Symbol> {
         symbols.extend(&self.symbols)
@@ -227,53 +234,73 @@ fn guard(
     Some(name.symbol)
 }
 
-/// Bytes of headers that a cache keeps in tokens. More are read anew each time.
-const KEPT: usize = 128 << 20;
+/// What a spelling takes, in bytes.
+const NAME: usize = 32;
+
+/// How many bytes a cache takes at most, about.
+const KEPT: usize = 64 << 20;
 
 /// Headers in tokens, by path, for all files of a run. Safe to share between threads.
+///
+/// There are two halves: when the younger one is full it becomes the older one, and what nobody asked
+/// for since then goes.
 #[derive(Debug, Default)]
 pub struct Cache {
     kept: RwLock<Kept>,
 }
 
+type Sources = HashMap<PathBuf, Arc<Source>>;
+
 #[derive(Debug, Default)]
 struct Kept {
-    sources: HashMap<PathBuf, Arc<Source>>,
-    bytes: usize,
+    young: Sources,
+    old: Sources,
+    /// What the younger half takes, in bytes.
+    weight: usize,
 }
 
 impl Cache {
     /// A header in tokens.
     pub(super) fn source(&self, path: &Path, bytes: &Arc<[u8]>) -> Arc<Source> {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = kept.sources.get(path)
-            && (Arc::ptr_eq(&source.bytes, bytes) || source.bytes == *bytes)
-        {
-            return Arc::clone(source);
-        }
-        drop(kept);
-        // Not under the lock: this takes a while. Two threads may do so and find the same.
-        self.keep(path, Source::new(Arc::clone(bytes)))
+        let same = |known: &Source| Arc::ptr_eq(&known.bytes, bytes) || known.bytes == *bytes;
+        self.get(path, same, || Source::new(Arc::clone(bytes)))
     }
 
     /// A text that this crate brings, in tokens.
     pub(super) fn own(&self, path: &Path, text: &'static str) -> Arc<Source> {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = kept.sources.get(path) {
-            return Arc::clone(source);
-        }
-        drop(kept);
-        self.keep(path, Source::new(text.as_bytes().into()))
+        self.get(path, |_| true, || Source::new(text.as_bytes().into()))
     }
 
-    fn keep(&self, path: &Path, source: Source) -> Arc<Source> {
-        let source = Arc::new(source);
-        let length = source.bytes.len();
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.bytes + length <= KEPT {
-            kept.bytes += length;
-            kept.sources.insert(path.to_path_buf(), Arc::clone(&source));
+    fn get(
+        &self,
+        path: &Path,
+        same: impl Fn(&Source) -> bool,
+        make: impl FnOnce() -> Source,
+    ) -> Arc<Source> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let young = kept.young.get(path).filter(|known| same(known));
+        if let Some(source) = young {
+            return Arc::clone(source);
         }
+        let old = kept.old.get(path).filter(|known| same(known)).cloned();
+        drop(kept);
+        // Not under the lock: this takes a while. Two threads may do so and find the same.
+        let source = old.unwrap_or_else(|| Arc::new(make()));
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        kept.keep(path, &source);
         source
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, path: &Path, source: &Arc<Source>) {
+        let weight = source.weight();
+        if self.weight + weight > KEPT / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        self.weight += weight;
+        let before = self.young.insert(path.to_path_buf(), Arc::clone(source));
+        self.weight -= before.map_or(0, |before| before.weight());
     }
 }

@@ -134,7 +134,11 @@ impl Flow<'_> {
                     next.push((st, values));
                 }
             }
-            all = next;
+            let or = |a: &Vec<Value>, b: &Vec<Value>| {
+                let both = a.iter().zip(b);
+                both.map(|(a, b)| a.or(b)).collect()
+            };
+            all = self.together(next, or);
         }
         all
     }

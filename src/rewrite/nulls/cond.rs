@@ -1,5 +1,6 @@
 //! Conditions: the states in which they hold, and those in which they do not.
 
+use super::eval::RESULTS;
 use super::flow::Flow;
 use super::place::PlaceId;
 use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
@@ -11,6 +12,15 @@ pub type Split = (Vec<State>, Vec<State>);
 impl Flow<'_> {
     /// Splits a state by a condition.
     pub fn cond(&mut self, e: ExprId, st: State) -> Split {
+        let (yes, no) = self.told_apart(e, st);
+        let few = |states: Vec<State>| match states.len() > RESULTS {
+            true => self.merge(states),
+            false => states,
+        };
+        (few(yes), few(no))
+    }
+
+    fn told_apart(&mut self, e: ExprId, st: State) -> Split {
         match self.tree()[e].kind.clone() {
             ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => self.cond(inner, st),
             ExprKind::Unary(Unary::Not, inner) => {

@@ -6,9 +6,55 @@ use super::value::{ANY, Doubt, Fate, NEG, POS, State, Value, ZERO};
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, Unary};
 use crate::c::types::{EntityKind, Type};
 
+/// How many results of one expression are told apart. Each condition in it may have twice as many:
+/// `print(a ? x : y) + print(b ? x : y) + …`.
+pub const RESULTS: usize = 64;
+
 impl Flow<'_> {
     /// Evaluates an expression; each result is a state of its own.
     pub fn eval(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
+        let results = self.evaluate(e, st);
+        self.together(results, Value::or)
+    }
+
+    /// Takes results together where there are too many: those with the same value first.
+    pub fn together<T: Clone + PartialEq>(
+        &self,
+        results: Vec<(State, T)>,
+        or: impl Fn(&T, &T) -> T,
+    ) -> Vec<(State, T)> {
+        if results.len() <= RESULTS {
+            return results;
+        }
+        let mut groups: Vec<(T, Vec<State>)> = Vec::new();
+        for (st, value) in results {
+            match groups.iter_mut().find(|group| group.0 == value) {
+                Some(group) => group.1.push(st),
+                None => groups.push((value, vec![st])),
+            }
+        }
+        for group in &mut groups {
+            group.1 = self.merge(std::mem::take(&mut group.1));
+        }
+        if groups.iter().map(|group| group.1.len()).sum::<usize>() > RESULTS {
+            let all = groups.into_iter().reduce(|mut all, group| {
+                all.0 = or(&all.0, &group.0);
+                all.1.extend(group.1);
+                all
+            });
+            groups = all.into_iter().collect();
+            for group in &mut groups {
+                group.1 = self.merge(std::mem::take(&mut group.1));
+            }
+        }
+        let each = groups.into_iter().flat_map(|(value, states)| {
+            let each = states.into_iter();
+            each.map(move |st| (st, value.clone())).collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    fn evaluate(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
         if let Some(number) = self.model().value(e) {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
             return vec![(st, Value::number(number))];
@@ -111,7 +157,7 @@ impl Flow<'_> {
         for st in states {
             results.extend(self.eval(e, st));
         }
-        results
+        self.together(results, Value::or)
     }
 
     /// Evaluates for the effects alone.
@@ -389,4 +435,34 @@ impl Flow<'_> {
 /// The same value in several states.
 pub fn with(states: Vec<State>, value: &Value) -> Vec<(State, Value)> {
     states.into_iter().map(|st| (st, value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::rewrite::{Alone, Backend, EditKind, Options, plan};
+
+    #[test]
+    fn many_conditions_in_one_expression_are_taken_together() {
+        let terms: Vec<String> = (0..40).map(|n| format!("print(a & {n} ? p : q)")).collect();
+        let source = format!(
+            "void *malloc(unsigned long);\nint print(char *);\n\
+             int f(int a, char *q)\n{{\n\tchar *p = malloc(8);\n\tint n = {};\n\n\
+             \t*p = 1;\n\treturn n;\n}}\n",
+            terms.join(" + ")
+        );
+        let options = Options {
+            backend: Backend::Map,
+            ..Options::default()
+        };
+        let plan = plan(
+            Path::new("a.c"),
+            source.as_bytes(),
+            &Alone::default(),
+            &options,
+        );
+        let mut kinds = plan.edits().iter().map(|edit| edit.kind);
+        assert!(kinds.any(|kind| kind == EditKind::NullCheck));
+    }
 }
