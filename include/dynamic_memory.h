@@ -4294,6 +4294,7 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t s
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #else /* clang's analyzer, maybe without a C library */
 int printf(const char *format, ...);
 int puts(const char *text);
@@ -4305,7 +4306,10 @@ void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, c
 void *bsearch(const void *key, const void *base, size_t count, size_t size,
 	      int (*compare)(const void *, const void *));
 void *memccpy(void *to, const void *from, int byte, size_t length);
+void bzero(void *to, size_t length);
+void *mempcpy(void *to, const void *from, size_t length);
 char *stpcpy(char *to, const char *from);
+char *stpncpy(char *to, const char *from, size_t limit);
 size_t strspn(const char *string, const char *set);
 size_t strcspn(const char *string, const char *set);
 char *strpbrk(const char *string, const char *set);
@@ -4314,9 +4318,14 @@ int strcasecmp(const char *a, const char *b);
 int strncasecmp(const char *a, const char *b, size_t limit);
 char *strtok(char *string, const char *set);
 char *strtok_r(char *string, const char *set, char **rest);
+long time(long *seconds);
+long clock(void);
 #endif
 #define static_memccpy memccpy
+#define static_bzero bzero
+#define static_mempcpy mempcpy
 #define static_stpcpy stpcpy
+#define static_stpncpy stpncpy
 #define static_strspn strspn
 #define static_strcspn strcspn
 #define static_strpbrk strpbrk
@@ -4363,6 +4372,8 @@ char *strtok_r(char *string, const char *set, char **rest);
 #define static_fflush fflush
 #define static_random random
 #define static_srandom srandom
+#define static_time time
+#define static_clock clock
 #define static_putchar putchar
 #define static_fputc fputc
 #define static_unprinted printf
@@ -4587,6 +4598,49 @@ DYNMEM_INLINE int dynmem_unprinted(int none, ...)
 	return none;
 }
 
+/* BEGIN src/heap/c/93_time.h */
+/*
+ * -- time: programs have no other clock than the one that starts when the machine does --
+ *
+ * `static_time` returns seconds since then, `static_clock` microseconds (CLOCKS_PER_SEC is 1,000,000): both
+ * of time that passes, not of a calendar, and `static_clock` not of the processor. Constant time.
+ */
+static dynmem_u64 (*const dynmem_bpf_ktime_get_ns)(void) = (void *)5;
+
+DYNMEM_INLINE long static_clock(void)
+{
+	return (long)(dynmem_bpf_ktime_get_ns() / 1000);
+}
+DYNMEM_INLINE long dynmem_seconds(void)
+{
+	return (long)(dynmem_bpf_ktime_get_ns() / 1000000000);
+}
+/* The pointer may be NULL, and that may be written as a number. */
+#define DYNMEM_TIME(type)                                                                       \
+	DYNMEM_FUNCTION long static_time(type *seconds)                                         \
+	{                                                                                       \
+		long now = dynmem_seconds();                                                    \
+                                                                                                \
+		if (seconds)                                                                    \
+			*seconds = now;                                                         \
+		return now;                                                                     \
+	}
+DYNMEM_TIME(long)
+#if DYNMEM_ARENA
+DYNMEM_TIME(long DYNMEM_SPACE)
+DYNMEM_FUNCTION long static_time(void *null)
+{
+	(void)null;
+	return dynmem_seconds();
+}
+DYNMEM_FUNCTION long static_time(int null)
+{
+	(void)null;
+	return dynmem_seconds();
+}
+#endif
+
+
 /* BEGIN src/heap/c/94_more_strings.h */
 /* -- strings -- */
 
@@ -4784,9 +4838,39 @@ DYNMEM_SHARED int dynmem_compare_letters(dynmem_u64 a, dynmem_u64 b, dynmem_u64 
 		size_t length = static_strlen(from);                                            \
                                                                                                 \
 		static_memcpy(to, from, length + 1);                                            \
-		return (char space_a *)DYNMEM_LOCATED_##plain_a(space_a, to,                    \
-								dynmem_number(to) + length);    \
+		return (char space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space_a *static_stpncpy(char space_a *to, const char space_b *from,\
+						     size_t limit)                              \
+	{                                                                                       \
+		size_t length = static_strnlen(from, limit);                                    \
+                                                                                                \
+		static_strncpy(to, from, limit);                                                \
+		return (char space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
+	}                                                                                       \
+	DYNMEM_FUNCTION void space_a *static_mempcpy(void space_a *to, const void space_b *from,\
+						     size_t length)                             \
+	{                                                                                       \
+		static_memcpy(to, from, length);                                                \
+		return (void space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
 	}
+
+/*
+ * The end of what was written, `offset` bytes behind `to`. Not NULL where that is too far away, as no such
+ * function returns it: what would not be tested clang would not test either.
+ */
+DYNMEM_INLINE void *dynmem_behind(void *to, size_t room, dynmem_u64 offset)
+{
+	DYNMEM_HIDE(offset);
+	if (offset > room)
+		offset = 0;
+	DYNMEM_HIDE(offset); /* or clang adds it before it is known to be within */
+	return (dynmem_u8 *)to + offset;
+}
+#define DYNMEM_BEHIND_1(space, to, offset) dynmem_behind(to, DYNMEM_ROOM(to), offset)
+#define DYNMEM_BEHIND_0(space, to, offset) ((dynmem_u8 space *)(to) + (offset))
+
+#define static_bzero(to, length) ((void)static_memset(to, 0, length))
 
 DYNMEM_FINDERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B, 1)
 #if DYNMEM_ARENA

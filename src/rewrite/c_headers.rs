@@ -21,13 +21,21 @@ fn declared(header: &str) -> Option<&'static [&'static str]> {
         "ctype.h" => &CTYPE,
         "assert.h" => &["assert", "static_assert"],
         "errno.h" => &["errno"],
+        "time.h" => &TIME,
         _ => return None,
     })
 }
 
 /// Whether one of these headers declares a function of this name.
 pub fn declares(name: &str) -> bool {
-    let headers = ["stdlib.h", "string.h", "strings.h", "stdio.h", "ctype.h"];
+    let headers = [
+        "stdlib.h",
+        "string.h",
+        "strings.h",
+        "stdio.h",
+        "ctype.h",
+        "time.h",
+    ];
     let mut lists = headers.into_iter().filter_map(declared);
     lists.any(|names| names.binary_search(&name).is_ok())
 }
@@ -469,4 +477,44 @@ const STDIO: [&str; 72] = [
 const CTYPE: [&str; 16] = [
     "isalnum", "isalpha", "isascii", "isblank", "iscntrl", "isdigit", "isgraph", "islower",
     "isprint", "ispunct", "isspace", "isupper", "isxdigit", "toascii", "tolower", "toupper",
+];
+
+/// Of `<time.h>`.
+const TIME: [&str; 36] = [
+    "CLOCKS_PER_SEC",
+    "CLOCK_MONOTONIC",
+    "CLOCK_REALTIME",
+    "TIME_UTC",
+    "asctime",
+    "asctime_r",
+    "clock",
+    "clock_getres",
+    "clock_gettime",
+    "clock_nanosleep",
+    "clock_settime",
+    "clock_t",
+    "clockid_t",
+    "ctime",
+    "ctime_r",
+    "difftime",
+    "getdate",
+    "gmtime",
+    "gmtime_r",
+    "itimerspec",
+    "localtime",
+    "localtime_r",
+    "mktime",
+    "nanosleep",
+    "strftime",
+    "strptime",
+    "time",
+    "time_t",
+    "timegm",
+    "timelocal",
+    "timer_create",
+    "timer_t",
+    "timespec",
+    "timespec_get",
+    "tm",
+    "tzset",
 ];

@@ -57,12 +57,18 @@ impl Function {
         )
     }
 
+    /// Whether it returns a place in what its first argument points to, which nobody knows before.
+    pub fn locates(&self) -> bool {
+        self.finds() || matches!(self.name, "mempcpy" | "stpcpy" | "stpncpy")
+    }
+
     /// Whether it writes to its first argument, and which argument says how many bytes at most.
     pub fn writes(&self) -> Option<Option<usize>> {
         match self.name {
-            "memcpy" | "memmove" | "memset" => Some(Some(2)),
+            "memcpy" | "memmove" | "mempcpy" | "memset" => Some(Some(2)),
+            "bzero" => Some(Some(1)),
             "memccpy" => Some(Some(3)),
-            "stpcpy" | "strcat" | "strcpy" | "strncat" | "strncpy" => Some(None),
+            "stpcpy" | "stpncpy" | "strcat" | "strcpy" | "strncat" | "strncpy" => Some(None),
             _ => None,
         }
     }
@@ -93,12 +99,14 @@ pub const MOST_VALUES: usize = 7;
 use Treatment::{Divide, DivideKept, Format, Memory, Numbers, Output, Parse, Search, Sort};
 
 /// Every function, sorted by name.
-const FUNCTIONS: [Function; 67] = [
+const FUNCTIONS: [Function; 72] = [
     extra("abs", Numbers),
     extra("atoi", Memory(None)),
     extra("atol", Memory(None)),
     extra("atoll", Memory(None)),
     extra("bsearch", Search),
+    extra("bzero", Memory(None)),
+    extra("clock", Numbers),
     extra("div", Numbers),
     extra("fflush", Output(Text::Nothing)),
     extra("fprintf", Output(Text::Format(1))),
@@ -124,6 +132,7 @@ const FUNCTIONS: [Function; 67] = [
     basic("memcmp", None),
     basic("memcpy", Some(0)),
     basic("memmove", Some(0)),
+    extra("mempcpy", Memory(Some(0))),
     basic("memset", Some(0)),
     extra("perror", Output(Text::String)),
     extra("printf", Output(Text::Format(0))),
@@ -137,6 +146,7 @@ const FUNCTIONS: [Function; 67] = [
     extra("srand", Numbers),
     extra("srandom", Numbers),
     extra("stpcpy", Memory(Some(0))),
+    extra("stpncpy", Memory(Some(0))),
     extra("strcasecmp", Memory(None)),
     basic("strcat", Some(0)),
     basic("strchr", Some(0)),
@@ -159,6 +169,7 @@ const FUNCTIONS: [Function; 67] = [
     extra("strtoll", Parse),
     extra("strtoul", Parse),
     extra("strtoull", Parse),
+    extra("time", Memory(None)),
     extra("tolower", Numbers),
     extra("toupper", Numbers),
 ];

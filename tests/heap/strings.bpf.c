@@ -42,6 +42,8 @@ enum {
 	STRNCASECMP,
 	MEMCCPY,
 	STPCPY,
+	STPNCPY,
+	MEMPCPY,
 };
 
 #define BYTES 256
@@ -170,6 +172,12 @@ static struct {
 		break;                                                                      \
 	case STPCPY:                                                                        \
 		result = PLACE(static_stpcpy(a, b), a);                                    \
+		break;                                                                      \
+	case STPNCPY:                                                                       \
+		result = PLACE(static_stpncpy(a, b, length), a);                           \
+		break;                                                                      \
+	case MEMPCPY:                                                                       \
+		result = PLACE(static_mempcpy(a, b, length), a);                           \
 		break;                                                                      \
 	}
 

@@ -1,7 +1,7 @@
 //! Random operands for the programs of `strings.bpf.c`, whose results the C library's functions
 //! have to give as well.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 use bpf_malloc::kernel::load::Loaded;
 use bpf_malloc::kernel::run::RunInput;
@@ -48,10 +48,12 @@ enum Function {
     Strncasecmp,
     Memccpy,
     Stpcpy,
+    Stpncpy,
+    Mempcpy,
 }
 use Function::*;
 
-const FUNCTIONS: [Function; 31] = [
+const FUNCTIONS: [Function; 33] = [
     Memcpy,
     Memcpy7,
     Memcpy24,
@@ -83,6 +85,8 @@ const FUNCTIONS: [Function; 31] = [
     Strncasecmp,
     Memccpy,
     Stpcpy,
+    Stpncpy,
+    Mempcpy,
 ];
 
 /// One call.
@@ -197,6 +201,8 @@ impl Task {
                 Strncasecmp => i64::from(libc::strncasecmp(string, other, length)),
                 Memccpy => place(libc::memccpy(to, from, byte, length).cast()),
                 Stpcpy => place(stpcpy(string, other).cast()),
+                Stpncpy => place(stpncpy(string, other, length).cast()),
+                Mempcpy => place(mempcpy(to, from, length).cast()),
             }
         };
         (result, a)
@@ -205,6 +211,8 @@ impl Task {
 
 unsafe extern "C" {
     fn stpcpy(to: *mut c_char, from: *const c_char) -> *mut c_char;
+    fn stpncpy(to: *mut c_char, from: *const c_char, limit: usize) -> *mut c_char;
+    fn mempcpy(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void;
 }
 
 /// For a function whose result is what it has written.

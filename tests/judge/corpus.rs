@@ -38,11 +38,16 @@ const PLACES: [(&str, &str); 18] = [
 ];
 
 /// What decides about a program that BPF has not: floating point, threads, files, jumps.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 19] = [
     "float",
     "double",
     "pthread",
+    "_Unwind",
     "fopen",
+    "open(",
+    "open (",
+    "munmap",
+    "pipe(",
     "fread",
     "scanf",
     "getchar",
@@ -309,6 +314,10 @@ fn verdict(file: &Value) -> Judged {
             text(&refusal["kind"]),
             first_line(&message)
         ));
+    }
+    let cut = program["run"]["loops_cut_short"].as_u64().unwrap_or(0);
+    if cut > 0 {
+        return Judged::Refused(format!("{cut} loops were ended by the kernel"));
     }
     match program["run"]["return_value"].as_i64() {
         Some(0) => Judged::Right {

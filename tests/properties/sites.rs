@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use bpf_malloc::c::cpp::{FileId, Loc, Unit};
-use bpf_malloc::c::lexer::op;
+use bpf_malloc::c::lexer::{Kind, op};
 use bpf_malloc::c::syntax::tree::{ExprId, ExprKind, Part};
 use bpf_malloc::c::types::Model;
 use bpf_malloc::rewrite::family::Alloc;
@@ -17,7 +17,8 @@ use proptest::prop_assert;
 const PATH: &str = "any.bpf.c";
 
 /// Whether all of a unit was understood: no conditional lacks its mate, no function returns another,
-/// no allocator's name stands between the head of a function and its body, and no brackets cross.
+/// no allocator's name stands between the head of a function and its body, no word is left beside a
+/// string (the grammar takes it for a macro that makes one), and no brackets cross.
 fn understood(unit: &Unit, model: &Model) -> bool {
     let tree = &model.tree;
     let conditionals = ["#else", "#endif", "conditional"];
@@ -44,7 +45,11 @@ fn understood(unit: &Unit, model: &Model) -> bool {
     let displaced = unit.tokens.windows(2).any(|pair| {
         Alloc::named(unit.symbols.text(pair[0].symbol)).is_some() && pair[1].is(op("{"))
     });
+    let beside_text = unit.tokens.windows(2).any(|pair| {
+        pair[0].kind == Kind::Str && Alloc::named(unit.symbols.text(pair[1].symbol)).is_some()
+    });
     !displaced
+        && !beside_text
         && !crossed
         && !tree.items.iter().any(|i| i.broken)
         && !tree.functions.iter().any(|f| f.broken)

@@ -25,10 +25,10 @@ macro_rules! own {
 
 /// The compiler's headers and stand-ins for those of the C library. BPF has none: whatever a
 /// machine has under these names is not meant for it.
-const OWN: [Own; 22] = own!("headers":
+const OWN: [Own; 23] = own!("headers":
     "assert.h" "ctype.h" "errno.h" "float.h" "inttypes.h" "iso646.h" "limits.h" "malloc.h"
     "stdalign.h" "stdarg.h" "stdbool.h" "stddef.h" "stdint.h" "stdio.h" "stdlib.h" "stdnoreturn.h"
-    "string.h" "strings.h" "sys/types.h" "unistd.h" "sys/cdefs.h" "alloca.h"
+    "string.h" "strings.h" "sys/types.h" "unistd.h" "sys/cdefs.h" "alloca.h" "time.h"
 );
 
 /// What stands in for libbpf's headers where it is not installed.

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #else /* clang's analyzer, maybe without a C library */
 int printf(const char *format, ...);
 int puts(const char *text);
@@ -36,7 +37,10 @@ void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, c
 void *bsearch(const void *key, const void *base, size_t count, size_t size,
 	      int (*compare)(const void *, const void *));
 void *memccpy(void *to, const void *from, int byte, size_t length);
+void bzero(void *to, size_t length);
+void *mempcpy(void *to, const void *from, size_t length);
 char *stpcpy(char *to, const char *from);
+char *stpncpy(char *to, const char *from, size_t limit);
 size_t strspn(const char *string, const char *set);
 size_t strcspn(const char *string, const char *set);
 char *strpbrk(const char *string, const char *set);
@@ -45,9 +49,14 @@ int strcasecmp(const char *a, const char *b);
 int strncasecmp(const char *a, const char *b, size_t limit);
 char *strtok(char *string, const char *set);
 char *strtok_r(char *string, const char *set, char **rest);
+long time(long *seconds);
+long clock(void);
 #endif
 #define static_memccpy memccpy
+#define static_bzero bzero
+#define static_mempcpy mempcpy
 #define static_stpcpy stpcpy
+#define static_stpncpy stpncpy
 #define static_strspn strspn
 #define static_strcspn strcspn
 #define static_strpbrk strpbrk
@@ -94,6 +103,8 @@ char *strtok_r(char *string, const char *set, char **rest);
 #define static_fflush fflush
 #define static_random random
 #define static_srandom srandom
+#define static_time time
+#define static_clock clock
 #define static_putchar putchar
 #define static_fputc fputc
 #define static_unprinted printf

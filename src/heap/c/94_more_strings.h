@@ -194,9 +194,39 @@ DYNMEM_SHARED int dynmem_compare_letters(dynmem_u64 a, dynmem_u64 b, dynmem_u64 
 		size_t length = static_strlen(from);                                            \
                                                                                                 \
 		static_memcpy(to, from, length + 1);                                            \
-		return (char space_a *)DYNMEM_LOCATED_##plain_a(space_a, to,                    \
-								dynmem_number(to) + length);    \
+		return (char space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
+	}                                                                                       \
+	DYNMEM_FUNCTION char space_a *static_stpncpy(char space_a *to, const char space_b *from,\
+						     size_t limit)                              \
+	{                                                                                       \
+		size_t length = static_strnlen(from, limit);                                    \
+                                                                                                \
+		static_strncpy(to, from, limit);                                                \
+		return (char space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
+	}                                                                                       \
+	DYNMEM_FUNCTION void space_a *static_mempcpy(void space_a *to, const void space_b *from,\
+						     size_t length)                             \
+	{                                                                                       \
+		static_memcpy(to, from, length);                                                \
+		return (void space_a *)DYNMEM_BEHIND_##plain_a(space_a, to, length);            \
 	}
+
+/*
+ * The end of what was written, `offset` bytes behind `to`. Not NULL where that is too far away, as no such
+ * function returns it: what would not be tested clang would not test either.
+ */
+DYNMEM_INLINE void *dynmem_behind(void *to, size_t room, dynmem_u64 offset)
+{
+	DYNMEM_HIDE(offset);
+	if (offset > room)
+		offset = 0;
+	DYNMEM_HIDE(offset); /* or clang adds it before it is known to be within */
+	return (dynmem_u8 *)to + offset;
+}
+#define DYNMEM_BEHIND_1(space, to, offset) dynmem_behind(to, DYNMEM_ROOM(to), offset)
+#define DYNMEM_BEHIND_0(space, to, offset) ((dynmem_u8 space *)(to) + (offset))
+
+#define static_bzero(to, length) ((void)static_memset(to, 0, length))
 
 DYNMEM_FINDERS(, , DYNMEM_PLAIN_A | DYNMEM_PLAIN_B, 1)
 #if DYNMEM_ARENA

@@ -17,8 +17,8 @@ use super::edits::Editor;
 use super::facts::Function;
 use super::links::Links;
 use crate::c::cpp::FileId;
-use crate::c::syntax::tree::{DeclaratorId, Part};
-use crate::c::types::Type;
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part};
+use crate::c::types::{Parent, Type};
 use crate::rewrite::c_headers;
 use crate::rewrite::plan::EditKind;
 
@@ -133,6 +133,42 @@ impl Editor<'_> {
             && params
                 .iter()
                 .all(|&d| model.tree[d].declarators.iter().all(fine))
+            && !self.ignores_argument(function)
+    }
+
+    /// Whether a function does nothing with one of its parameters: its callers pass nothing for it.
+    fn ignores_argument(&self, function: &Function) -> bool {
+        let model = self.reading().model;
+        let Some(definition) = function.definition else {
+            return false;
+        };
+        let decl = model.tree[definition.function].decl;
+        let mut parts = model.tree[decl]
+            .declarators
+            .iter()
+            .flat_map(|&d| &model.tree[d].parts);
+        let Some(Part::Function { params, .. }) = parts.next() else {
+            return false;
+        };
+        let takes_nothing = matches!(model[model[function.entity].ty],
+            Type::Function { ref params, .. } if params.is_empty());
+        let mut declared = params.iter().map(|&d| &model.tree[d].declarators);
+        declared.any(|d| match d.first().and_then(|&d| model.declares(d)) {
+            Some(entity) => model.uses(entity).iter().all(|&u| self.is_discarded(u)),
+            // `(void)` declares nothing, `(int)` what no body can name.
+            None => !takes_nothing,
+        })
+    }
+
+    /// `(void)x`
+    fn is_discarded(&self, name: ExprId) -> bool {
+        let model = self.reading().model;
+        let cast = match model.parent(name) {
+            Parent::Expr(cast) => cast,
+            _ => return false,
+        };
+        matches!(model.tree[cast].kind, ExprKind::Cast(..))
+            && matches!(model[model.type_of(cast)], Type::Void)
     }
 
     /// A pointer to the context of a program.

@@ -299,7 +299,7 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn changes(model: &Model, entity: EntityId) -> Vec<Mod> {
+pub(super) fn changes(model: &Model, entity: EntityId) -> Vec<Mod> {
     let tree = &model.tree;
     let mut found = Vec::new();
     for &declarator in &model[entity].declarators {

@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 
 use super::super::facts::Loop;
-use super::super::numbers::Change;
+use super::super::numbers::{Change, changes};
 use super::{End, Search, span};
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Toks, Unary};
 use crate::c::types::{EntityId, FieldRef, Parent, Type, TypeId};
+
+/// How far assignments of pointers are followed back.
+const DEEP: u32 = 4;
 
 /// What holds a place in a text, in the whole program.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +51,13 @@ impl Search<'_> {
                 {
                     found.push(pointer);
                 }
+                ExprKind::Unary(Unary::Deref, pointer)
+                | ExprKind::Index(pointer, _)
+                | ExprKind::Member {
+                    object: pointer,
+                    arrow: true,
+                    ..
+                } => found.extend(self.far_from(pointer, 0)),
                 _ => {}
             }
         }
@@ -153,6 +163,58 @@ impl Search<'_> {
                 self.ends_at_result(left, counter) || self.ends_at_result(right, counter)
             }
             _ => false,
+        }
+    }
+
+    /// What a pointer is the sum of with a number that nobody can prove: `*(p + n)`. An array, if
+    /// its elements are what is followed: `*(&a[0][0] + n)`. Or a variable that was assigned such a
+    /// sum.
+    fn far_from(&self, pointer: ExprId, depth: u32) -> Option<ExprId> {
+        let model = self.reading.model;
+        let mut at = model.tree.bare(pointer);
+        let mut far = false;
+        loop {
+            at = match model.tree[at].kind {
+                ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => inner,
+                ExprKind::Binary {
+                    op: Binary::Add | Binary::Sub,
+                    left,
+                    right,
+                    ..
+                } => {
+                    let sides = [(left, right), (right, left)];
+                    let is_pointer = |e| model.is_pointer(model.decay_of(e));
+                    let (base, by) = sides.into_iter().find(|s| is_pointer(s.0))?;
+                    far |= model.value(by).is_none() && self.is_free(by);
+                    base
+                }
+                ExprKind::Postfix { operand, .. }
+                | ExprKind::Unary(Unary::Increment | Unary::Decrement, operand) => operand,
+                ExprKind::Name(_) if !far => {
+                    let entity = model.named(at).filter(|&e| model[e].is_automatic())?;
+                    let is_far = |change: Change| match change {
+                        Change::Set(value) => {
+                            depth < DEEP && self.far_from(value, depth + 1).is_some()
+                        }
+                        Change::Combined(by) => self.is_free(by),
+                        _ => false,
+                    };
+                    let is_pointer = model.is_pointer(model[entity].ty);
+                    let moved =
+                        is_pointer && changes(model, entity).iter().any(|m| is_far(m.change));
+                    return moved.then_some(pointer);
+                }
+                _ if !far => return None,
+                ExprKind::Unary(Unary::AddressOf, place) => {
+                    let mut place = model.tree.bare(place);
+                    while let ExprKind::Index(array, _) = model.tree[place].kind {
+                        place = model.tree.bare(array);
+                    }
+                    return Some(place);
+                }
+                _ if model.is_array(model.type_of(at)) => return Some(at),
+                _ => return Some(pointer),
+            };
         }
     }
 
@@ -281,7 +343,10 @@ impl Search<'_> {
                     Change::Step(_) => true,
                     _ => false,
                 });
-            return !counters.contains(&entity) && !constant;
+            return match counters.contains(&entity) {
+                true => self.is_offset(entity, counters),
+                false => !constant,
+            };
         }
         match model.tree[expr].kind {
             ExprKind::Paren(_)
@@ -310,5 +375,36 @@ impl Search<'_> {
             }
             _ => true,
         }
+    }
+
+    /// Whether a variable that a loop changes is set to a sum with something that is unknown to the
+    /// loop: `at = x + i`.
+    fn is_offset(&self, entity: EntityId, counters: &[EntityId]) -> bool {
+        let model = self.reading.model;
+        self.numbers.of(entity).iter().any(|m| {
+            let Change::Set(value) = m.change else {
+                return false;
+            };
+            let mut parts = vec![value];
+            while let Some(part) = parts.pop() {
+                let part = model.tree.bare(part);
+                match model.tree[part].kind {
+                    ExprKind::Binary {
+                        op: Binary::Add | Binary::Sub,
+                        left,
+                        right,
+                        ..
+                    } => parts.extend([left, right]),
+                    ExprKind::Name(_) if part != value => {
+                        let known = model.entity(part).is_none_or(|e| counters.contains(&e));
+                        if !known && self.unknown(part, counters) {
+                            return true;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            false
+        })
     }
 }

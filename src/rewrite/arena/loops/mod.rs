@@ -45,6 +45,9 @@ const FEW: u64 = 12;
 const INDEXED: u64 = 48;
 /// How many tokens the verifier may follow in all iterations of a loop: about as many instructions.
 const FOLLOWED: u64 = 40_000;
+/// From how many tokens on it does not follow a loop at all: it takes 1,000,000 instructions, and
+/// 8,192 branches that may go either way, of which a call that allocates has one.
+const LIMIT: u64 = 16 * 8_192;
 
 /// What a loop's condition becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +176,15 @@ impl<'a> Search<'a> {
         self.changing(&[region], region)
     }
 
-    /// A loop whose end the verifier cannot see, if there is one.
+    /// A loop whose end the verifier cannot see, or is too far away for it, if there is one.
     pub fn unseen(&self) -> Option<Tok> {
+        let mut functions = FxHashMap::default();
         let mut loops = self.reading.loops.iter().zip(&self.ends);
-        let found = loops.find(|(_, end)| **end == End::Unseen);
+        let found = loops.find(|(this, end)| match **end {
+            End::Unseen => true,
+            End::Counted(Some(times)) => self.followed(this, times, &mut functions) > LIMIT,
+            _ => false,
+        });
         found.map(|(this, _)| this.tok)
     }
 

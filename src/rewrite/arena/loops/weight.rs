@@ -56,13 +56,23 @@ impl Search<'_> {
                     false => 1,
                 };
                 let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
-                let long = |times: u64| {
-                    let weight = self.weight(span(this.body), this.instance, functions, 0);
-                    times > few.max(FEW) && times.saturating_mul(weight) > FOLLOWED
-                };
-                many || iterations.is_some_and(long)
+                let long = iterations.is_some_and(|times| {
+                    times > few.max(FEW) && self.followed(this, times, functions) > FOLLOWED
+                });
+                many || long
             }
         }
+    }
+
+    /// How many tokens the verifier follows in so many iterations.
+    pub(super) fn followed(
+        &self,
+        this: &Loop,
+        times: u64,
+        functions: &mut FxHashMap<FunctionId, u64>,
+    ) -> u64 {
+        let weight = self.weight(span(this.body), this.instance, functions, 0);
+        times.saturating_mul(weight)
     }
 
     /// Whether something in the body loops without a bound in sight.

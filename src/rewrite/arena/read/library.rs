@@ -1,5 +1,6 @@
 //! Calls of the C library's functions that the allocator's header has too.
 
+use super::super::numbers::{Change, changes};
 use super::*;
 use crate::c::syntax::tree::{Binary, ExprKind, StmtKind, Unary};
 use crate::c::types::Parent;
@@ -28,6 +29,7 @@ impl Reading<'_> {
         }
         if renamed.is_some() {
             self.writes_inside(function, args, &arguments, tok);
+            self.goes_on_inside(function, args, &arguments, tok);
         }
         let output = match function.treatment {
             Treatment::Output(text) => Some(self.output(text, args, &arguments)),
@@ -84,6 +86,63 @@ impl Reading<'_> {
         let begins = matches!(self.model.tree[place].kind, ExprKind::Name(_));
         if let (None, false, Some((_, space))) = (known, begins, self.types.pointer(value.ty)) {
             self.unprovable.push((space, tok));
+        }
+    }
+
+    /// A place that a function found in a block is where another writes or searches on: each of both
+    /// is somewhere in as much memory as there is behind any block, and together they may be beyond.
+    fn goes_on_inside(
+        &mut self,
+        function: &Function,
+        args: &[ExprId],
+        arguments: &[Value],
+        tok: Tok,
+    ) {
+        let (Some(&place), Some(&value)) = (args.first(), arguments.first()) else {
+            return;
+        };
+        let known = |at: usize| args.get(at).is_some_and(|&a| self.model.value(a).is_some());
+        let writes = function.writes().is_some_and(|at| !at.is_some_and(known));
+        // From the end to the beginning, byte by byte, as it may be: too many branches.
+        let moves = function.name == "memmove" && writes;
+        if (moves || (writes || function.locates()) && self.is_located(place, 0))
+            && let Some((_, space)) = self.types.pointer(value.ty)
+        {
+            self.unprovable.push((space, tok));
+        }
+    }
+
+    /// Whether a pointer leads to a place that is known at run time only: what a function found, a
+    /// sum with a number that is no constant, or a variable that was assigned one.
+    pub(in super::super) fn is_located(&self, pointer: ExprId, depth: u32) -> bool {
+        let model = self.model;
+        let inner = |e| self.is_located(e, depth + 1);
+        if depth > 8 {
+            return false;
+        }
+        match model.tree[pointer].kind {
+            ExprKind::Paren(e) | ExprKind::Cast(_, e) | ExprKind::Comma(_, e) => inner(e),
+            ExprKind::Call { callee, .. } => model
+                .tree
+                .name(callee)
+                .and_then(|name| crate::rewrite::library::function(self.unit.symbols.text(name)))
+                .is_some_and(|function| function.locates()),
+            ExprKind::Binary {
+                op: Binary::Add | Binary::Sub,
+                left,
+                right,
+                ..
+            } if model.is_pointer(model.decay_of(left)) => {
+                model.value(right).is_none() || inner(left)
+            }
+            ExprKind::Name(_) => model.named(pointer).is_some_and(|entity| {
+                model[entity].is_automatic()
+                    && changes(model, entity).iter().any(|m| match m.change {
+                        Change::Set(value) => inner(value),
+                        _ => false,
+                    })
+            }),
+            _ => false,
         }
     }
 
