@@ -8,8 +8,8 @@
 #   make check          formatting and lints
 #   make example        one C source as a BPF object and as a native executable
 #   make bench          what malloc, free and linked data cost in this kernel, the memory they take
-#                       beside other allocators, and a dry run of the rewriter over a Linux source
-#                       tree beside other tools; keeps the figures
+#                       beside other allocators, a dry run of the rewriter over a Linux source tree
+#                       beside other tools, and the compiler wrapper; keeps the figures
 #   make fuzz           the properties of the rewriter, and of what reads objects, heaps and settings, on
 #                       many more inputs than in make test; and more generated programs, in user space
 #                       and in the kernel
@@ -24,7 +24,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo quick test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
+.PHONY: demo quick test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite bench-cc soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -106,7 +106,7 @@ example: install-demo
 	build/example/letters
 	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
 
-bench: bench-heap bench-fragmentation bench-linked bench-rewrite
+bench: bench-heap bench-fragmentation bench-linked bench-rewrite bench-cc
 
 bench-heap: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write
@@ -120,6 +120,10 @@ bench-fragmentation: install-heap-bench
 bench-rewrite: install-bench
 	$(CARGO) build --quiet --release
 	tests/bench/rewrite.sh
+
+bench-cc: install-bench
+	$(CARGO) build --quiet --release
+	tests/bench/cc.sh
 
 soak:
 	HEAP_SOAK=20 $(CARGO) test --release --test heap_native

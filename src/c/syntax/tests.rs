@@ -534,6 +534,24 @@ fn types_as_arguments() {
 }
 
 #[test]
+fn a_declaration_is_the_body_of_nothing() {
+    for (source, broken) in [
+        ("void f(int a) { if (a) int b = 1; }", true),
+        ("void f(int a) { while (a) int b; }", true),
+        ("void f(int a) { if (a) { int b = 1; } }", false),
+        (
+            "void f(int a) { switch (a) { case 1: int b; } for (int c;;) a++; }",
+            false,
+        ),
+    ] {
+        let unit = unit(source);
+        let mut tree = Tree::default();
+        Reader::new(&unit).read(&mut tree, 0);
+        assert_eq!(tree.functions[0].broken, broken, "{source}");
+    }
+}
+
+#[test]
 fn deep_and_long() {
     let chain = format!("int f(int a) {{ return {}a; }}", "a + ".repeat(20_000));
     let unit_ = unit(&chain);

@@ -17,7 +17,7 @@ use super::edits::Editor;
 use super::facts::Function;
 use super::links::Links;
 use crate::c::cpp::FileId;
-use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part};
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part, StmtId, StmtKind};
 use crate::c::types::{Parent, Type};
 use crate::rewrite::c_headers;
 use crate::rewrite::plan::EditKind;
@@ -134,6 +134,23 @@ impl Editor<'_> {
                 .iter()
                 .all(|&d| model.tree[d].declarators.iter().all(fine))
             && !self.ignores_argument(function)
+            && !function
+                .definition
+                .is_some_and(|d| self.ends_without_result(model.tree[d.function].body))
+    }
+
+    /// Whether the end of a statement is the end of a function that returns nothing there: its caller
+    /// may not care, the verifier does ("R0 !read_ok").
+    fn ends_without_result(&self, stmt: StmtId) -> bool {
+        match self.reading().model.tree[stmt].kind {
+            StmtKind::Expr(_) | StmtKind::Empty | StmtKind::Decl(_) => true,
+            StmtKind::Block(ref list) => list.last().is_none_or(|&s| self.ends_without_result(s)),
+            StmtKind::If {
+                then, otherwise, ..
+            } => otherwise
+                .is_none_or(|(_, o)| self.ends_without_result(then) || self.ends_without_result(o)),
+            _ => false,
+        }
     }
 
     /// Whether a function does nothing with one of its parameters: its callers pass nothing for it.

@@ -17,6 +17,10 @@ impl Convert<'_, '_> {
 
     /// A statement. Labels and what they stand on become a block.
     pub(super) fn stmt(&mut self, node: Node) -> StmtId {
+        // `if (x) int y;` is no C, whatever the grammar takes.
+        if let (Some(function), "declaration") = (self.function, node.kind()) {
+            self.tree[function].broken = true;
+        }
         let mut list = Vec::new();
         self.stmts(node, &mut list);
         match list[..] {
