@@ -25,11 +25,17 @@ fn number(data: &[u8], at: usize) -> Option<usize> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
 }
 
+/// Bytes of a path or of a line's text that are kept: each line has copies of its own, and in a
+/// damaged table all may have the same long one.
+const LONGEST: usize = 4096;
+/// Bytes that a line's record has at least: offset, file, text, line and column.
+const RECORD: usize = 16;
+
 /// The string at an offset of the string table of `.BTF`.
 fn string(btf: &[u8], offset: usize) -> Option<String> {
     let strings = btf.get(number(btf, 4)?.checked_add(number(btf, 16)?)?..)?;
     let text = strings.get(offset..)?;
-    let end = text.iter().position(|byte| *byte == 0)?;
+    let end = text.iter().position(|byte| *byte == 0)?.min(LONGEST);
     Some(String::from_utf8_lossy(&text[..end]).into_owned())
 }
 
@@ -39,12 +45,15 @@ pub(super) fn lines(btf: &[u8], ext: &[u8]) -> Option<Vec<(String, SourceLine)>>
     // Header: magic, version and flags, its length, then offset and length of two tables.
     let mut at = number(ext, 4)? + number(ext, 16)?;
     let end = at + number(ext, 20)?;
-    let size = number(ext, at)?;
+    let size = number(ext, at).filter(|&size| size >= RECORD)?;
     at += 4;
     let mut lines = Vec::new();
     while at < end {
         let (name, count) = (string(btf, number(ext, at)?)?, number(ext, at + 4)?);
         at += 8;
+        if count > ext.len() / size {
+            return None;
+        }
         for _ in 0..count {
             let position = number(ext, at + 12)? as u32;
             let line = SourceLine {
@@ -178,6 +187,26 @@ mod tests {
             assert!(lines(bytes, bytes).is_none());
             assert!(placed(bytes).is_none());
             assert!(split(bytes).is_none());
+        }
+    }
+
+    #[test]
+    fn tables_without_end_are_no_table() {
+        let btf = section(&[], b"\0.text\0file.c\0");
+        let ext = |size, count| {
+            // The lines begin where an empty table of functions ends.
+            let mut ext = bytes(&[0x1eb9f, 24, 0, 0, 0, 28, size, 1, count]);
+            ext.extend(bytes(&[8, 7, 7, 5 << 10 | 2]));
+            ext
+        };
+        let found = lines(&btf, &ext(16, 1)).expect("a table");
+        assert_eq!(
+            (found[0].0.as_str(), found[0].1.line, found[0].1.column),
+            (".text", 5, 2)
+        );
+        // Four thousand million times the same record.
+        for damaged in [ext(0, u32::MAX), ext(4, u32::MAX), ext(16, u32::MAX)] {
+            assert!(lines(&btf, &damaged).is_none());
         }
     }
 

@@ -538,6 +538,7 @@ fn a_declaration_is_the_body_of_nothing() {
     for (source, broken) in [
         ("void f(int a) { if (a) int b = 1; }", true),
         ("void f(int a) { while (a) int b; }", true),
+        ("void f(int a) { int b; else free(a); }", true),
         ("void f(int a) { if (a) { int b = 1; } }", false),
         (
             "void f(int a) { switch (a) { case 1: int b; } for (int c;;) a++; }",

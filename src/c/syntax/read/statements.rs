@@ -109,6 +109,13 @@ impl Convert<'_, '_> {
             "declaration" | "struct_specifier" | "union_specifier" | "enum_specifier"
             | "primitive_type" => {
                 let start = self.extend_back(self.start(node));
+                // An `else` without its `if` is a type for the grammar.
+                let word = crate::c::words::Word::of(self.spelling(start));
+                if let Some(function) = self.function
+                    && word.is_some_and(|w| w.is_statement())
+                {
+                    self.tree[function].broken = true;
+                }
                 let decl = self.declaration(node, start);
                 if self.is(self.tree[decl].toks.end, ";") {
                     self.tree[decl].toks.end += 1;
