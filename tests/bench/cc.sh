@@ -24,7 +24,7 @@ program() { # 1: with allocations
 		#include <bpf/bpf_helpers.h>
 		#include <bpf/bpf_core_read.h>
 		#include <bpf/bpf_tracing.h>
-		void *malloc(__u64 size);
+		void *malloc(__SIZE_TYPE__ size);
 		void free(void *block);
 		struct item { int pid; struct item *next; };
 		struct item *last;

@@ -4,6 +4,9 @@
 //! numbers at run time, and in an arena zeros. A program that indexes it with a variable reads those,
 //! and the verifier lets functions that take any address have them: accepted, and wrong. A table that
 //! is only read becomes an array of arrays, `names[][2]`, in which nothing is an address.
+//!
+//! So does a pointer into an arena that has a literal as its value and is only read:
+//! `static const char *const name = "a"` becomes `name[]`. No literal lies in an arena.
 
 use super::edits::Editor;
 use super::facts::{Object, ObjectKind};
@@ -15,7 +18,7 @@ use crate::rewrite::plan::EditKind;
 
 const REASON: &str = "the loader sets no addresses inside of data: the table would hold numbers";
 
-/// A table that becomes an array of arrays.
+/// A table that becomes an array of arrays, or a pointer that becomes an array.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     /// The `*` that goes.
@@ -23,10 +26,10 @@ pub struct Table {
     /// What is kept of the declarator begins here: `const` after the `*` goes too, where the
     /// characters are constant.
     rest: Tok,
-    /// After the brackets.
+    /// After the brackets, or the name.
     end: Tok,
-    /// Bytes of the longest literal, its terminator too.
-    width: u64,
+    /// Of a table, bytes of the longest literal, its terminator too.
+    width: Option<u64>,
 }
 
 /// Whether a variable is a table of literals that becomes an array of arrays.
@@ -88,7 +91,45 @@ fn find(model: &Model, entity: EntityId) -> Option<Table> {
             false => star + 1,
         },
         end: toks.end,
-        width,
+        width: Some(width),
+    })
+}
+
+/// The pointer to a literal that a variable is, if it is only read.
+fn find_text(model: &Model, entity: EntityId) -> Option<Table> {
+    let tree = &model.tree;
+    let &[declarator] = model[entity].declarators.as_slice() else {
+        return None;
+    };
+    let [
+        Part::Pointer {
+            star, qualifiers, ..
+        },
+    ] = tree[declarator].parts.as_slice()
+    else {
+        return None;
+    };
+    let init = tree.bare(tree[declarator].init?);
+    let (_, name) = tree[declarator].name?;
+    let characters = model.pointee(model.declarator_type(declarator)) == Some(TypeId::CHAR);
+    if !characters || tree[init].kind != ExprKind::Text {
+        return None;
+    }
+    for &used in model.uses(entity) {
+        let otherwise = matches!(model.parent(used), Parent::Expr(outer)
+            if matches!(tree[outer].kind, ExprKind::SizeofExpr(_) | ExprKind::Paren(_)));
+        if otherwise || is_written_to(model, used) {
+            return None;
+        }
+    }
+    Some(Table {
+        star: *star,
+        rest: match tree[tree[declarator].decl].specifiers.is_const {
+            true => qualifiers.end,
+            false => star + 1,
+        },
+        end: name + 1,
+        width: None,
     })
 }
 
@@ -110,6 +151,10 @@ impl Reading<'_> {
         let file = self.unit.tokens[object.tok].loc.file;
         if object.kind == ObjectKind::Extern || !self.is_ours(file) {
             return None;
+        }
+        if let Some(text) = find_text(self.model, object.entity) {
+            let stays = object.kind == ObjectKind::Static && self.in_arena(text.star);
+            return stays.then_some(text);
         }
         let found = find(self.model, object.entity)?;
         // Of one on the stack, clang keeps the addresses in data too; it copies them from there.
@@ -137,7 +182,13 @@ impl Editor<'_> {
             let kind = EditKind::Memory;
             self.change(star.file, star.start, end, String::new(), kind, REASON);
             // In place of the bracket: what comes after the declarator is inserted there.
-            let text = format!("][{}]", table.width);
+            let text = match table.width {
+                Some(width) => format!("][{width}]"),
+                None => {
+                    let name = reading.unit.text(&reading.unit.tokens[table.end - 1]);
+                    format!("{}[]", String::from_utf8_lossy(name))
+                }
+            };
             self.change(last.file, last.start, last.end, text, kind, REASON);
         }
     }
