@@ -101,6 +101,6 @@ expect() { # what, alone, with cc, at most so many milliseconds more
 	awk -v a="$(median "$2")" -v b="$(median "$3")" -v most="$4" 'BEGIN { exit !(b - a <= most) }' ||
 		{ echo "too much: $1 takes over $4 ms more" >&2; fail=1; }
 }
-expect "a file without an allocation" without_alone without_cc 30
-expect "a file with allocations" with_alone with_cc 300
+expect "a file without an allocation" without_alone without_cc 15
+expect "a file with allocations" with_alone with_cc 100
 exit $fail
