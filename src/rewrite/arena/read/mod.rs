@@ -6,6 +6,7 @@
 //! time.
 
 mod calls;
+mod convert;
 mod declare;
 mod expr;
 mod init;
