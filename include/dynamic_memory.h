@@ -480,6 +480,11 @@ typedef unsigned long long dynmem_u64;
 #else
 #define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
 #endif
+/*
+ * Where a block starts: clang copies structures into it in words then. Byte by byte it would take the
+ * pointers in them apart, and the verifier lets nobody shift a pointer.
+ */
+#define DYNMEM_ALIGNED __attribute__((assume_aligned(DYNAMIC_MEMORY_GRANULE)))
 #if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	!defined(__BPF_CPU_VERSION__)
 /*
@@ -3950,7 +3955,7 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
  * A block of `size` bytes with undefined contents, aligned to the granule; NULL if size is 0,
  * larger than POOL_SIZE, or no heap has room.
  */
-DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
 {
 	return DYNMEM_POINTER(dynmem_take_here(size), size);
 }
@@ -3967,7 +3972,7 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
-DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
 {
 	size_t total = count * size;
 	void DYNMEM_SPACE *pointer;
@@ -3990,7 +3995,7 @@ DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size_t size)
  * is no room or the pointer is not the start of a block in use. realloc(NULL, n) allocates,
  * realloc(p, 0) frees and returns NULL.
  */
-DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
 {
 	dynmem_u64 place;
 
@@ -4157,7 +4162,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_noted(void DYNMEM_SPACE *pointer, size_t
 	return pointer;
 }
 
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *
+dynmem_debug_malloc(size_t size, dynmem_u64 file, dynmem_u32 line)
 {
 	void DYNMEM_SPACE *pointer = static_malloc(dynmem_with_fence(size));
 
@@ -4177,7 +4183,8 @@ DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file
 		dynmem_give(address);
 }
 
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *
+dynmem_debug_calloc(size_t count, size_t size, dynmem_u64 file,
 						     dynmem_u32 line)
 {
 	size_t total = count > POOL_SIZE || size > POOL_SIZE ? 0 : count * size;
@@ -4190,7 +4197,8 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_calloc(size_t count, size_t size, 
 }
 
 /* Always another block, so that what is used of the old one afterwards is found. */
-DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_realloc(void DYNMEM_SPACE *pointer, size_t size,
+DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *
+dynmem_debug_realloc(void DYNMEM_SPACE *pointer, size_t size,
 						      dynmem_u64 file, dynmem_u32 line)
 {
 	dynmem_u64 old = dynmem_number(pointer), place, length;

@@ -14,6 +14,11 @@ typedef unsigned long long dynmem_u64;
 #else
 #define DYNMEM_INLINE static inline __attribute__((always_inline, unused))
 #endif
+/*
+ * Where a block starts: clang copies structures into it in words then. Byte by byte it would take the
+ * pointers in them apart, and the verifier lets nobody shift a pointer.
+ */
+#define DYNMEM_ALIGNED __attribute__((assume_aligned(DYNAMIC_MEMORY_GRANULE)))
 #if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	!defined(__BPF_CPU_VERSION__)
 /*

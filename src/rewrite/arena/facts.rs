@@ -138,6 +138,8 @@ pub struct Generic {
     pub name: String,
     /// The address spaces of its pointer arguments.
     pub spaces: Vec<Var>,
+    /// Where null pointer constants among them start.
+    pub nulls: Vec<Tok>,
     /// It is called by a name of the C library, which BPF has not.
     pub unresolved: bool,
     /// What it writes, if it is a function for output.

@@ -230,7 +230,8 @@ fn read<'a>(
         let reached = reached.or_else(|| search.unseen().filter(|_| !helped));
         // The verifier takes an address outside of an arena for a pointer, whatever the type says.
         let numbers = reading.unprovable.iter();
-        let mut numbers = numbers.filter(|(space, _)| reading.vars.is_arena(*space));
+        let mut numbers =
+            numbers.filter(|(space, _)| reading.vars.is_arena(*space) || reading.can_take(*space));
         let reached = reached.or(reading.wants_arena);
         let reached = reached.or_else(|| numbers.next().map(|n| n.1));
         why = reached.map(|tok| (tok, tok));
@@ -297,6 +298,8 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, tok));
         }
     }
+    let unprovable = reading.unprovable.iter();
+    moved.extend(unprovable.filter(|(space, _)| reading.can_take(*space)));
     moved.extend(reading.too_large_for_stack());
     for &(place, tok) in &moved {
         reading.vars.seed(place, Seed::Arena, tok);

@@ -74,7 +74,8 @@ pub(super) fn is_part_of_callers(model: &Model, function: FunctionId, entity: En
     if says(&[b"always_inline", b"__always_inline__"]) {
         return !model.is_recursive(function);
     }
-    !is_marked(model, function) && edits(model, function, entity).is_some()
+    let apart = says(&[b"noinline", b"__noinline__"]);
+    !apart && !is_marked(model, function) && edits(model, function, entity).is_some()
 }
 
 /// What makes a function impossible by itself; `called` are the types of functions that are called
@@ -125,13 +126,42 @@ fn is_marked(model: &Model, function: FunctionId) -> bool {
             b"always_inline"
                 | b"__always_inline__"
                 | b"__always_inline"
-                | b"noinline"
-                | b"__noinline__"
                 | b"section"
                 | b"__section__"
                 | b"weak"
         )
     })
+}
+
+/// `noinline` in the head of a function or in a declaration, which asks for what BPF has not, turned
+/// into its opposite; `None` where it does not stand in the file itself.
+fn turned(model: &Model, head: Toks) -> Option<Vec<FileEdit>> {
+    let unit = model.unit;
+    let mut edits = Vec::new();
+    for token in unit.tokens.get(head.start..head.end)? {
+        let text = match unit.text(token) {
+            b"noinline" => "always_inline",
+            b"__noinline__" => "__always_inline__",
+            _ => continue,
+        };
+        let (place, text) = match unit.outermost(token) {
+            None => (token.loc, text),
+            Some(from) if unit.symbols.text(from.name) == b"__noinline" => {
+                (from.invocation, "__always_inline")
+            }
+            Some(_) => return None,
+        };
+        if place.file != FileId::MAIN || token.synthetic {
+            return None;
+        }
+        edits.push(FileEdit {
+            file: FileId::MAIN,
+            start: place.start,
+            end: place.end,
+            text: text.into(),
+        });
+    }
+    Some(edits)
 }
 
 /// `static` to all declarations and what forces clang to the definition; `None` where that is not to
@@ -166,6 +196,10 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
             return None;
         }
         let at = |tok: Tok| model.unit.tokens[tok].loc;
+        let body = model.tree[model.tree[function].body].toks.start;
+        let turned = turned(model, if defines { Toks::new(start, body) } else { decl.toks })?;
+        let says = !turned.is_empty();
+        edits.extend(turned);
         let (place, text) = match (storage.r#static, storage.inline) {
             (at_static, _) if !defines => {
                 if internal || at_static.is_some() {
@@ -176,6 +210,9 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
                 }
                 (at(start).start, "static ".to_owned())
             }
+            (Some(_), _) if says => continue,
+            (None, _) if says && internal => continue,
+            (None, _) if says => (at(start).start, "static ".to_owned()),
             (_, Some(inline)) if in_file(model, inline) && internal => {
                 (at(inline).end, " __attribute__((always_inline))".to_owned())
             }

@@ -21,6 +21,7 @@ impl Editor<'_> {
             .filter(|g| self.unfit(g).is_some())
             .map(loc)
             .collect();
+        let mut nulls = Vec::new();
         for generic in reading.generics.iter().filter(|g| wanted(g.instance)) {
             let arena = generic.spaces.iter().any(|&s| self.arena(s)) && self.in_arena;
             if !arena && !generic.unresolved {
@@ -72,6 +73,22 @@ impl Editor<'_> {
                 false => "BPF has no C library",
             };
             self.replace(&token, name, EditKind::Memory, reason.into());
+            if self.in_arena {
+                nulls.extend(generic.nulls.iter().map(|&null| (generic.tok, null)));
+            }
+        }
+        for (call, null) in nulls {
+            // `NULL` is a macro.
+            let loc = match self.toks[call].expansion {
+                None => self.visible(null),
+                Some(_) if self.together(call, null) => self.toks[null].loc,
+                Some(_) => continue,
+            };
+            if self.is_ours(loc.file) {
+                let reason = "a null pointer constant fits both address spaces";
+                let text = "(char *)".into();
+                self.insert(loc.file, loc.start, text, EditKind::Memory, reason.into());
+            }
         }
     }
 

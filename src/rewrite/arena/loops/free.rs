@@ -57,7 +57,10 @@ impl Search<'_> {
                     object: pointer,
                     arrow: true,
                     ..
-                } => found.extend(self.far_from(pointer, 0)),
+                } => {
+                    let place = arena.then(|| self.found_in(pointer, 0, false));
+                    found.extend(self.far_from(pointer, 0).or(place.flatten()));
+                }
                 _ => {}
             }
         }
@@ -215,6 +218,41 @@ impl Search<'_> {
                 _ if model.is_array(model.type_of(at)) => return Some(at),
                 _ => return Some(pointer),
             };
+        }
+    }
+
+    /// The array in which the C library found a place, or went to: `strchr(text, '/')` with
+    /// `char text[26]`. The verifier takes such a place to be further from the array's beginning
+    /// than the array is long; behind any block there is room for it.
+    fn found_in(&self, pointer: ExprId, depth: u32, found: bool) -> Option<ExprId> {
+        let model = self.reading.model;
+        let at = model.tree.bare(pointer);
+        let inner = |e| self.found_in(e, depth + 1, found);
+        match model.tree[at].kind {
+            _ if depth > DEEP => None,
+            ExprKind::Call { .. } => {
+                self.found_in(self.reading.located_in(at)?, depth + 1, true)
+            }
+            _ if model.is_array(model.type_of(at)) => found.then_some(at),
+            ExprKind::Cast(_, e) => inner(e),
+            ExprKind::Binary {
+                op: Binary::Add | Binary::Sub,
+                left,
+                ..
+            } => inner(left),
+            ExprKind::Unary(Unary::AddressOf, place) => match model.tree[place].kind {
+                ExprKind::Index(array, _) => inner(array),
+                _ => None,
+            },
+            ExprKind::Name(_) => {
+                let entity = model.named(at).filter(|&e| model[e].is_automatic())?;
+                let mut changes = changes(model, entity).into_iter();
+                changes.find_map(|m| match m.change {
+                    Change::Set(value) => inner(value),
+                    _ => None,
+                })
+            }
+            _ => None,
         }
     }
 

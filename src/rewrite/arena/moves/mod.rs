@@ -300,6 +300,11 @@ impl Reading<'_> {
         found
     }
 
+    /// Whether memory that lies elsewhere as yet can lie in the arena.
+    pub(super) fn can_take(&self, space: Var) -> bool {
+        !self.vars.is_arena(space) && !self.vars.is_fixed(space) && self.vars.is_known(space)
+    }
+
     /// Whether a number or pointer on the stack lies in an address space.
     fn holds_number(&self, space: Var) -> bool {
         let model = self.model;

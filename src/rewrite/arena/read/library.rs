@@ -51,7 +51,12 @@ impl Reading<'_> {
         };
         let result = self.relate(function, &arguments, tok, toks);
         if let Some(unresolved) = renamed {
+            let nulls = match function.treatment {
+                Treatment::Memory(_) => self.null_arguments(callee, &arguments),
+                _ => Vec::new(),
+            };
             self.generics.push(Generic {
+                nulls,
                 tok,
                 name: format!("{PREFIX}{}", function.name),
                 spaces,
@@ -62,6 +67,21 @@ impl Reading<'_> {
             });
         }
         result
+    }
+
+    /// The arguments that are null pointer constants: `memcpy(to, NULL, n)`. They are as close to a
+    /// function for the one address space as to that for the other.
+    fn null_arguments(&self, callee: ExprId, arguments: &[Value]) -> Vec<Tok> {
+        let model = self.model;
+        let ty = model.type_of(callee);
+        let c::Type::Function { params, .. } = &model[model.pointee(ty).unwrap_or(ty)] else {
+            return Vec::new();
+        };
+        let pairs = arguments.iter().zip(params);
+        pairs
+            .filter(|(value, param)| value.null && model.is_pointer(**param))
+            .map(|(value, _)| value.start)
+            .collect()
     }
 
     /// A number of bytes that nobody knows goes to a place inside of a block: outside of an arena
@@ -122,11 +142,7 @@ impl Reading<'_> {
         }
         match model.tree[pointer].kind {
             ExprKind::Paren(e) | ExprKind::Cast(_, e) | ExprKind::Comma(_, e) => inner(e),
-            ExprKind::Call { callee, .. } => model
-                .tree
-                .name(callee)
-                .and_then(|name| crate::rewrite::library::function(self.unit.symbols.text(name)))
-                .is_some_and(|function| function.locates()),
+            ExprKind::Call { .. } => self.located_in(pointer).is_some(),
             ExprKind::Binary {
                 op: Binary::Add | Binary::Sub,
                 left,
@@ -144,6 +160,19 @@ impl Reading<'_> {
             }),
             _ => false,
         }
+    }
+
+    /// What a call finds a place in, or goes on from.
+    pub(in super::super) fn located_in(&self, call: ExprId) -> Option<ExprId> {
+        let tree = &self.model.tree;
+        let ExprKind::Call {
+            callee, ref args, ..
+        } = tree[call].kind else {
+            return None;
+        };
+        let name = self.unit.symbols.text(tree.name(callee)?);
+        let function = crate::rewrite::library::function(name)?;
+        args.first().copied().filter(|_| function.locates())
     }
 
     /// Whether the result of a call may be NULL and is followed untested: of memory outside of an
