@@ -243,6 +243,10 @@ impl Finder<'_, '_> {
     fn judge(&mut self, stream: &Stream, index: usize, name: Alloc, role: Role) {
         let token = *stream.token(index);
         let span = Span::new(token.start, token.end);
+        let used = match role {
+            Role::Call | Role::Value => self.argument_use(stream, index),
+            _ => None,
+        };
         match role {
             Role::OtherNameSpace | Role::Declared | Role::Enumerator => {}
             Role::Prototype => {
@@ -258,9 +262,11 @@ impl Finder<'_, '_> {
                  ends, or drop the attribute",
             ),
             // A name in the parameter list of an old-style definition.
-            Role::Value if self.head_around(index).is_some() => {}
+            Role::Value if used.is_none() && self.head_around(index).is_some() => {}
+            Role::Value if used == Some(ParameterUse::Called) => {
+                self.reference(span, name, Role::Call, None);
+            }
             Role::Call | Role::Value => {
-                let used = self.argument_use(stream, index);
                 if matches!(used, Some(ParameterUse::Stringified | ParameterUse::Member)) {
                     return;
                 }
@@ -387,8 +393,17 @@ impl Finder<'_, '_> {
             {
                 let argument = (commas(stream, open, at)).min(parameters.len() - 1);
                 let used = define.use_of(lexed, argument);
-                if used != ParameterUse::Value {
-                    return Some(used);
+                // Called is the argument, not what is only a part of it.
+                let whole = stream
+                    .prev(at)
+                    .is_some_and(|b| b == open || stream.token(b).is(op(",")))
+                    && stream.next(at).is_some_and(|n| {
+                        stream.token(n).is(op(",")) || stream.token(n).is(op(")"))
+                    });
+                match used {
+                    ParameterUse::Value => {}
+                    ParameterUse::Called if !whole => {}
+                    used => return Some(used),
                 }
             }
             at = open;

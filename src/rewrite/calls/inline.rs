@@ -197,7 +197,14 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
         }
         let at = |tok: Tok| model.unit.tokens[tok].loc;
         let body = model.tree[model.tree[function].body].toks.start;
-        let turned = turned(model, if defines { Toks::new(start, body) } else { decl.toks })?;
+        let turned = turned(
+            model,
+            if defines {
+                Toks::new(start, body)
+            } else {
+                decl.toks
+            },
+        )?;
         let says = !turned.is_empty();
         edits.extend(turned);
         let (place, text) = match (storage.r#static, storage.inline) {

@@ -92,6 +92,8 @@ impl Define {
                 ParameterUse::Stringified
             } else if is(before, ".") || is(before, "->") {
                 ParameterUse::Member
+            } else if is(behind, "(") && before.is_none_or(|t| comes_before_call(lexed, t)) {
+                ParameterUse::Called
             } else {
                 return ParameterUse::Value;
             };
@@ -101,6 +103,14 @@ impl Define {
             found = found.or(Some(here));
         }
         found.unwrap_or(ParameterUse::Unused)
+    }
+}
+
+/// Whether what stands before a name and `(` leaves no doubt that it is a call, and not a declaration.
+fn comes_before_call(lexed: &Lexed, token: &Token) -> bool {
+    match token.kind {
+        Kind::Ident => matches!(&*lexed.text(token), b"return" | b"else" | b"do"),
+        _ => !token.is(op("*")),
     }
 }
 
@@ -115,6 +125,8 @@ pub enum ParameterUse {
     Pasted,
     /// It uses it as the name of a member.
     Member,
+    /// It calls it, and does nothing else.
+    Called,
     /// It uses it as an expression, a statement or a type.
     Value,
 }
@@ -147,5 +159,21 @@ mod tests {
         assert_eq!(all[2].use_of(&lexed, 0), ParameterUse::Value);
         assert_eq!(all[2].use_of(&lexed, 1), ParameterUse::Member);
         assert_eq!(all[3].use_of(&lexed, 0), ParameterUse::Unused);
+    }
+
+    #[test]
+    fn knows_which_parameters_are_called() {
+        let called = |define: &[u8]| {
+            let lexed = lex(define);
+            Define::all(&lexed)[0].use_of(&lexed, 0) == ParameterUse::Called
+        };
+        assert!(called(b"#define F(f) void *g(int n) { return f(n); }\n"));
+        assert!(called(b"#define F(f, n) f(n)\n"));
+        assert!(called(b"#define F(f, n) (p = f(n), q = (char *)f(n))\n"));
+        // What it declares, what it takes the address of, and what it makes a string of too.
+        assert!(!called(b"#define F(f) void *f(int n) { return 0; }\n"));
+        assert!(!called(b"#define F(f) int f(int n) { return 0; }\n"));
+        assert!(!called(b"#define F(f, n) (f(n), g(f))\n"));
+        assert!(!called(b"#define F(f, n) (puts(#f), f(n))\n"));
     }
 }

@@ -128,6 +128,10 @@ impl Finder<'_, '_> {
                 if matches!(used, Some(ParameterUse::Stringified | ParameterUse::Member)) {
                     return;
                 }
+                let role = match used {
+                    Some(ParameterUse::Called) => Role::Call,
+                    _ => role,
+                };
                 self.reference(span, name, role, Some(define.directive));
             }
         }

@@ -230,9 +230,7 @@ impl Search<'_> {
         let inner = |e| self.found_in(e, depth + 1, found);
         match model.tree[at].kind {
             _ if depth > DEEP => None,
-            ExprKind::Call { .. } => {
-                self.found_in(self.reading.located_in(at)?, depth + 1, true)
-            }
+            ExprKind::Call { .. } => self.found_in(self.reading.located_in(at)?, depth + 1, true),
             _ if model.is_array(model.type_of(at)) => found.then_some(at),
             ExprKind::Cast(_, e) => inner(e),
             ExprKind::Binary {

@@ -167,7 +167,8 @@ impl Reading<'_> {
         let tree = &self.model.tree;
         let ExprKind::Call {
             callee, ref args, ..
-        } = tree[call].kind else {
+        } = tree[call].kind
+        else {
             return None;
         };
         let name = self.unit.symbols.text(tree.name(callee)?);
