@@ -168,7 +168,7 @@ fn finish(
         write(reading, others, &mut linked, explain);
     } else if backend == Backend::Stored && linked.why.is_some() {
         store(reading, others, &mut linked);
-    } else if !reading.allocations.is_empty() {
+    } else if !reading.allocations.is_empty() || leaves_out_allocations(reading.unit) {
         let mut editor = Editor::new(reading).in_maps();
         editor.generics(&|_| true);
         editor.linkage(others);
@@ -181,6 +181,16 @@ fn finish(
     once(&mut linked.edits);
     linked.links = Arc::new(Links::of(path, reading, needed, &linked.edits));
     linked
+}
+
+/// Whether code that conditions leave out names the allocator: the file gets its header, and the C
+/// library has to come from there in every configuration.
+fn leaves_out_allocations(unit: &Unit) -> bool {
+    unit.skipped.iter().any(|loc| {
+        let bytes = &unit.file(loc.file).bytes;
+        let text = bytes.get(loc.start as usize..loc.end as usize);
+        loc.file == FileId::MAIN && text.is_some_and(crate::rewrite::filter::mentions_family)
+    })
 }
 
 /// Leaves one of the edits that put the same text in the same place for several reasons.
