@@ -232,6 +232,7 @@ fn read<'a>(
         let reached = free.first().map(|f| f.1);
         let reached = reached.or_else(|| reading.keeps_on_stack(&search));
         let reached = reached.or_else(|| reading.outgrows_stack());
+        let reached = reached.or_else(|| reading.filled_untested().next().map(|f| f.1));
         let mut calculated = reading.calculated.iter();
         let calculated = calculated.find(|c| reading.vars.is_arena(c.0));
         let reached = reached.or(calculated.map(|c| c.1).filter(|_| !helped));
@@ -310,6 +311,8 @@ fn take_along(reading: &mut Reading) -> bool {
     }
     let unprovable = reading.unprovable.iter();
     moved.extend(unprovable.filter(|(space, _)| reading.can_take(*space)));
+    let filled = reading.filled_untested();
+    moved.extend(filled.filter(|(place, _)| reading.can_take(*place)));
     moved.extend(reading.too_large_for_stack());
     for &(place, tok) in &moved {
         reading.vars.seed(place, Seed::Arena, tok);

@@ -26,6 +26,9 @@ use crate::c::syntax::tree::{
 };
 use crate::c::types::{EntityKind, Parent, Type};
 
+/// So many elements that hold NULL or not the verifier follows in all their combinations.
+const FEW: u64 = 8;
+
 const REASON: &str = "its address meets pointers into the arena";
 
 impl Reading<'_> {
@@ -327,6 +330,92 @@ impl Reading<'_> {
             .iter()
             .filter(|o| o.kind == ObjectKind::Local && self.is_aggregate(o) && self.moves_along(o));
         held.next().map(|o| o.tok).filter(|_| unseen || grown)
+    }
+
+    /// The arrays on the stack that a loop fills with blocks which it does not test. Each element is
+    /// NULL or not, the verifier follows every combination, and with more than a few elements that is
+    /// more than it is ready to: 43,000 instructions for 10 elements, twice that for each further one.
+    pub(super) fn filled_untested(&self) -> impl Iterator<Item = (Var, Tok)> {
+        let model = self.model;
+        let many = |o: &&Object| {
+            let len = match model[model[o.entity].ty] {
+                Type::Array { len, .. } => len,
+                _ => None,
+            };
+            o.kind == ObjectKind::Local && len.is_some_and(|len| len > FEW)
+        };
+        let objects = self.objects.iter().filter(many);
+        let filled = objects.filter(|o| {
+            self.holds_arena(o)
+                && self.can_move(o)
+                && self.loops.iter().any(|l| {
+                    let body = Toks::new(l.body.0, l.body.1);
+                    let uses = model.uses(o.entity).iter();
+                    let places = uses
+                        .filter(|&&u| body.contains(model.tree[u].toks.start))
+                        .map(|&u| self.element(u));
+                    let places: Vec<ExprId> = places.collect();
+                    places.iter().any(|&p| self.is_assigned_result(p))
+                        && !places.iter().any(|&p| self.decides(p))
+                })
+        });
+        filled.map(|o| (o.place, o.tok))
+    }
+
+    /// The element of an array, or the member of one, that an expression names.
+    fn element(&self, name: ExprId) -> ExprId {
+        let model = self.model;
+        let mut place = name;
+        while let Parent::Expr(outer) = model.parent(place) {
+            match model.tree[outer].kind {
+                ExprKind::Paren(_) => {}
+                ExprKind::Index(array, _) if array == place => {}
+                ExprKind::Member { arrow: false, .. } => {}
+                _ => break,
+            }
+            place = outer;
+        }
+        place
+    }
+
+    /// Whether a place whose index varies is assigned what a call returns.
+    fn is_assigned_result(&self, place: ExprId) -> bool {
+        let model = self.model;
+        let Parent::Expr(outer) = model.parent(place) else {
+            return false;
+        };
+        let ExprKind::Assign { left, right, .. } = model.tree[outer].kind else {
+            return false;
+        };
+        let mut value = model.tree.bare(right);
+        while let ExprKind::Cast(_, inner) = model.tree[value].kind {
+            value = model.tree.bare(inner);
+        }
+        let varies = |mut at: ExprId| {
+            loop {
+                match model.tree[model.tree.bare(at)].kind {
+                    ExprKind::Index(_, index) if model.value(index).is_none() => return true,
+                    ExprKind::Index(inner, _) | ExprKind::Member { object: inner, .. } => at = inner,
+                    _ => return false,
+                }
+            }
+        };
+        left == place
+            && matches!(model.tree[value].kind, ExprKind::Call { .. })
+            && model.is_pointer(model.type_of(place))
+            && varies(place)
+    }
+
+    /// Whether what lies in a place is tested, or what is assigned to it.
+    fn decides(&self, place: ExprId) -> bool {
+        let model = self.model;
+        let assigned = match model.parent(place) {
+            Parent::Expr(outer) if matches!(model.tree[outer].kind, ExprKind::Assign { .. }) => {
+                self.is_condition(outer)
+            }
+            _ => false,
+        };
+        assigned || self.is_condition(place)
     }
 
     /// The variables on the stack that become blocks.

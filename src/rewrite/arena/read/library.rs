@@ -217,7 +217,7 @@ impl Reading<'_> {
     }
 
     /// Whether an expression decides something, or is compared.
-    fn is_condition(&self, expr: ExprId) -> bool {
+    pub(in super::super) fn is_condition(&self, expr: ExprId) -> bool {
         let model = self.model;
         match model.parent(expr) {
             Parent::Expr(outer) => match model.tree[outer].kind {
