@@ -395,7 +395,9 @@ impl Reading<'_> {
             loop {
                 match model.tree[model.tree.bare(at)].kind {
                     ExprKind::Index(_, index) if model.value(index).is_none() => return true,
-                    ExprKind::Index(inner, _) | ExprKind::Member { object: inner, .. } => at = inner,
+                    ExprKind::Index(inner, _) | ExprKind::Member { object: inner, .. } => {
+                        at = inner
+                    }
                     _ => return false,
                 }
             }
