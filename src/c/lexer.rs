@@ -9,6 +9,9 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::directives;
+use punctuators::punct;
+
+mod punctuators;
 
 /// What kind of token it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +146,11 @@ impl<'s> Lexed<'s> {
         Self { source, shared }
     }
 
+    /// Bytes without their tokens, to ask for the text of single ones.
+    pub fn bare(source: &'s [u8]) -> Self {
+        Self::from_parts(source, Arc::default())
+    }
+
     /// The tokens alone, to keep.
     pub fn into_tokens(self) -> Arc<Tokens> {
         self.shared
@@ -215,11 +223,58 @@ pub fn splice(source: &[u8], at: usize) -> Option<usize> {
 
 /// Whether a byte can be part of an identifier. Bytes of UTF-8 and Latin-1 letters can.
 pub fn is_ident_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+    const IDENT: [bool; 256] = {
+        let mut ident = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let ascii = byte as u8;
+            ident[byte] =
+                ascii.is_ascii_alphanumeric() || ascii == b'_' || ascii == b'$' || byte >= 0x80;
+            byte += 1;
+        }
+        ident
+    };
+    IDENT[usize::from(byte)]
+}
+
+/// Takes what a file is made of, in order.
+pub trait Sink {
+    /// A token outside of directives.
+    fn token(&mut self, token: Token);
+
+    /// A directive from its `#` to `end`, with its tokens behind the `#`.
+    fn directive(&mut self, start: usize, end: usize, inner: &[Token]);
+}
+
+impl Sink for Tokens {
+    fn token(&mut self, token: Token) {
+        self.tokens.push(token);
+    }
+
+    fn directive(&mut self, start: usize, end: usize, inner: &[Token]) {
+        let first = self.inner.len();
+        self.inner.extend_from_slice(inner);
+        self.directives.push(Directive {
+            start,
+            end,
+            inner: first..self.inner.len(),
+            before: self.tokens.len(),
+        });
+    }
 }
 
 /// Splits a file into tokens. Linear in its length.
 pub fn lex(source: &[u8]) -> Lexed<'_> {
+    let mut tokens = Tokens {
+        tokens: Vec::with_capacity(source.len() / 5),
+        ..Tokens::default()
+    };
+    tokens.comments = scan(source, &mut tokens);
+    Lexed::from_parts(source, Arc::new(tokens))
+}
+
+/// Splits a file into tokens for `sink`; returns the comments. Linear in its length.
+pub fn scan(source: &[u8], sink: &mut impl Sink) -> Vec<Comment> {
     let mut lexer = Lexer {
         source,
         at: if source.starts_with(b"\xef\xbb\xbf") {
@@ -229,9 +284,7 @@ pub fn lex(source: &[u8]) -> Lexed<'_> {
         },
         comments: Vec::new(),
     };
-    let mut tokens = Vec::with_capacity(source.len() / 5);
     let mut inner = Vec::new();
-    let mut directives = Vec::new();
     let mut fresh_line = true;
     loop {
         match lexer.blank() {
@@ -239,30 +292,19 @@ pub fn lex(source: &[u8]) -> Lexed<'_> {
             Blank::Line => fresh_line = true,
             Blank::None => {
                 let token = lexer.token();
-                if fresh_line && token.is(op("#")) {
-                    let first = inner.len();
+                if fresh_line && token.is(const { op("#") }) {
+                    inner.clear();
                     let end = lexer.directive(&mut inner);
-                    directives.push(Directive {
-                        start: token.start,
-                        end,
-                        inner: first..inner.len(),
-                        before: tokens.len(),
-                    });
+                    sink.directive(token.start, end, &inner);
                     // Reading a directive takes its line ending with it.
                 } else {
-                    tokens.push(token);
+                    sink.token(token);
                     fresh_line = false;
                 }
             }
         }
     }
-    let tokens = Tokens {
-        tokens,
-        inner,
-        directives,
-        comments: lexer.comments,
-    };
-    Lexed::from_parts(source, Arc::new(tokens))
+    lexer.comments
 }
 
 enum Blank {
@@ -567,36 +609,6 @@ impl Lexer<'_> {
         }
         spliced
     }
-}
-
-/// The longest operator at the start of `text`: its code and its length in bytes. Splices inside
-/// an operator are not looked for; nobody writes them.
-fn punct(text: &[u8]) -> (u32, usize) {
-    const DIGRAPHS: [(&[u8], &str); 6] = [
-        (b"%:%:", "##"),
-        (b"%:", "#"),
-        (b"<%", "{"),
-        (b"%>", "}"),
-        (b"<:", "["),
-        (b":>", "]"),
-    ];
-    const LONG: [&str; 22] = [
-        "...", "<<=", ">>=", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||",
-        "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=",
-    ];
-    for (spelling, meaning) in DIGRAPHS {
-        if text.starts_with(spelling) {
-            return (op(meaning), spelling.len());
-        }
-    }
-    if text.len() > 1 && (text[1].is_ascii_punctuation()) {
-        for long in LONG.iter().chain(&["##"]) {
-            if text.starts_with(long.as_bytes()) {
-                return (op(long), long.len());
-            }
-        }
-    }
-    (u32::from(text[0]), 1)
 }
 
 #[cfg(test)]

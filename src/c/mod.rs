@@ -10,6 +10,7 @@ pub mod directives;
 pub mod lexer;
 pub mod numbers;
 pub mod operators;
+pub mod outline;
 mod span;
 mod symbols;
 pub mod syntax;

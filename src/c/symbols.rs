@@ -32,6 +32,15 @@ struct Entry {
 }
 
 impl Symbols {
+    /// A table with room for so many spellings.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(count * 16),
+            entries: Vec::with_capacity(count),
+            table: HashTable::with_capacity(count),
+        }
+    }
+
     /// The bytes of a spelling.
     pub fn text(&self, symbol: Symbol) -> &[u8] {
         slice(&self.bytes, &self.entries, symbol.0)
@@ -67,6 +76,18 @@ impl Symbols {
             self.intern_hashed(other.entries[index].hash, text)
         })
         .collect()
+    }
+
+    /// The spellings that both tables have, with their symbols here and there.
+    pub(super) fn common<'s>(
+        &'s self,
+        other: &'s Symbols,
+    ) -> impl Iterator<Item = (Symbol, Symbol)> + 's {
+        (0..self.entries.len() as u32).filter_map(|index| {
+            let text = slice(&self.bytes, &self.entries, index);
+            let its = other.find(self.entries[index as usize].hash, text)?;
+            Some((Symbol(index), its))
+        })
     }
 
     fn find(&self, hash: u64, text: &[u8]) -> Option<Symbol> {

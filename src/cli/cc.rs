@@ -1,11 +1,13 @@
 //! `bpf-malloc cc`: a compiler that sees the sources as they are after the rewrite.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use super::args::Cc;
 use super::console::Console;
@@ -14,7 +16,7 @@ use crate::judge::compile::{Clang, INCLUDE, Overlay};
 use crate::report::Lines;
 use crate::run::Fault;
 use crate::run::database::{self, Flags};
-use crate::run::memory::{self, Rewritten};
+use crate::run::memory::{self, Compiled, Rewritten};
 use crate::run::settings::{Choices, ConfigFile};
 
 /// The exit code for a source that could not be rewritten.
@@ -37,19 +39,37 @@ pub fn run(args: &Cc, console: &mut Console) -> ExitCode {
         ));
         return ExitCode::from(NOT_REWRITTEN);
     };
-    match rewritten(args, compiler, words) {
+    let asked = Asked::default();
+    match rewritten(args, compiler, words, &asked) {
         Ok(sources) if sources.iter().all(|source| source.changed.is_empty()) => {
             pass(compiler, words, console)
         }
         Ok(sources) => {
             let call = Call::new(words);
             tell(&sources, console);
-            compile(compiler, words, &call, &sources, console)
+            compile(compiler, asked, words, &call, &sources, console)
         }
         Err(fault) => {
             console.fault(&fault);
             ExitCode::from(NOT_REWRITTEN)
         }
+    }
+}
+
+/// A compiler that is asked for its version while the sources are rewritten.
+#[derive(Default)]
+struct Asked(OnceCell<JoinHandle<Option<Clang>>>);
+
+impl Asked {
+    fn ask(&self, compiler: &OsStr) {
+        let compiler = PathBuf::from(compiler);
+        self.0
+            .get_or_init(|| thread::spawn(move || Clang::at(&compiler).ok()));
+    }
+
+    /// The compiler, if it is a clang.
+    fn answer(self) -> Option<Clang> {
+        self.0.into_inner()?.join().ok()?
     }
 }
 
@@ -166,8 +186,13 @@ impl Call {
 }
 
 /// The sources on a command line that compiles for BPF, rewritten; none if there is nothing to
-/// rewrite.
-fn rewritten(args: &Cc, compiler: &OsStr, words: &[OsString]) -> Result<Vec<Rewritten>, Fault> {
+/// rewrite. If there may be something, the compiler is asked what it is.
+fn rewritten(
+    args: &Cc,
+    compiler: &OsStr,
+    words: &[OsString],
+    asked: &Asked,
+) -> Result<Vec<Rewritten>, Fault> {
     let call = Call::new(words);
     let name = Path::new(compiler).file_name().unwrap_or(compiler);
     let own = name.to_string_lossy().starts_with("bpf-");
@@ -192,8 +217,10 @@ fn rewritten(args: &Cc, compiler: &OsStr, words: &[OsString]) -> Result<Vec<Rewr
         let Ok(real) = fs::canonicalize(source) else {
             continue;
         };
-        if memory::may_matter(&real, &choices, &call.flags)? {
-            sources.push(memory::rewrite(&real, &choices, &call.flags, &args.with)?);
+        let compiled = Compiled::new(&real, &choices, &call.flags)?;
+        if compiled.may_matter() {
+            asked.ask(compiler);
+            sources.push(compiled.rewrite(&args.with)?);
         }
     }
     let changes = sources.iter().any(|source| !source.changed.is_empty());
@@ -252,6 +279,7 @@ fn tell(sources: &[Rewritten], console: &mut Console) {
 /// Runs the compiler on the rewritten text.
 fn compile(
     compiler: &OsStr,
+    asked: Asked,
     words: &[OsString],
     call: &Call,
     sources: &[Rewritten],
@@ -282,7 +310,7 @@ fn compile(
     let mut command = Command::new(compiler);
     // What the build says itself comes later, and counts.
     let source = call.sources.first().map_or(Path::new(""), PathBuf::as_path);
-    let clang = Clang::at(Path::new(compiler));
+    let clang = asked.answer();
     command.args(clang.map_or(&["-mcpu=v3"][..], |c| c.arguments_for(source, &replaced)));
     command.args(words).args(overlay.arguments());
     let to_stdout = call.dependencies.as_deref() == Some(Path::new("-"));

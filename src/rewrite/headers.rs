@@ -220,6 +220,8 @@ pub struct Cache {
     pub sources: crate::c::cpp::Cache,
     /// The files of the run, preprocessed and read.
     pub files: super::parsed::Store,
+    /// What they want of the kernel's types.
+    pub wanted: super::parsed::Wants,
     /// What they have to do with each other.
     pub links: super::arena::Known,
 }

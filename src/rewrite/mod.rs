@@ -182,6 +182,7 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
         plan = settled(path, source, plan, project, options);
     }
     project.cache().files.forget(path);
+    project.cache().wanted.forget(path);
     project.cache().links.forget(path);
     plan
 }

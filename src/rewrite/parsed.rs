@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::arena::Last;
-use super::preprocess::preprocess;
+use super::preprocess::preprocess_wanted;
 use super::project::Project;
-use crate::c::cpp::{File, FileId, FileKind, Token, Unit};
+use crate::c::cpp::{File, FileId, FileKind, Token, Unit, Wanted};
 use crate::c::types::Model;
 
 self_cell::self_cell!(
@@ -33,19 +33,37 @@ impl Parsed {
     /// Preprocesses and reads a file: it and the headers that the run may rewrite in full, of others
     /// what those mention. Linear in the number of tokens of all of them.
     pub fn new(path: &Path, source: &[u8], project: &dyn Project) -> Self {
-        let unit = preprocess(path, source, project);
-        let both = Both::new(unit, |unit| {
+        let wanted = &project.cache().wanted;
+        let mut names = wanted.of(path);
+        let mut both = Self::read(path, source, project, &names);
+        // Each round finds what those before it led to. Most files need a second one, few a third.
+        loop {
+            let known = names.len();
+            both.borrow_dependent()
+                .missing()
+                .for_each(|name| names.add(name));
+            if names.len() == known {
+                break;
+            }
+            both = Self::read(path, source, project, &names);
+        }
+        wanted.keep(path, names);
+        Self {
+            both,
+            last: Mutex::default(),
+        }
+    }
+
+    fn read(path: &Path, source: &[u8], project: &dyn Project, wanted: &Wanted) -> Both {
+        let unit = preprocess_wanted(path, source, project, Some(wanted));
+        Both::new(unit, |unit| {
             let ours = |file: &File| {
                 let main = file.kind == FileKind::Main;
                 is_ours(file) && (main || project.may_rewrite(&file.path))
             };
             let ours: Vec<bool> = unit.files.iter().map(ours).collect();
             Model::new(unit, &|file| ours[file.0 as usize])
-        });
-        Self {
-            both,
-            last: Mutex::default(),
-        }
+        })
     }
 
     /// The preprocessed file.
@@ -83,11 +101,40 @@ impl fmt::Debug for Parsed {
 /// Whether a file of a unit may be edited: `vmlinux.h` is generated and tells what the kernel has,
 /// and no header of the system is.
 pub fn is_ours(file: &File) -> bool {
-    let generated = file.path.file_name().is_some_and(|n| n == "vmlinux.h") || {
-        let start = &file.bytes[..file.bytes.len().min(1024)];
-        memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
-    };
-    matches!(file.kind, FileKind::Main | FileKind::Project) && !generated
+    let known = matches!(file.kind, FileKind::Main | FileKind::Project);
+    known && !is_generated(&file.path, &file.bytes)
+}
+
+/// Whether a header holds what bpftool writes of a kernel.
+pub fn is_generated(path: &Path, bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(1024)];
+    path.file_name().is_some_and(|name| name == "vmlinux.h")
+        || memchr::memmem::find(start, b"#define __VMLINUX_H__").is_some()
+}
+
+/// What the files of a run want of the kernel's types. Safe to share between threads.
+#[derive(Debug, Default)]
+pub struct Wants(Mutex<HashMap<PathBuf, Wanted>>);
+
+impl Wants {
+    fn of(&self, path: &Path) -> Wanted {
+        self.known().get(path).cloned().unwrap_or_default()
+    }
+
+    fn keep(&self, path: &Path, names: Wanted) {
+        if !names.is_empty() {
+            self.known().insert(path.to_owned(), names);
+        }
+    }
+
+    /// Nobody will ask for a file again.
+    pub fn forget(&self, path: &Path) {
+        self.known().remove(path);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Wanted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How many bytes are kept, about.

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::parsed::is_generated;
+use super::reach::is_kernel_types;
 use super::{Header, Project};
-use crate::c::cpp::{self, Included, Includes, Kept, Setup, Unit};
+use crate::c::cpp::{self, Included, Includes, Kept, Setup, Unit, Wanted};
 use crate::heap::HEADER_NAME;
 
 /// The headers that a project knows, its own first.
@@ -14,6 +16,8 @@ impl Includes for ProjectIncludes<'_> {
     fn find(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Included> {
         let of = |project: bool| {
             move |header: Header| Included {
+                large: is_kernel_types(&header.path, &header.bytes)
+                    && is_generated(&header.path, &header.bytes),
                 path: header.path,
                 bytes: header.bytes,
                 project,
@@ -38,11 +42,22 @@ const KEPT: Kept = Kept {
 /// Preprocesses a file as a project's compiler would: with the macros and forced includes of its
 /// command line, and with the project's and the system's headers.
 pub fn preprocess(path: &Path, source: &[u8], project: &dyn Project) -> Unit {
+    preprocess_wanted(path, source, project, None)
+}
+
+/// Preprocesses a file; of the kernel's types only those that it names and those that are `wanted`.
+pub fn preprocess_wanted(
+    path: &Path,
+    source: &[u8],
+    project: &dyn Project,
+    wanted: Option<&Wanted>,
+) -> Unit {
     let setup = Setup {
         includes: &ProjectIncludes(project),
         command_line: &project.command_line(path),
         forced: &project.forced_includes(path),
         kept: KEPT,
+        wanted,
         cache: &project.cache().sources,
     };
     cpp::preprocess(path, source, &setup)

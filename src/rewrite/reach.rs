@@ -105,9 +105,11 @@ pub fn may_be_bpf(source: &[u8]) -> bool {
     MARKS.is_match(source)
 }
 
-/// Whether a file says by itself that it is code for BPF.
+/// Whether a file says by itself that it is code for BPF. The types of a kernel do not: whoever
+/// includes them does.
 pub fn is_marked(path: &Path, source: &[u8]) -> bool {
-    is_named(path) || (may_be_bpf(source) && is_marked_lexed(&lex(source)))
+    let says = || may_be_bpf(source) && is_marked_lexed(&lex(source));
+    is_named(path) || (!is_kernel_types(path, source) && says())
 }
 
 /// `name.bpf.c` and `name.bpf.h`, as libbpf's programs are called.

@@ -43,87 +43,101 @@ pub struct Noticed {
     pub notices: Vec<Notice>,
 }
 
-/// Whether a file (absolute) or a header on its way mentions the allocator, as far as a look at
-/// bytes tells. A file that does not is compiled as it is.
-pub fn may_matter(source: &Path, choices: &Choices, flags: &Flags) -> Result<bool, Fault> {
-    let mut finder = Finder::new(choices);
-    let start = Start::path(source, &mut finder)?;
-    let inputs = Inputs::compiled(vec![start], flags.clone())?;
-    // What cannot be read is the compiler's to tell.
-    let Ok(bytes) = fs::read(source) else {
-        return Ok(false);
-    };
-    Ok(rewrite::mentioned(
-        source,
-        &bytes,
-        &inputs.workspace.view(Default::default()),
-    ))
+/// A source as it is compiled, and the headers of its project.
+pub struct Compiled<'a> {
+    /// Absolute, without symbolic links.
+    source: &'a Path,
+    flags: &'a Flags,
+    finder: Finder<'a>,
+    looking: Inputs,
 }
 
-/// Rewrites `source` (absolute, without symbolic links) and the headers of the project that it
-/// reaches, as they are compiled with `flags`. `with` are other sources of the same program, which
-/// are read for what they do with blocks.
-pub fn rewrite(
-    source: &Path,
-    choices: &Choices,
-    flags: &Flags,
-    with: &[PathBuf],
-) -> Result<Rewritten, Fault> {
-    let mut finder = Finder::new(choices);
-    let start = Start::path(source, &mut finder)?;
-    let header = output::header_text(&start.settings.header)?;
-    let looking = Inputs::compiled(vec![start], flags.clone())?;
-    let bytes = fs::read(source).map_err(|error| super::load::unreadable(source, &error))?;
-    let reach = rewrite::reach(source, &bytes, &looking.workspace.view(Default::default()));
-    let mut headers: Vec<PathBuf> = reach.headers.into_iter().collect();
-    headers.retain(|path| path.file_name().is_some_and(|name| name != HEADER_NAME));
-    headers.sort();
-    let ours: HashSet<&Path> = headers
-        .iter()
-        .map(PathBuf::as_path)
-        .chain([source])
-        .collect();
-    let paths = [source]
-        .into_iter()
-        .chain(headers.iter().map(PathBuf::as_path));
-    let starts = paths
-        .chain(with.iter().map(PathBuf::as_path))
-        .map(|path| Start::path(path, &mut finder))
-        .collect::<Result<Vec<_>, _>>()?;
-    let inputs = Inputs::compiled(starts, flags.clone())?;
-    let scan = inputs.scan(None, false);
-    if let Some(fault) = scan.faults.into_iter().next() {
-        return Err(fault);
+impl<'a> Compiled<'a> {
+    /// `source` (absolute, without symbolic links) as it is compiled with `flags`.
+    pub fn new(source: &'a Path, choices: &'a Choices, flags: &'a Flags) -> Result<Self, Fault> {
+        let mut finder = Finder::new(choices);
+        let start = Start::path(source, &mut finder)?;
+        Ok(Self {
+            source,
+            flags,
+            finder,
+            looking: Inputs::compiled(vec![start], flags.clone())?,
+        })
     }
-    let mut rewritten = Rewritten {
-        header,
-        ..Rewritten::default()
-    };
-    let mut buffer = Vec::new();
-    for candidate in &scan.candidates {
-        let path = &candidate.found.real;
-        if !ours.contains(path.as_path()) {
-            continue;
-        }
-        let before = inputs.read(candidate, &mut buffer)?;
-        let plan: Plan = inputs.plan(candidate, before, &scan.view);
-        let mut notices = plan.notices().to_vec();
-        notices.retain(|notice| notice.severity >= Severity::Warning);
-        if !notices.is_empty() {
-            rewritten.noticed.push(Noticed {
-                path: path.clone(),
-                source: before.to_owned(),
-                notices,
-            });
-        }
-        if plan.changes() {
-            rewritten.changed.push(Changed {
-                path: path.clone(),
-                text: lines::keep(before, &plan),
-            });
-        }
+
+    /// Whether the source or a header on its way mentions the allocator, as far as a look at bytes
+    /// tells. One that does not is compiled as it is.
+    pub fn may_matter(&self) -> bool {
+        let view = self.looking.workspace.view(Default::default());
+        // What cannot be read is the compiler's to tell.
+        let bytes = fs::read(self.source);
+        bytes.is_ok_and(|bytes| rewrite::mentioned(self.source, &bytes, &view))
     }
-    Ok(rewritten)
+
+    /// Rewrites the source and the headers of the project that it reaches. `with` are other sources
+    /// of the same program, which are read for what they do with blocks.
+    pub fn rewrite(self, with: &[PathBuf]) -> Result<Rewritten, Fault> {
+        let Self {
+            source,
+            flags,
+            mut finder,
+            looking,
+        } = self;
+        let header = output::header_text(&looking.starts[0].settings.header)?;
+        let bytes = fs::read(source).map_err(|error| super::load::unreadable(source, &error))?;
+        let view = looking.workspace.view(Default::default());
+        let reach = rewrite::reach(source, &bytes, &view);
+        let mut headers: Vec<PathBuf> = reach.headers.into_iter().collect();
+        headers.retain(|path| path.file_name().is_some_and(|name| name != HEADER_NAME));
+        headers.sort();
+        let ours: HashSet<&Path> = headers
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([source])
+            .collect();
+        let paths = [source]
+            .into_iter()
+            .chain(headers.iter().map(PathBuf::as_path));
+        let starts = paths
+            .chain(with.iter().map(PathBuf::as_path))
+            .map(|path| Start::path(path, &mut finder))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut inputs = Inputs::compiled(starts, flags.clone())?;
+        inputs.workspace.take_contents(looking.workspace);
+        let scan = inputs.scan(None, false);
+        if let Some(fault) = scan.faults.into_iter().next() {
+            return Err(fault);
+        }
+        let mut rewritten = Rewritten {
+            header,
+            ..Rewritten::default()
+        };
+        let mut buffer = Vec::new();
+        for candidate in &scan.candidates {
+            let path = &candidate.found.real;
+            if !ours.contains(path.as_path()) {
+                continue;
+            }
+            let before = inputs.read(candidate, &mut buffer)?;
+            let plan: Plan = inputs.plan(candidate, before, &scan.view);
+            let mut notices = plan.notices().to_vec();
+            notices.retain(|notice| notice.severity >= Severity::Warning);
+            if !notices.is_empty() {
+                rewritten.noticed.push(Noticed {
+                    path: path.clone(),
+                    source: before.to_owned(),
+                    notices,
+                });
+            }
+            if plan.changes() {
+                rewritten.changed.push(Changed {
+                    path: path.clone(),
+                    text: lines::keep(before, &plan),
+                });
+            }
+        }
+        Ok(rewritten)
+    }
 }
 
 /// The names under which a compiler may open a file: its own, and those through the symbolic links

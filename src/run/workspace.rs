@@ -147,6 +147,14 @@ impl Workspace {
         self.database = Some(Arc::new(Database::default()));
     }
 
+    /// Takes over what another workspace has read.
+    pub fn take_contents(&mut self, other: Self) {
+        // What is too large for one may be of interest to the other.
+        if self.max_size == other.max_size {
+            (self.contents, self.kept) = (other.contents, other.kept);
+        }
+    }
+
     /// The directory that holds all inputs.
     pub fn common(&self) -> &Path {
         &self.common

@@ -43,6 +43,7 @@ impl Includes for Bench {
         Some(Included {
             bytes: fs::read(&path).ok()?.into(),
             project: path.starts_with(root()),
+            large: false,
             path,
         })
     }
@@ -102,6 +103,7 @@ impl Bench {
                 header: Some("dynamic_memory.h"),
                 names: &own,
             },
+            wanted: None,
             cache: &self.cache,
         };
         preprocess(path, bytes, &setup)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::builtins::fixed;
 use super::engine::Preprocessor;
 use super::macros::Shape;
+use super::part::Choice;
 use super::source::Source;
 use super::{FileId, FileKind, Included, Loc, Token};
 use crate::c::directives::header_name;
@@ -105,6 +106,10 @@ impl Preprocessor<'_> {
                     } else {
                         FileKind::System
                     };
+                    let source = match found.large {
+                        true => self.part(source),
+                        false => source,
+                    };
                     self.load(&found.path, source, kind)
                 }
             },
@@ -119,6 +124,28 @@ impl Preprocessor<'_> {
         }
         loaded.once |= once;
         self.enter(file);
+    }
+
+    /// The part of a large header that the unit needs.
+    fn part(&mut self, source: Arc<Source>) -> Arc<Source> {
+        let Some(wanted) = self.setup.wanted else {
+            return source;
+        };
+        let choice = Choice {
+            wanted,
+            spelled: &self.loaded[FileId::MAIN.0 as usize].source.symbols,
+            macros: self.macros.names().collect(),
+            symbols: &self.unit.symbols,
+        };
+        let file = FileId(self.unit.files.len() as u32);
+        let at = self.unit.tokens.len();
+        match choice.part(file, at, &source) {
+            Some((part, source)) => {
+                self.unit.parts.push(part);
+                Arc::new(source)
+            }
+            None => source,
+        }
     }
 
     /// A header that this module brings.

@@ -106,6 +106,12 @@ impl Macros {
         }
     }
 
+    /// The names that mean a macro.
+    pub fn names(&self) -> impl Iterator<Item = Symbol> {
+        let defined = self.current.iter().enumerate().filter(|(_, id)| **id != 0);
+        defined.map(|(symbol, _)| Symbol(symbol as u32))
+    }
+
     pub fn get(&self, id: MacroId) -> &Macro {
         &self.list[id.0 as usize]
     }

@@ -21,6 +21,7 @@ mod directives;
 mod engine;
 mod includes;
 mod macros;
+mod part;
 mod source;
 
 #[cfg(test)]
@@ -31,8 +32,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lexer::{Kind, Lexeme};
+use super::outline::Spelling;
 use super::{Symbol, Symbols};
 
+pub(in crate::c) use part::Part;
+pub use part::Wanted;
 pub use source::Cache;
 
 /// A file of a [`Unit`]: an index into [`Unit::files`]. The file that was preprocessed is 0.
@@ -96,6 +100,12 @@ impl Lexeme for Token {
 
     fn code(&self) -> u32 {
         self.op
+    }
+}
+
+impl Spelling for Token {
+    fn symbol(&self) -> Symbol {
+        self.symbol
     }
 }
 
@@ -177,6 +187,8 @@ pub struct Unit {
     pub skipped: Vec<Loc>,
     /// What a compiler would complain about, in the order in which it was met.
     pub problems: Vec<Problem>,
+    /// The files that were read in part.
+    pub(in crate::c) parts: Vec<Part>,
 }
 
 impl Unit {
@@ -193,6 +205,11 @@ impl Unit {
     /// A token's spelling, without line splices.
     pub fn text(&self, token: &Token) -> &[u8] {
         self.symbols.text(token.symbol)
+    }
+
+    /// Whether a name is spelled anywhere in the files, be it in what was not read of them.
+    pub fn spells(&self, name: &[u8]) -> bool {
+        self.symbols.get(name).is_some() || self.parts.iter().any(|part| part.spells(name))
     }
 
     /// Whether a token is spelled in the body of a macro, so that all uses of the macro share it.
@@ -226,6 +243,8 @@ pub struct Included {
     pub bytes: Arc<[u8]>,
     /// It belongs to the project, not to the system.
     pub project: bool,
+    /// It is large, and a program uses little of it.
+    pub large: bool,
 }
 
 /// Where headers come from.
@@ -266,6 +285,9 @@ pub struct Setup<'a> {
     pub forced: &'a [String],
     /// What is not to be replaced.
     pub kept: Kept<'a>,
+    /// The names of which large headers have to give the declarations; of the others they need not.
+    /// `None` if the unit shall have all of them.
+    pub wanted: Option<&'a Wanted>,
     /// A store for headers in tokens, kept for the whole run.
     pub cache: &'a Cache,
 }

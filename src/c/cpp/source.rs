@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::part::Index;
 use super::{FileId, Loc, Token};
 use crate::c::directives::{Step, Word, guard_name};
 use crate::c::lexer::{self, Kind, Lexed, Lexeme, lex};
+use crate::c::outline::Spelling;
 use crate::c::{Symbol, Symbols};
 
 /// A token of a file.
@@ -47,6 +49,12 @@ impl Spelled {
     }
 }
 
+impl Spelling for Spelled {
+    fn symbol(&self) -> Symbol {
+        Symbol(self.symbol)
+    }
+}
+
 impl Lexeme for Spelled {
     fn kind(&self) -> Kind {
         self.kind
@@ -78,10 +86,11 @@ pub(super) struct Source {
     /// The tokens inside of directives, their first words left out.
     pub inner: Vec<Spelled>,
     pub directives: Vec<Directive>,
-    symbols: Symbols,
+    pub symbols: Symbols,
     /// The macro (a symbol of this file) that the whole file is guarded by: `#ifndef X` around all
     /// of it.
     pub guard: Option<u32>,
+    index: OnceLock<Option<Index>>,
 }
 
 impl Source {
@@ -89,34 +98,78 @@ impl Source {
     pub fn new(bytes: Arc<[u8]>) -> Self {
         let seen = &bytes[..bytes.len().min(u32::MAX as usize)];
         let plain = without_trigraphs(seen);
-        let lexed = lex(&plain);
         let mut reader = Reader {
-            lexed: &lexed,
-            symbols: Symbols::default(),
+            lexed: Lexed::bare(&plain),
+            symbols: Symbols::with_capacity(plain.len() / SPELLING),
             short: [None; 256],
+            behind: 0,
+            tokens: Vec::with_capacity(plain.len() / 5),
+            inner: Vec::new(),
+            directives: Vec::new(),
         };
-        let mut tokens = Vec::with_capacity(lexed.tokens.len());
-        let mut inner = Vec::with_capacity(lexed.inner.len());
-        let mut directives = Vec::with_capacity(lexed.directives.len());
-        let mut behind = 0;
-        let mut rest = &lexed.tokens[..];
-        for directive in &lexed.directives {
-            let done = lexed.tokens.len() - rest.len();
-            let (before, after) = rest.split_at(directive.before - done);
-            reader.read(before, behind, &mut tokens);
-            rest = after;
-            behind = directive.end;
-            directives.push(reader.directive(directive, &mut inner));
-        }
-        reader.read(rest, behind, &mut tokens);
-        let guard = guard(&directives, &inner, tokens.len(), &reader.symbols);
+        lexer::scan(&plain, &mut reader);
+        let Reader {
+            symbols,
+            mut tokens,
+            inner,
+            directives,
+            ..
+        } = reader;
+        tokens.shrink_to_fit();
+        let guard = guard(&directives, &inner, tokens.len(), &symbols);
         Self {
             tokens,
             inner,
             directives,
-            symbols: reader.symbols,
+            symbols,
             guard,
             bytes,
+            index: OnceLock::new(),
+        }
+    }
+
+    /// The external declarations, if some of them can be read without the others.
+    pub fn index(&self) -> Option<&Index> {
+        self.index.get_or_init(|| Index::new(self)).as_ref()
+    }
+
+    /// The file with no other tokens outside of directives than these.
+    pub fn only(&self, ranges: impl Iterator<Item = Range<usize>>) -> Self {
+        let mut symbols = Symbols::default();
+        // By symbol: what it is in the new table, plus 1.
+        let mut known = vec![0; self.symbols.len()];
+        let mut named = |symbol: u32| {
+            let known = &mut known[symbol as usize];
+            if *known == 0 {
+                *known = symbols.intern(self.symbols.text(Symbol(symbol))).0 + 1;
+            }
+            *known - 1
+        };
+        let mut directives = self.directives.clone();
+        let mut behind = directives.iter_mut().peekable();
+        let mut tokens = Vec::new();
+        for range in ranges {
+            while let Some(directive) = behind.next_if(|d| d.before <= range.start) {
+                directive.before = tokens.len();
+            }
+            tokens.extend(self.tokens[range].iter().map(|token| Spelled {
+                symbol: named(token.symbol),
+                ..*token
+            }));
+        }
+        behind.for_each(|directive| directive.before = tokens.len());
+        let inner = self.inner.iter().map(|token| Spelled {
+            symbol: named(token.symbol),
+            ..*token
+        });
+        Self {
+            inner: inner.collect(),
+            guard: self.guard.map(named),
+            bytes: Arc::clone(&self.bytes),
+            tokens,
+            directives,
+            symbols,
+            index: OnceLock::new(),
         }
     }
 
@@ -134,48 +187,63 @@ impl Source {
 }
 
 struct Reader<'s> {
-    lexed: &'s Lexed<'s>,
+    /// The file, for the texts of its tokens.
+    lexed: Lexed<'s>,
     symbols: Symbols,
     /// The symbols of tokens that are one byte, which are half of all.
     short: [Option<u32>; 256],
+    /// Where what stands before the next token ends.
+    behind: usize,
+    tokens: Vec<Spelled>,
+    inner: Vec<Spelled>,
+    directives: Vec<Directive>,
+}
+
+impl lexer::Sink for Reader<'_> {
+    fn token(&mut self, token: lexer::Token) {
+        let spelled = self.spelled(&token);
+        self.tokens.push(spelled);
+    }
+
+    fn directive(&mut self, start: usize, end: usize, all: &[lexer::Token]) {
+        let (word, rest) = Word::of_line(&self.lexed, all);
+        let from = self.inner.len();
+        self.behind = all.first().map_or(end, |first| first.end);
+        for token in rest {
+            let spelled = self.spelled(token);
+            self.inner.push(spelled);
+        }
+        self.behind = end;
+        self.directives.push(Directive {
+            word,
+            start: start as u32,
+            end: end as u32,
+            rest: from..self.inner.len(),
+            before: self.tokens.len(),
+        });
+    }
 }
 
 impl Reader<'_> {
-    /// Adds tokens of one stretch of the file; `behind` is where what stands before them ends.
-    fn read(&mut self, tokens: &[lexer::Token], mut behind: usize, to: &mut Vec<Spelled>) {
+    /// The next token of a stretch of the file.
+    fn spelled(&mut self, token: &lexer::Token) -> Spelled {
+        let behind = std::mem::replace(&mut self.behind, token.end);
         let source = self.lexed.source;
-        for token in tokens {
-            let gap = &source[behind..token.start];
-            let symbol = match source[token.start..token.end] {
-                [byte] => *self.short[usize::from(byte)]
-                    .get_or_insert_with(|| self.symbols.intern(&[byte]).0),
-                _ => self.symbols.intern(&self.lexed.text(token)).0,
-            };
-            to.push(Spelled {
-                start: token.start as u32,
-                end: token.end as u32,
-                symbol,
-                op: token.op,
-                kind: token.kind,
-                first: behind == 0 || gap.iter().any(|b| matches!(b, b'\n' | b'\r')),
-                space: !gap.is_empty() || behind == 0,
-            });
-            behind = token.end;
-        }
-    }
-
-    fn directive(&mut self, directive: &lexer::Directive, inner: &mut Vec<Spelled>) -> Directive {
-        let all = self.lexed.inner_of(directive);
-        let (word, rest) = Word::of_line(self.lexed, all);
-        let from = inner.len();
-        let behind = all.first().map_or(directive.end, |first| first.end);
-        self.read(rest, behind, inner);
-        Directive {
-            word,
-            start: directive.start as u32,
-            end: directive.end as u32,
-            rest: from..inner.len(),
-            before: directive.before,
+        let gap = &source[behind..token.start];
+        let symbol = match source[token.start..token.end] {
+            [byte] => {
+                *self.short[usize::from(byte)].get_or_insert_with(|| self.symbols.intern(&[byte]).0)
+            }
+            _ => self.symbols.intern(&self.lexed.text(token)).0,
+        };
+        Spelled {
+            start: token.start as u32,
+            end: token.end as u32,
+            symbol,
+            op: token.op,
+            kind: token.kind,
+            first: behind == 0 || gap.iter().any(|b| matches!(b, b'\n' | b'\r')),
+            space: !gap.is_empty() || behind == 0,
         }
     }
 }
@@ -233,6 +301,9 @@ fn guard(
     }
     Some(name.symbol)
 }
+
+/// In so many bytes of a file is one spelling that was not met before.
+const SPELLING: usize = 64;
 
 /// What a spelling takes, in bytes.
 const NAME: usize = 32;

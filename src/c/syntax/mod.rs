@@ -8,7 +8,6 @@ mod outline;
 mod read;
 mod text;
 pub mod tree;
-pub mod words;
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +15,11 @@ mod tests;
 pub use outline::Outline;
 
 use crate::c::Symbol;
-use crate::c::cpp::{Token, Unit};
-use crate::c::lexer::op;
-use tree::{Item, Tok, Tree};
+use crate::c::cpp::Unit;
+use tree::{Item, Tree};
 use words::Words;
+
+pub(crate) use crate::c::outline::{after_group, words};
 
 /// Reads the external declarations of a unit.
 pub struct Reader<'u> {
@@ -32,7 +32,7 @@ pub struct Reader<'u> {
 impl<'u> Reader<'u> {
     /// Finds the external declarations, and reads none. Linear in the number of tokens.
     pub fn new(unit: &'u Unit) -> Self {
-        let words = Words::new(unit);
+        let words = Words::new(&unit.symbols);
         let outlines = outline::Outlines::of(unit, &words);
         Self {
             unit,
@@ -50,6 +50,12 @@ impl<'u> Reader<'u> {
     /// The declarations, by index, that may declare a name, a tag or a constant, in their order.
     pub fn naming(&self, name: Symbol) -> &[u32] {
         self.outlines.naming.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a declaration of a name before an item was not read, for it stands in a file of which
+    /// only a part was.
+    pub fn leaves_out(&self, name: Symbol, item: u32) -> bool {
+        self.outlines.leaves_out(self.unit, name, item)
     }
 
     /// The words of the language.
@@ -71,21 +77,4 @@ impl<'u> Reader<'u> {
         tree.items.push(item);
         item
     }
-}
-
-/// After the bracket that closes the one at `at`, or the end.
-pub(crate) fn after_group(toks: &[Token], mut at: Tok) -> Tok {
-    let mut depth = 0usize;
-    while let Some(token) = toks.get(at) {
-        at += 1;
-        if [op("("), op("["), op("{")].into_iter().any(|o| token.is(o)) {
-            depth += 1;
-        } else if [op(")"), op("]"), op("}")].into_iter().any(|o| token.is(o)) {
-            depth = depth.saturating_sub(1);
-            if depth == 0 {
-                return at;
-            }
-        }
-    }
-    at
 }

@@ -19,6 +19,7 @@ fn unit(source: &str) -> Unit {
         command_line: &[],
         forced: &[],
         kept: Kept::default(),
+        wanted: None,
         cache: &Cache::default(),
     };
     preprocess(Path::new("a.c"), source.as_bytes(), &setup)

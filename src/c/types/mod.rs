@@ -69,6 +69,8 @@ pub struct Model<'u> {
     targets: FxHashMap<ExprId, Target>,
     address_taken: FxHashSet<EntityId>,
     components: calls::Components,
+    /// What was looked for in parts of files that were not read.
+    missing: FxHashSet<Symbol>,
 }
 
 impl<'u> Model<'u> {
@@ -94,6 +96,7 @@ impl<'u> Model<'u> {
             targets: FxHashMap::default(),
             address_taken: FxHashSet::default(),
             components: calls::Components::default(),
+            missing: FxHashSet::default(),
         };
         let mut builder = Builder::new(&mut model);
         for item in 0..count {
@@ -106,6 +109,13 @@ impl<'u> Model<'u> {
         }
         model.finish();
         model
+    }
+
+    /// The names that were looked for in what was not read of the files ([`Unit::spells`]). If there
+    /// are any, what they mean is not known.
+    pub fn missing(&self) -> impl Iterator<Item = &'u [u8]> {
+        let unit = self.unit;
+        self.missing.iter().map(|name| unit.symbols.text(*name))
     }
 
     /// Reads what is missing to know the size of a type: the definitions of its records, and of
@@ -168,6 +178,12 @@ impl<'m, 'u> Builder<'m, 'u> {
 
     /// Reads the declarations before this one that may declare a name of the file, until `found`.
     fn read_until<T>(&mut self, name: Symbol, found: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        if let Some(it) = found(self) {
+            return Some(it);
+        }
+        if self.m.reader.leaves_out(name, self.item) {
+            self.m.missing.insert(name);
+        }
         let naming = self.m.reader.naming(name).len();
         for index in 0..naming {
             if let Some(it) = found(self) {

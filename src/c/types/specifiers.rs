@@ -138,6 +138,7 @@ impl Builder<'_, '_> {
                 .naming(tag)
                 .first()
                 .is_some_and(|&i| i < self.item)
+            || self.m.reader.leaves_out(tag, self.item)
     }
 
     fn new_record(&mut self, tag: Option<Symbol>, specifier: &RecordSpecifier) -> RecordId {

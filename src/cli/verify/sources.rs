@@ -6,9 +6,10 @@ use crate::cli::shown;
 use crate::heap::HEADER_NAME;
 use crate::report::File;
 use crate::rewrite::Plan;
+use crate::run::Fault;
 use crate::run::database::Flags;
+use crate::run::memory::Compiled;
 use crate::run::settings::Choices;
-use crate::run::{Fault, memory};
 
 /// A file about which the rewrite has something to say.
 pub struct Noticed {
@@ -45,7 +46,7 @@ pub struct Sources {
 impl Sources {
     /// Rewrites `source` (absolute) and what it includes.
     pub fn rewrite(source: &Path, choices: &Choices, flags: &Flags) -> Result<Self, Fault> {
-        let rewritten = memory::rewrite(source, choices, flags, &[])?;
+        let rewritten = Compiled::new(source, choices, flags)?.rewrite(&[])?;
         let changed = rewritten.changed.into_iter();
         let noticed = rewritten.noticed.into_iter().map(|noticed| Noticed {
             path: shown(&noticed.path),

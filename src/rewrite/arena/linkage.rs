@@ -88,9 +88,9 @@ impl Editor<'_> {
         if !self.is_ours(here.file) || !self.is_written(definition.start) {
             return;
         }
-        let weak = match reading.unit.symbols.get(b"__weak") {
-            Some(_) => "__weak ",
-            None => "__attribute__((weak)) ",
+        let weak = match reading.unit.spells(b"__weak") {
+            true => "__weak ",
+            false => "__attribute__((weak)) ",
         };
         let reason = WEAK.to_owned();
         self.insert(
@@ -247,9 +247,9 @@ impl Editor<'_> {
                 .iter()
                 .any(|h| self.visible(h.start).file != here.file);
         if elsewhere || weak {
-            let hidden = match reading.unit.symbols.get(b"__hidden") {
-                Some(_) => "__hidden ",
-                None => "__attribute__((visibility(\"hidden\"))) ",
+            let hidden = match reading.unit.spells(b"__hidden") {
+                true => "__hidden ",
+                false => "__attribute__((visibility(\"hidden\"))) ",
             };
             match self.is_written(definition.start) {
                 true => self.insert(

@@ -118,14 +118,16 @@ impl Versions<'_, '_> {
         if version == 0 || version == 1 && !self.used_as_is(func) {
             return None;
         }
-        let symbols = &self.reading.unit.symbols;
-        let name = symbols.text(self.reading.functions[func.0 as usize].name);
+        let unit = &self.reading.unit;
+        let name = unit
+            .symbols
+            .text(self.reading.functions[func.0 as usize].name);
         let name = String::from_utf8_lossy(name);
         let mut text = match version {
             1 => format!("{name}_arena"),
             _ => format!("{name}_arena{version}"),
         };
-        while symbols.get(text.as_bytes()).is_some() {
+        while unit.spells(text.as_bytes()) {
             text.push('_');
         }
         Some(text)

@@ -18,7 +18,7 @@ impl Common {
     pub fn new(model: &Model) -> Self {
         let name = |wanted: &str| {
             let mut name = wanted.to_owned();
-            while model.unit.symbols.get(name.as_bytes()).is_some() {
+            while model.unit.spells(name.as_bytes()) {
                 name.push('_');
             }
             name

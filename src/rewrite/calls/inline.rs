@@ -180,9 +180,9 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
         model[entity].kind,
         EntityKind::Function { internal: true, .. }
     );
-    let word = match model.unit.symbols.get(b"__always_inline") {
-        Some(_) => "__always_inline",
-        None => "inline __attribute__((always_inline))",
+    let word = match model.unit.spells(b"__always_inline") {
+        true => "__always_inline",
+        false => "inline __attribute__((always_inline))",
     };
     let mut edits = Vec::new();
     for &declarator in &model[entity].declarators {

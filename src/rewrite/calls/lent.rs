@@ -60,7 +60,7 @@ pub(super) fn lent(model: &Model) -> Found {
         };
         let called = alloc.name();
         let mut name = format!("{called}_block");
-        while model.unit.symbols.get(name.as_bytes()).is_some() {
+        while model.unit.spells(name.as_bytes()) {
             name.push('_');
         }
         let gives = if returns == "void " { "" } else { "return " };

@@ -105,7 +105,7 @@ impl<'a, 'u> Writer<'a, 'u> {
     /// A name of the file that the unit does not have.
     pub(super) fn file_name(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();
-        while self.model.unit.symbols.get(name.as_bytes()).is_some() {
+        while self.model.unit.spells(name.as_bytes()) {
             name.push('_');
         }
         self.shared.unique(&name)

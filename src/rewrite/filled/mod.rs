@@ -336,7 +336,7 @@ fn once(flag: &str, written: bool, indent: &str) -> (String, String) {
 
 fn new_name(model: &Model, wanted: String) -> String {
     let mut name = wanted;
-    while model.unit.symbols.get(name.as_bytes()).is_some() {
+    while model.unit.spells(name.as_bytes()) {
         name.push('_');
     }
     name

@@ -150,6 +150,7 @@ fn check(source: &[u8]) {
         command_line: &[],
         forced: &[],
         kept: Kept::default(),
+        wanted: None,
         cache: &Cache::default(),
     };
     let unit = preprocess(Path::new("a.c"), source, &setup);

@@ -125,6 +125,7 @@ fn a_cache_serves_many_files() {
         command_line: &[],
         forced: &[],
         kept: Kept::default(),
+        wanted: None,
         cache: &cache,
     };
     let first = preprocess(Path::new("x.c"), b"#define A\n#include \"v.h\"\n", &setup);

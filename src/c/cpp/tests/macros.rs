@@ -150,6 +150,7 @@ fn macros_of_the_command_line() {
         command_line: &given,
         forced: &["string.h".into(), "no.h".into()],
         kept: Kept::default(),
+        wanted: None,
         cache: &Cache::default(),
     };
     let unit = preprocess(Path::new("a.c"), b"A F(y) __bpf__ B", &setup);

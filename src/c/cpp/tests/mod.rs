@@ -29,6 +29,7 @@ impl Includes for Memory {
         found.into_iter().next().map(|(text, path)| Included {
             bytes: text.as_bytes().into(),
             project: !path.starts_with("/usr"),
+            large: false,
             path,
         })
     }
@@ -43,6 +44,7 @@ fn unit_with(source: &str, headers: &[(&'static str, &'static str)]) -> Unit {
             header: Some("dynamic_memory.h"),
             names: &["__arena", "can_loop"],
         },
+        wanted: None,
         cache: &Cache::default(),
     };
     preprocess(Path::new("a.c"), source.as_bytes(), &setup)

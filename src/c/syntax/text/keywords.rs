@@ -201,9 +201,7 @@ impl Writer<'_> {
 
     pub(super) fn is_type(&self, symbol: Symbol) -> bool {
         // A type that everybody knows by its name, unless the unit calls something else so.
-        let common = || {
-            self.words.common_type(symbol).is_some() && !self.outlines.naming.contains_key(&symbol)
-        };
+        let common = || self.words.common_type(symbol).is_some() && !self.outlines.declares(symbol);
         let known = self.outlines.types[symbol.index()] || common();
         known && !self.shadowed.iter().any(|s| s.1 == symbol)
     }

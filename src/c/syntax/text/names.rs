@@ -121,7 +121,7 @@ impl Writer<'_> {
     /// Whether a name that nothing declares can only be a type.
     pub(super) fn must_be_type(&self, at: Tok) -> bool {
         let symbol = self.unit.tokens[at].symbol;
-        let known = self.outlines.naming.contains_key(&symbol) || self.declared.contains(&symbol);
+        let known = self.outlines.declares(symbol) || self.declared.contains(&symbol);
         if known && !self.is_type(symbol) {
             return false;
         }

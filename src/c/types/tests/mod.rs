@@ -10,6 +10,7 @@ mod constants;
 mod initializers;
 mod names;
 mod on_demand;
+mod parts;
 mod records;
 mod types;
 
@@ -22,6 +23,7 @@ impl Includes for Memory {
             path: Path::new("include").join(name),
             bytes: text.as_bytes().into(),
             project: false,
+            large: false,
         })
     }
 }
@@ -32,6 +34,7 @@ fn preprocessed(source: &str, headers: &[(&'static str, &'static str)]) -> Unit 
         command_line: &[],
         forced: &[],
         kept: Kept::default(),
+        wanted: None,
         cache: &Cache::default(),
     };
     preprocess(Path::new("a.c"), source.as_bytes(), &setup)

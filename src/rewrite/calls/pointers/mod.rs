@@ -317,7 +317,7 @@ impl Pointers<'_, '_> {
     /// A name that the unit does not have.
     fn new_name(&self, wanted: String) -> String {
         let mut name = wanted;
-        while self.model.unit.symbols.get(name.as_bytes()).is_some() {
+        while self.model.unit.spells(name.as_bytes()) {
             name.push('_');
         }
         name

@@ -1,7 +1,6 @@
-//! The words of C, by symbol of a unit.
+//! The words of C, by symbol.
 
-use crate::c::cpp::Unit;
-use crate::c::{Symbol, words};
+use crate::c::{Symbol, Symbols, words};
 
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +112,7 @@ const CONSTANT_BUILTINS: &[&str] = &[
     "va_arg",
 ];
 
-/// The words of a unit.
+/// The words among some spellings.
 #[derive(Debug)]
 pub struct Words {
     by_symbol: Vec<Option<Word>>,
@@ -122,10 +121,10 @@ pub struct Words {
 }
 
 impl Words {
-    /// Linear in the number of the unit's spellings.
-    pub fn new(unit: &Unit) -> Self {
-        let symbol = |name: &str| unit.symbols.get(name.as_bytes());
-        let mut by_symbol = vec![None; unit.symbols.len()];
+    /// Linear in the number of spellings.
+    pub fn new(symbols: &Symbols) -> Self {
+        let symbol = |name: &str| symbols.get(name.as_bytes());
+        let mut by_symbol = vec![None; symbols.len()];
         let mut common = Vec::new();
         for (name, word) in words::all() {
             let Some(symbol) = symbol(name) else { continue };
@@ -161,7 +160,8 @@ impl Words {
         known.map(|(_, number)| *number)
     }
 
-    pub(super) fn is_constant_builtin(&self, symbol: Symbol) -> bool {
+    /// Whether it is one of the compiler's functions that take types and are numbers.
+    pub fn is_constant_builtin(&self, symbol: Symbol) -> bool {
         self.builtins.contains(&symbol)
     }
 }
@@ -247,7 +247,7 @@ impl Word {
     }
 
     /// Something in parentheses follows that belongs to it.
-    pub(super) fn takes_parentheses(self) -> bool {
+    pub fn takes_parentheses(self) -> bool {
         matches!(
             self,
             Self::Asm | Self::Assert | Self::Attribute | Self::Alignas | Self::Typeof | Self::Sized
