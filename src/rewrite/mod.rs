@@ -70,7 +70,8 @@ pub enum OnNull {
     /// holds, are given back first.
     #[default]
     Auto,
-    /// Insert a check that returns this expression.
+    /// Insert a check that returns this expression, in functions that return a number. Others leave as
+    /// with [`OnNull::Auto`], unless it is `NULL` or a `bool` and they return that.
     Return(String),
     /// Do not look for missing checks.
     Off,

@@ -105,7 +105,7 @@ pub fn leave(ctx: &Context, function: FunctionId, wanted: Option<&str>) -> Strin
     if returns == Returns::Void || nothing {
         return "return;".into();
     }
-    if let Some(wanted) = wanted {
+    if let Some(wanted) = wanted.filter(|wanted| fits(wanted, &returns)) {
         return format!("return {wanted};");
     }
     let number = matches!(
@@ -131,6 +131,19 @@ pub fn leave(ctx: &Context, function: FunctionId, wanted: Option<&str>) -> Strin
         Returns::Signed | Returns::Hidden => "return -ENOMEM;".into(),
         Returns::Unsigned | Returns::Float => "return 0;".into(),
         Returns::Value(name) => format!("return ({name}){{0}};"),
+    }
+}
+
+/// Whether a value that is wanted for all functions is one for a function that returns this. It is an
+/// expression of numbers and names: as a pointer or a `bool`, -12 would say that all went well.
+fn fits(wanted: &str, returns: &Returns) -> bool {
+    match returns {
+        Returns::Pointer => matches!(wanted, "NULL" | "0"),
+        Returns::Bool => matches!(wanted, "true" | "false" | "0" | "1"),
+        Returns::Value(_) => false,
+        Returns::Void | Returns::Float | Returns::Signed | Returns::Unsigned | Returns::Hidden => {
+            wanted != "NULL"
+        }
     }
 }
 
