@@ -236,7 +236,7 @@ fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Opti
     compose::stages(source, &first, &rest)
 }
 
-/// The numbers for pointers to functions, and what sets addresses in data, if the file allocates.
+/// The numbers for labels and for pointers to functions, and what sets addresses in data, if the file allocates.
 fn addresses_first(
     path: &Path,
     source: &[u8],
@@ -252,7 +252,11 @@ fn addresses_first(
     if !links.chooses(path) && !calls(path, source, project) {
         return None;
     }
-    let mut plan = calls::lent(path, source, project);
+    let mut plan = calls::labelled(path, source, project);
+    let lent = calls::lent(path, &plan.apply(source), project);
+    if lent.changes() {
+        plan = compose::stages(source, &plan, &lent);
+    }
     let numbered = calls::numbered(path, &plan.apply(source), project);
     if numbered.changes() || !numbered.notices().is_empty() {
         plan = compose::stages(source, &plan, &numbered);

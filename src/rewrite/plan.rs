@@ -204,11 +204,13 @@ pub enum Rule {
     IndirectCall,
     /// An initial value has addresses, which the loader does not set.
     AddressInData,
+    /// A jump to a label whose address is kept stays.
+    ComputedGoto,
 }
 
 impl Rule {
     /// Every rule, in the order of this enumeration.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::OwnDefinition,
         Self::MappedByMacro,
         Self::FunctionPointer,
@@ -233,6 +235,7 @@ impl Rule {
         Self::Output,
         Self::IndirectCall,
         Self::AddressInData,
+        Self::ComputedGoto,
     ];
 
     /// The stable name used in machine-readable reports.
@@ -262,6 +265,7 @@ impl Rule {
             Self::Output => "output",
             Self::IndirectCall => "indirect-call",
             Self::AddressInData => "address-in-data",
+            Self::ComputedGoto => "computed-goto",
         }
     }
 
@@ -292,6 +296,7 @@ impl Rule {
             Self::Output => "Output that the kernel has no format for goes.",
             Self::IndirectCall => "Calls through pointers stay, which BPF does not have.",
             Self::AddressInData => "An initial value has addresses, which the loader does not set.",
+            Self::ComputedGoto => "A jump to a label whose address is kept stays.",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A BPF program has eight frames on a stack of 512 bytes, and the verifier wants to see the end of
 //! every chain of calls. So functions that call each other in circles become one function with a
 //! loop over frames on the heap ([`cycle`], [`lower`], [`write`]). Pointers to functions that may hold
-//! several become numbers ([`pointers`]).
+//! several become numbers ([`pointers`]), and so do the addresses of labels ([`labels`]).
 //!
 //! What comes out is C that takes its memory from the C library, as the rest of the program does:
 //! what is made of that for BPF is made of the frames, too.
@@ -13,6 +13,7 @@ mod common;
 mod cycle;
 mod decls;
 mod inline;
+mod labels;
 mod lent;
 mod live;
 mod lower;
@@ -216,6 +217,24 @@ pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Pla
     let said = (
         Rule::IndirectCall,
         "BPF calls no pointers: compare the pointer with each function, and call that by its name",
+    );
+    told(parsed.unit(), &found.troubles, edits, said)
+}
+
+/// Plans numbers for the addresses of labels, in one file. Planning the result again gives no edits.
+/// Linear in the number of expressions, and in that of jumps times labels.
+pub(super) fn labelled(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
+    let parsed = project.cache().files.parsed(path, source, project);
+    let found = labels::labels(parsed.model());
+    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+    let reason = format!(
+        "BPF jumps to no address that is kept: labels have numbers in {}",
+        reasons.join(", ")
+    );
+    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
+    let said = (
+        Rule::ComputedGoto,
+        "BPF jumps to no address that is kept: number the labels, and jump in a `switch`",
     );
     told(parsed.unit(), &found.troubles, edits, said)
 }
