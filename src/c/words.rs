@@ -298,6 +298,8 @@ const WORDS: &[(&str, Word, Origin)] = &[
     ("__arena_global", Word::Decoration, Header),
     // Before a loop that the header of the heap counts.
     ("static_bounded", Word::Decoration, Header),
+    // Behind a variable whose block the header frees at the end of its life.
+    ("static_local", Word::Decoration, Header),
     ("__rcu", Word::Decoration, Header),
     ("__user", Word::Decoration, Header),
     ("__kernel", Word::Decoration, Header),

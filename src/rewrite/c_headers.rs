@@ -61,6 +61,8 @@ pub fn drop(
             Some(format!("`{name}` of it is used"))
         } else if include.conditional {
             Some("it stands in a conditional".to_owned())
+        } else if !include.top_level {
+            Some("it stands inside of a declaration".to_owned())
         } else {
             None
         };

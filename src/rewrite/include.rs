@@ -134,7 +134,7 @@ pub struct Include {
     /// It stands in a conditional group.
     pub conditional: bool,
     /// It stands between declarations, not inside of one.
-    top_level: bool,
+    pub top_level: bool,
 }
 
 impl Include {

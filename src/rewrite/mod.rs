@@ -20,6 +20,7 @@ pub mod plan;
 mod preprocess;
 pub mod project;
 pub mod reach;
+mod reread;
 pub mod sites;
 pub mod stream;
 pub mod unit;
@@ -181,6 +182,9 @@ pub fn plan(path: &Path, source: &[u8], project: &dyn Project, options: &Options
     // What the parser makes of broken code depends on what stands around it, so on the edits too.
     if plan.changes() && is_broken(path, source, project) {
         plan = settled(path, source, plan, project, options);
+    }
+    if plan.changes() {
+        plan = reread::checked(path, source, plan, project);
     }
     project.cache().files.forget(path);
     project.cache().wanted.forget(path);

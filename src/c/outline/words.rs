@@ -135,7 +135,8 @@ impl Words {
                 // A program may call a variable of its own `noinline`, and `struct stat` has a
                 // member `__unused`.
                 (None, words::Word::Decoration)
-                    if name.starts_with("__") && name != "__unused" || name == "static_bounded" =>
+                    if name.starts_with("__") && name != "__unused"
+                        || matches!(name, "static_bounded" | "static_local") =>
                 {
                     by_symbol[symbol.index()] = Some(Word::Decoration);
                 }

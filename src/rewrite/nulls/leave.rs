@@ -199,9 +199,10 @@ fn write(
         return None;
     }
     let inner = &tokens[end.first + 2..end.close];
-    let simple = inner.len() == 1 && inner[0].kind == Kind::Ident;
-    let in_line = tokens_share_line(lexed, name.start) || is_in_directive(lexed, name.start);
-    let gap = match in_line {
+    let in_macro = is_in_directive(lexed, name.start);
+    // A name in a macro's body may be a parameter.
+    let simple = inner.len() == 1 && inner[0].kind == Kind::Ident && !in_macro;
+    let gap = match in_macro || tokens_share_line(lexed, name.start) {
         true => " ".to_owned(),
         false => {
             let indent = indent(lexed, name.start);
@@ -210,16 +211,18 @@ fn write(
     };
     let reason = "a failing assertion leaves the function with an error";
     let open = tokens[end.first + 1].end;
-    let (head, tail) = match simple {
-        true => ("if (!", ")"),
-        false => ("if (!(", "))"),
+    // Where the macro is used, an `else` may follow.
+    let (head, tail, finish) = match (in_macro, simple) {
+        (true, _) => ("do { if (!(", "))", "; } while (0)"),
+        (false, true) => ("if (!", ")", ""),
+        (false, false) => ("if (!(", "))", ""),
     };
     Some(vec![
         edit(name.start, open, head.into(), reason.into()),
         edit(
             close.start,
             close.end,
-            format!("{tail}{gap}{leave}"),
+            format!("{tail}{gap}{leave}{finish}"),
             reason.into(),
         ),
     ])

@@ -134,6 +134,13 @@ impl Writer<'_> {
             next += 1;
         }
         if next == at + 1 {
+            // `return (T){0}`, `= (T){0}`, but not `if (x) {`.
+            let valued = at
+                .checked_sub(2)
+                .is_some_and(|before| self.is(before, "=") || self.spelling(before) == b"return");
+            if valued && self.is(next, ")") && self.is(next + 1, "{") {
+                return true;
+            }
             // `(T)x`, but not `f(a) T a; {…}`
             return self.before == Before::Open
                 && self.is(next, ")")

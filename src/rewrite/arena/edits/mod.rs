@@ -6,11 +6,11 @@ mod objects;
 mod qualifiers;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::facts::{Instance, Loop, Object};
-use super::loops::Search;
+use super::loops::{Search, Start};
 use super::read::Reading;
 use super::vars::{Conflict, Tok, Var};
 use crate::c::cpp::{FileId, Loc, Token};
@@ -178,11 +178,16 @@ impl<'a> Editor<'a> {
             |l: &Loop| wanted(l.instance) || first && self.toks[l.condition.1].expansion.is_some();
         let bounds = self.search().bounds(bounds);
         self.guards(&bounds);
+        // One start may be that of several loops, and an index in one of them.
+        let mut starts: BTreeMap<(Tok, Tok), bool> = BTreeMap::new();
         for bound in bounds {
             self.ends(bound.this, &bound.guard);
             for start in bound.starts {
-                self.start(start);
+                *starts.entry(start.value).or_default() |= start.index;
             }
+        }
+        for (value, index) in starts {
+            self.start(Start { value, index });
         }
         self.jumps(instance);
     }
