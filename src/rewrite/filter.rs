@@ -148,7 +148,7 @@ fn ends_in_splice(above: &[u8]) -> bool {
 }
 
 /// Whether a line splice stands between two bytes of an identifier.
-fn spliced_word(source: &[u8]) -> bool {
+pub fn spliced_word(source: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', source).any(|at| {
         // Most backslashes stand in literals; look at the cheap side first.
         at > 0

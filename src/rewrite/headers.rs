@@ -4,12 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use rustc_hash::FxHashSet;
-
 use super::family::Alloc;
 use super::outline::Outline;
 use super::project::{Header, Project};
-use crate::c::brackets;
 use crate::c::conditionals::Conditionals;
 use crate::c::directives::{Word, header_name};
 use crate::c::lexer::{Kind, Lexed, Token, Tokens, lex, op};
@@ -19,12 +16,10 @@ use crate::c::lexer::{Kind, Lexed, Token, Tokens, lex, op};
 pub struct HeaderInfo {
     /// Where it lies.
     pub path: PathBuf,
-    /// What it holds.
+    /// What it holds, if it [matters](Self::matters); else nothing: there are many of those.
     pub bytes: Arc<[u8]>,
-    /// Its tokens, once somebody asked for them.
-    tokens: OnceLock<Arc<Tokens>>,
-    /// The macros and functions that it defines, once somebody asked for them.
-    definitions: OnceLock<FxHashSet<Box<[u8]>>>,
+    /// Its tokens with the bytes that they are of, once somebody asked for them.
+    tokens: OnceLock<(Arc<[u8]>, Arc<Tokens>)>,
     /// The headers it includes: name, and whether in angle brackets.
     pub includes: Vec<(String, bool)>,
     /// It defines or undefines a macro with a name of the allocator.
@@ -46,12 +41,11 @@ pub struct HeaderInfo {
 
 impl HeaderInfo {
     fn new(header: &Header) -> Self {
-        let bytes = &header.bytes;
+        let (path, bytes) = (&header.path, &header.bytes);
         let mut info = Self {
-            path: header.path.clone(),
-            bytes: Arc::clone(bytes),
+            path: path.clone(),
+            bytes: Arc::default(),
             tokens: OnceLock::new(),
-            definitions: OnceLock::new(),
             includes: Vec::new(),
             maps: false,
             defines: Vec::new(),
@@ -59,24 +53,34 @@ impl HeaderInfo {
             allocates: false,
             provides: false,
             arena: false,
-            bpf: super::reach::is_marked(&header.path, bytes),
+            bpf: super::reach::is_named(path),
         };
         let named = super::filter::mentions_family(bytes);
-        let types = super::reach::is_kernel_types(&header.path, bytes);
-        if types || (memchr::memmem::find(bytes, b"include").is_none() && !named) {
+        let marked = super::reach::may_be_bpf(bytes);
+        let includes_some = memchr::memmem::find(bytes, b"include").is_some();
+        if super::reach::is_kernel_types(path, bytes) || !(named || marked || includes_some) {
             return info;
         }
-        let lexed = lex(bytes);
-        info.includes = includes(&lexed);
-        info.provides = info
-            .includes
-            .iter()
-            .any(|(name, _)| super::include::is_allocator_header(name));
+        if !named && !marked {
+            info.includes = included(bytes);
+        } else {
+            info.read(&lex(bytes), named, marked);
+        }
+        let allocators = |(name, _): &(String, bool)| super::include::is_allocator_header(name);
+        info.provides = info.includes.iter().any(allocators);
         info.arena = info.provides && super::arena::is_chosen(bytes);
-        if named {
-            info.look_closer(&lexed);
+        if info.matters() {
+            info.bytes = Arc::clone(bytes);
         }
         info
+    }
+
+    fn read(&mut self, lexed: &Lexed, named: bool, marked: bool) {
+        self.bpf |= marked && super::reach::is_marked_lexed(lexed);
+        self.includes = includes(lexed);
+        if named {
+            self.look_closer(lexed);
+        }
     }
 
     fn look_closer(&mut self, lexed: &Lexed) {
@@ -119,25 +123,18 @@ impl HeaderInfo {
         self.allocates = called || calls(&lexed.inner);
     }
 
-    /// Its tokens. Those of the code between the directives are left out where it allocates
-    /// nothing: most headers only matter for their macros.
-    pub fn lexed(&self) -> Lexed<'_> {
-        let tokens = self.tokens.get_or_init(|| {
-            let lexed = lex(&self.bytes);
-            match self.allocates {
+    /// Its tokens, where `bytes` are what it holds. Those of the code between the directives are left
+    /// out where it allocates nothing: most headers only matter for their macros.
+    pub fn lexed(&self, bytes: &Arc<[u8]>) -> Lexed<'_> {
+        let (bytes, tokens) = self.tokens.get_or_init(|| {
+            let lexed = lex(bytes);
+            let tokens = match self.allocates {
                 true => lexed.into_tokens(),
                 false => lexed.directives_only(),
-            }
+            };
+            (Arc::clone(bytes), tokens)
         });
-        Lexed::from_parts(&self.bytes, Arc::clone(tokens))
-    }
-
-    /// Whether it defines a macro or a function with this name.
-    pub fn defines_name(&self, name: &[u8]) -> bool {
-        let definitions = self
-            .definitions
-            .get_or_init(|| definitions(&lex(&self.bytes)));
-        definitions.contains(name)
+        Lexed::from_parts(bytes, Arc::clone(tokens))
     }
 
     /// Whether the header says anything about the allocator.
@@ -150,6 +147,37 @@ impl HeaderInfo {
     }
 }
 
+/// The headers that a file includes: name, and whether in angle brackets. Reads only as much of the
+/// file as has directives that include: the start of most.
+pub fn included(source: &[u8]) -> Vec<(String, bool)> {
+    if super::filter::spliced_word(source) {
+        return includes(&lex(source));
+    }
+    // Behind a `#`, with blanks, comments or line splices between.
+    let is_word = |at: &usize| {
+        let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\x0b' | b'\x0c' | 0);
+        let before = source[..*at].iter().rev().find(|byte| !blank(byte));
+        matches!(before, Some(b'#' | b':' | b'/' | b'\n' | b'\r'))
+    };
+    let last = |word: &[u8]| memchr::memmem::rfind_iter(source, word).find(is_word);
+    let Some(last) = last(b"include").max(last(b"import")) else {
+        return Vec::new();
+    };
+    // The line may go on.
+    let mut end = last;
+    while let Some(skip) = memchr::memchr2(b'\n', b'\r', &source[end..]) {
+        let spliced = source[..end + skip].trim_ascii_end().ends_with(b"\\");
+        end += skip + 1;
+        if !spliced {
+            break;
+        }
+    }
+    if memchr::memchr2(b'\n', b'\r', &source[last..end]).is_none() {
+        end = source.len();
+    }
+    includes(&lex(&source[..end]))
+}
+
 /// The headers that a file includes: name, and whether in angle brackets.
 pub fn includes(lexed: &Lexed) -> Vec<(String, bool)> {
     let mut found = Vec::new();
@@ -159,29 +187,6 @@ pub fn includes(lexed: &Lexed) -> Vec<(String, bool)> {
             && let Some((name, angled)) = header_name(&lexed.text(name))
         {
             found.push((name.to_owned(), angled));
-        }
-    }
-    found
-}
-
-/// The macros and functions that a file defines.
-fn definitions(lexed: &Lexed) -> FxHashSet<Box<[u8]>> {
-    let mut found = FxHashSet::default();
-    for directive in &lexed.directives {
-        if let (Word::Define, [name, ..]) = Word::of_line(lexed, lexed.inner_of(directive)) {
-            found.insert(lexed.text(name).into());
-        }
-    }
-    // `name(…) {`, with nothing but brackets between.
-    let partners = brackets::partners(&lexed.tokens);
-    for pair in lexed.tokens.windows(2).enumerate() {
-        if let (at, [close, open]) = pair
-            && close.is(op(")"))
-            && open.is(op("{"))
-            && let Some(name) = partners[at].and_then(|at| at.checked_sub(1))
-            && lexed.tokens[name].kind == Kind::Ident
-        {
-            found.insert(lexed.text(&lexed.tokens[name]).into());
         }
     }
     found
@@ -216,6 +221,8 @@ pub struct Cache {
     infos: RwLock<HashMap<PathBuf, Arc<HeaderInfo>>>,
     /// Whether a header, or any that it includes, matters.
     boring: RwLock<HashSet<PathBuf>>,
+    /// Which headers include which.
+    pub graph: super::reach::Graph,
     /// Headers in tokens, for the preprocessor.
     pub sources: crate::c::cpp::Cache,
     /// The files of the run, preprocessed and read.
@@ -351,12 +358,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_definitions_from_uses() {
-        let text = b"#define CHECK(p) if (!(p)) return\nint use(int (*f)(int), int n);\n\
-                     static inline int get(int n)\n{\n\treturn use(0, n);\n}\n";
-        let found = definitions(&lex(text));
-        let mut found: Vec<_> = found.iter().map(|name| &**name).collect();
-        found.sort_unstable();
-        assert_eq!(found, [b"CHECK".as_slice(), b"get"]);
+    fn the_start_of_a_file_tells_what_it_includes() {
+        for text in [
+            "#include <a.h>\nint x; // include \"no.h\"\n # include \"b.h\" /* a\n */\nint include;\n",
+            "#include \\\n <a.h>\nint y;",
+            "# /* c */ include_next <a.h>\r\nchar *s = \"\\\n#include <b.h>\\\n\";\n%:include <c.h>",
+            "#\\\ninclude <a.h>\n/*\n#include <no.h>\n*/ int z;\n",
+            "#incl\\\nude <a.h>\nint z;\n#import \"b.h\"\nint w;",
+            "#if 0\n#include <a.h>\n#endif\n#include MACRO\n#include \"open\nint x;",
+            "int include, import;\n",
+            "",
+        ] {
+            let lexed = lex(text.as_bytes());
+            assert_eq!(included(text.as_bytes()), includes(&lexed), "{text}");
+        }
     }
 }

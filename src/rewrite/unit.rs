@@ -61,7 +61,7 @@ impl<'a> Unit<'a> {
         let headers: Vec<_> = headers
             .iter()
             .map(|info| {
-                let lexed = info.lexed();
+                let lexed = info.lexed(&info.bytes);
                 HeaderUnit {
                     info,
                     defines: Define::all(&lexed),

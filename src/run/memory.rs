@@ -10,7 +10,7 @@ use super::settings::{Choices, Finder};
 use super::walk::Start;
 use super::{Fault, Inputs, lines, output};
 use crate::heap::HEADER_NAME;
-use crate::rewrite::{self, Notice, Plan, Severity};
+use crate::rewrite::{self, Notice, Plan, Project, Severity};
 
 /// A source after the rewrite.
 #[derive(Debug, Default)]
@@ -87,7 +87,8 @@ impl<'a> Compiled<'a> {
         let bytes = fs::read(source).map_err(|error| super::load::unreadable(source, &error))?;
         let view = looking.workspace.view(Default::default());
         let reach = rewrite::reach(source, &bytes, &view);
-        let mut headers: Vec<PathBuf> = reach.headers.into_iter().collect();
+        let headers = view.cache().graph.headers([&reach].into_iter());
+        let mut headers: Vec<PathBuf> = headers.into_iter().collect();
         headers.retain(|path| path.file_name().is_some_and(|name| name != HEADER_NAME));
         headers.sort();
         let ours: HashSet<&Path> = headers

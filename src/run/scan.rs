@@ -249,9 +249,7 @@ fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
     }
     let units = scan.candidates.iter().filter(|c| !c.is_header());
     let reaches = units.filter_map(|c| c.reach.as_ref()).filter(|r| r.bpf);
-    reaches
-        .flat_map(|reach| reach.headers.iter().cloned())
-        .collect()
+    view.cache().graph.headers(reaches)
 }
 
 /// Leaves out what directories hold besides code for BPF. A header is code for BPF if code for BPF

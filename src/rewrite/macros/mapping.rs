@@ -275,7 +275,7 @@ impl Walk<'_> {
         }
         self.budget -= 1;
         let info = self.project.cache().info(&header);
-        self.file(&info.lexed(), &header.path, depth + 1);
+        self.file(&info.lexed(&header.bytes), &header.path, depth + 1);
     }
 
     /// Notes what a directive says about a macro. In an arm that may not be taken that holds until

@@ -132,7 +132,7 @@ fn told(
             ours && !candidate.skipped && !candidate.own.allocates && !is_header(path)
         })
         .collect();
-    let mut told = HashSet::new();
+    let mut reaches = Vec::with_capacity(open.len());
     pool::ordered(
         &open,
         look.inputs.jobs,
@@ -143,19 +143,22 @@ fn told(
                 true => Cow::Owned(Reach::default()),
                 false => known.unwrap_or_else(|| Cow::Owned(reach(look, &candidate.found, &view))),
             };
-            let shares =
-                carriers.contains(&candidate.found.real) || !reach.headers.is_disjoint(carriers);
-            let ours = !look.only_bpf(&candidate.found) || candidate.is_header() || reach.bpf;
-            (index, candidate.linked || (shares && ours))
+            (index, reach)
         },
-        |(index, is_told)| {
-            if is_told {
-                told.insert(index);
-            }
+        |answer| {
+            reaches.push(answer);
             ControlFlow::Continue(())
         },
     );
-    told
+    // Once for all of them: a header that many include leads to hundreds of others.
+    let leading = view.cache().graph.leading_to(carriers);
+    let told = reaches.into_iter().filter(|(index, reach)| {
+        let candidate = &scan.candidates[*index];
+        let shares = carriers.contains(&candidate.found.real) || leading.is_reached(reach);
+        let ours = !look.only_bpf(&candidate.found) || candidate.is_header() || reach.bpf;
+        candidate.linked || (shares && ours)
+    });
+    told.map(|(index, _)| index).collect()
 }
 
 /// Asks the files again what they have to do with others, which `view` knows of by now.
