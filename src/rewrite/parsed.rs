@@ -138,7 +138,7 @@ impl Wants {
 }
 
 /// How many bytes are kept, about.
-const KEPT: usize = 96 << 20;
+const KEPT: usize = 48 << 20;
 
 /// The files of a run that several steps look at. Safe to share between threads.
 #[derive(Debug, Default)]

@@ -226,7 +226,8 @@ impl Workspace {
     }
 
     /// Searches for a header as the compiler would; beyond that, since its `-I` are not always
-    /// known, in the directories above and in their `include`, up to the project's root.
+    /// known, in the directories above and in their `include` and `include/uapi`, up to the project's
+    /// root. The last is where the trees of the kernel and of libbpf keep what programs include.
     fn resolve(
         &self,
         dir: &Path,
@@ -250,8 +251,8 @@ impl Workspace {
         }
         let root = self.root(dir);
         for dir in dir.ancestors() {
-            let found = self.probe(dir, name);
-            if let Some(found) = found.or_else(|| self.probe(&dir.join("include"), name)) {
+            let below = ["", "include", "include/uapi"].into_iter();
+            if let Some(found) = { below }.find_map(|below| self.probe(&dir.join(below), name)) {
                 return Some(found);
             }
             if *dir == *root {

@@ -37,6 +37,20 @@ fn through_another_header() {
 }
 
 #[test]
+fn where_the_kernels_tools_have_what_programs_include() {
+    let dir = Dir::with(&[
+        ("tools/lib/a.c", &source("<linux/m.h>")),
+        ("tools/include/uapi/linux/m.h", MAPS),
+        ("include/linux/m.h", "#define other 1\n"),
+        (".git/HEAD", ""),
+    ]);
+    assert!(kept(&dir, &["tools/lib/a.c"]));
+    // What is there under both names is meant for the tools.
+    dir.write("tools/include/linux/m.h", "#define other 1\n");
+    assert!(!kept(&dir, &["tools/lib/a.c"]));
+}
+
+#[test]
 fn in_directories_above_up_to_the_root() {
     let dir = Dir::with(&[
         ("p/src/deep/a.c", &source("<lib/m.h>")),

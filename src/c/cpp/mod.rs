@@ -301,5 +301,8 @@ pub fn preprocess(path: &Path, source: &[u8], setup: &Setup) -> Unit {
     preprocessor.prepare();
     preprocessor.enter(main);
     preprocessor.run();
-    preprocessor.unit
+    let mut unit = preprocessor.unit;
+    // Units are kept, and room for as many tokens again is much.
+    unit.tokens.shrink_to_fit();
+    unit
 }

@@ -98,6 +98,9 @@ impl Model<'_> {
             }
         }
         self.components = self.find_components();
+        // Models are kept.
+        self.tree.shrink();
+        self.nodes.shrink();
     }
 
     /// Whether the address of an object, named here, or of a part of it is used other than to

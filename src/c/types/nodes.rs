@@ -65,6 +65,14 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
+    /// Gives back room that is not needed.
+    pub fn shrink(&mut self) {
+        self.exprs.shrink_to_fit();
+        self.stmts.shrink_to_fit();
+        self.decls.shrink_to_fit();
+        self.declarators.shrink_to_fit();
+    }
+
     /// Makes room for all nodes of the tree.
     pub fn grow(&mut self, tree: &Tree) {
         self.exprs.resize(tree.exprs.len(), ExprInfo::default());

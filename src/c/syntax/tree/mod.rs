@@ -91,6 +91,18 @@ pub struct Tree {
     pub items: Vec<Item>,
 }
 
+impl Tree {
+    /// Gives back room that is not needed.
+    pub fn shrink(&mut self) {
+        self.exprs.shrink_to_fit();
+        self.stmts.shrink_to_fit();
+        self.decls.shrink_to_fit();
+        self.declarators.shrink_to_fit();
+        self.functions.shrink_to_fit();
+        self.items.shrink_to_fit();
+    }
+}
+
 macro_rules! indexed {
     ($id:ident, $node:ident, $list:ident) => {
         impl std::ops::Index<$id> for Tree {
