@@ -41,10 +41,10 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::edits::{Editor, FileEdit, Trouble};
-use self::facts::{Flow, Follow, Instance, ObjectKind};
+use self::facts::{Flow, Follow, Instance, Load, ObjectKind};
 use self::loops::Search;
 use self::read::Reading;
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
@@ -286,13 +286,12 @@ fn take_along(reading: &mut Reading) -> bool {
     // file that is assigned to points to: what comes back out of a map is a number.
     let kept = reading.reassigned();
     let in_heap = |place: Var| reading.vars.is_arena(place) || kept.contains(&place);
-    for (load, _) in loaded_and_followed(reading, |s| !reading.vars.is_fixed(s)) {
-        let found = reading.loads.iter().find(|l| l.tok == load);
-        if let Some(Some(space)) = found.filter(|l| in_heap(l.place)).map(|l| l.space)
+    for load in loads_to_follow(reading, |s| !reading.vars.is_fixed(s)) {
+        if let Some(space) = load.space.filter(|_| in_heap(load.place))
             && !reading.vars.is_arena(space)
             && !reading.vars.is_fixed(space)
         {
-            moved.push((space, load));
+            moved.push((space, load.tok));
         }
     }
     for object in &reading.objects {
@@ -449,17 +448,14 @@ fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
 fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
     let heap = |space: Var| reading.vars.is_arena(space);
     let found = loaded_and_followed(reading, heap).into_iter().next();
-    let other = || {
-        // A pointer to something else, in a block.
-        let followed = loaded_and_followed(reading, |s| !reading.vars.is_fixed(s));
-        followed.into_iter().find(|(load, _)| {
-            let loads = reading.loads.iter();
-            let mut loads = loads.filter(|l| l.tok == *load);
-            loads.any(|l| reading.vars.is_arena(l.place))
-        })
-    };
-    let (load, follow) = found.or_else(other)?;
-    Some((load, follow.tok))
+    if let Some((load, follow)) = found {
+        return Some((load, follow.tok));
+    }
+    // A pointer to something else, in a block.
+    let loads = loads_to_follow(reading, |s| !reading.vars.is_fixed(s));
+    let mut loads = loads.into_iter();
+    let load = loads.find(|load| reading.vars.is_arena(load.place))?;
+    Some((load.tok, load.tok))
 }
 
 /// Where pointers of a kind that were loaded from memory are followed.
@@ -497,6 +493,31 @@ fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(To
     let follows = reading.follows.iter().filter(|f| kind(f.space));
     follows
         .filter_map(|f| Some((*from.get(&f.flow)?, *f)))
+        .collect()
+}
+
+/// The loads of pointers of a kind that are followed somewhere.
+fn loads_to_follow<'r>(reading: &'r Reading, kind: impl Fn(Var) -> bool) -> Vec<&'r Load> {
+    let mut before: FxHashMap<Flow, Vec<Flow>> = FxHashMap::default();
+    for &(a, b) in &reading.flows {
+        before.entry(b).or_default().push(a);
+    }
+    let follows = reading.follows.iter().filter(|f| kind(f.space));
+    let mut queue: Vec<Flow> = follows.map(|f| f.flow).collect();
+    let mut followed: FxHashSet<Flow> = queue.iter().copied().collect();
+    while let Some(flow) = queue.pop() {
+        for &from in before.get(&flow).into_iter().flatten() {
+            if followed.insert(from) {
+                queue.push(from);
+            }
+        }
+    }
+    let stack = reading.vars.stack_only();
+    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
+    let loads = reading.loads.iter();
+    loads
+        .filter(|l| l.flow != Flow(0) && followed.contains(&l.flow))
+        .filter(|l| l.space.is_none_or(&kind) && (l.varies || in_memory(l.place)))
         .collect()
 }
 

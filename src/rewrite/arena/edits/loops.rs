@@ -198,15 +198,14 @@ impl Editor<'_> {
     /// Hides the start of a counter from the verifier.
     pub(super) fn start(&mut self, start: Start) {
         let (from, to) = start.value;
-        if !self.together(from, to - 1) || !self.editable(from) {
+        let Some((first, last)) = self.reading().written(from, to) else {
             return;
-        }
+        };
         let reason = "from a known start the verifier would follow this loop round by round";
         let name = match start.index {
             true => "static_from(",
             false => "static_opaque(",
         };
-        let (first, last) = (self.location(from), self.location(to - 1));
         self.change(
             first.file,
             first.start,

@@ -199,14 +199,7 @@ impl Search<'_> {
     /// The value's text can be edited where it stands.
     fn can_hide(&self, value: ExprId) -> bool {
         let toks = self.reading.model.tree[value].toks;
-        let (first, last) = (&self.toks[toks.start], &self.toks[toks.end - 1]);
-        // Not where a part of it comes out of a macro: `LEVELS - 1`.
-        !first.synthetic
-            && !last.synthetic
-            && first.expansion == last.expansion
-            && first.loc.file == last.loc.file
-            && first.loc.start <= last.loc.start
-            && self.reading.is_ours(first.loc.file)
+        self.reading.written(toks.start, toks.end).is_some()
     }
 
     /// Those that the condition does not hide yet.

@@ -278,6 +278,34 @@ impl Reading<'_> {
         }
     }
 
+    /// Where a value is written that stands behind another token, its first and its last place: in the
+    /// code, in the macro's body that holds both, or as a macro's name that is all of it. Not where a
+    /// part of it comes out of a macro: `LEVELS - 1`.
+    pub fn written(&self, from: Tok, to: Tok) -> Option<(Loc, Loc)> {
+        let unit = self.unit;
+        let before = &unit.tokens[from.checked_sub(1)?];
+        let (first, last) = (&unit.tokens[from], &unit.tokens[to - 1]);
+        if first.synthetic || last.synthetic || first.expansion != last.expansion {
+            return None;
+        }
+        let (first, last) = match (first.expansion, before.expansion) {
+            (Some(_), None) => {
+                let whole = unit.outermost(first)?;
+                // What else the macro stands for would come along.
+                let behind = unit.tokens.get(to).and_then(|t| unit.outermost(t));
+                if behind.is_some_and(|e| e.invocation == whole.invocation) {
+                    return None;
+                }
+                (whole.invocation, whole.close.unwrap_or(whole.invocation))
+            }
+            // An argument of the macro that holds the token before it.
+            (a, b) if a == b || a.is_none() => (first.loc, last.loc),
+            _ => return None,
+        };
+        let fits = first.file == last.file && first.start <= last.start;
+        (fits && self.is_ours(first.file)).then_some((first, last))
+    }
+
     /// Whether an object has an initial value with an address in it, which can be set only where
     /// the loader relocates addresses.
     pub fn is_initialised(&self, object: &Object) -> bool {
