@@ -184,12 +184,32 @@ impl Clang {
 
     /// Whether a source on disk is correct C, calls of functions that it does not declare aside.
     pub fn accepts(&self, source: &Path, arguments: &[OsString]) -> bool {
+        let mut command = self.as_it_is(arguments);
+        command.arg("-fsyntax-only").arg(source);
+        run(&mut command, source).is_ok()
+    }
+
+    /// What clang says against a source on disk that is correct C, but has what no instructions of BPF
+    /// do; `None` if it compiles.
+    pub fn cannot_build(&self, source: &Path, arguments: &[OsString]) -> Option<String> {
+        let mut command = self.as_it_is(arguments);
+        command.args(["-c", "-o", "/dev/null"]).arg(source);
+        match run(&mut command, source) {
+            Err(Error::Clang { message, .. }) => Some(message),
+            _ => None,
+        }
+    }
+
+    fn as_it_is(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(ARGUMENTS).arg(OLD_C).args(machine_arguments());
         command.args(arguments);
-        command.args(["-fsyntax-only", "-w", "-Wno-implicit-function-declaration"]);
-        command.args(["-Wno-int-conversion"]).arg(source);
-        run(&mut command, source).is_ok()
+        command.args([
+            "-w",
+            "-Wno-implicit-function-declaration",
+            "-Wno-int-conversion",
+        ]);
+        command
     }
 
     /// The instruction set for a source, where the build does not say one, and what else it needs.

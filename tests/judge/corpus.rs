@@ -38,7 +38,7 @@ const PLACES: [(&str, &str); 18] = [
 ];
 
 /// What decides about a program that BPF has not: floating point, threads, files, jumps.
-const ELSEWHERE: [&str; 19] = [
+const ELSEWHERE: [&str; 20] = [
     "float",
     "double",
     "pthread",
@@ -57,6 +57,7 @@ const ELSEWHERE: [&str; 19] = [
     "fork",
     "mmap",
     "va_arg",
+    "va_start",
     "__builtin_apply",
 ];
 

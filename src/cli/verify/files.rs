@@ -13,6 +13,7 @@ use super::refusal::{Explained, Place};
 use super::sources::{Noticed, Sources};
 use crate::cli::args::Judged;
 use crate::judge::compile::{Clang, Error as CompileError};
+use crate::judge::explain::Kind;
 use crate::judge::inspect::inspect;
 use crate::judge::verdict::Stats;
 use crate::rewrite::Backend;
@@ -361,6 +362,15 @@ impl<'a> Judge<'a> {
         if !explained.is_empty() {
             return Err(Problem::Refused(explained));
         }
+        let accepted = !sources.replaced.is_empty() && clang.accepts(real, arguments);
+        if accepted && let Some(own) = clang.cannot_build(real, arguments) {
+            // What no rewrite cures: it is not the rewrite's fault.
+            let mut own = Explained::by_clang(&own);
+            own.retain(|e| matches!(e.kind, Kind::Varargs | Kind::FloatingPoint));
+            if !own.is_empty() {
+                return Err(Problem::Refused(own));
+            }
+        }
         let place = Place::of_error(&message);
         let fault = if let Some(name) = missing_header(&message) {
             Fault::of(
@@ -375,7 +385,7 @@ impl<'a> Judge<'a> {
                     false => "name the directory that holds it with -I, or install its package",
                 },
             )
-        } else if !sources.replaced.is_empty() && clang.accepts(real, arguments) {
+        } else if accepted {
             Fault::of(
                 path,
                 "rewritten-text",
