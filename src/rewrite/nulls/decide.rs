@@ -45,6 +45,8 @@ pub enum Pointer {
     Copy(Span),
     /// This is its name.
     Text(String),
+    /// The member of an object that a function made; the program may test the object further on.
+    Member(String),
 }
 
 /// What is done about each missing check.
@@ -274,11 +276,11 @@ fn after(flow: &mut Flow, stmt: StmtId, site: SiteId, expr: ExprId) -> Option<Ho
         });
     }
     if let Some(place) = info.through {
-        let named = match flow.places.block_of(place) {
-            Some(_) => part_name(flow, site)?,
-            None => plain_name(flow, place)?,
+        let pointer = match flow.places.block_of(place) {
+            Some(_) => Pointer::Member(part_name(flow, site)?),
+            None => Pointer::Text(plain_name(flow, place)?),
         };
-        return Some(How::After(Pointer::Text(named)));
+        return Some(How::After(pointer));
     }
     let stored = flow.stored.get(&site)?.clone();
     let copied = stored.expr.and_then(|left| {

@@ -109,7 +109,7 @@ impl Pointer {
     pub fn text(&self) -> String {
         match self {
             Self::Copy(span) => copy(*span),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Member(text) => text.clone(),
         }
     }
 }
@@ -309,7 +309,18 @@ impl Statement<'_> {
                     };
                     continue;
                 }
-                How::After(pointer) => self.style.is_null(&pointer.text()),
+                How::After(pointer) => {
+                    let missing = self.style.is_null(&pointer.text());
+                    let object = match pointer {
+                        Pointer::Member(name) => name.rsplit_once("->").map(|n| n.0),
+                        Pointer::Copy(_) | Pointer::Text(_) => None,
+                    };
+                    let untested = |o: &&str| !tested.contains(&self.style.is_null(o));
+                    match object.filter(untested) {
+                        Some(object) => self.style.is_object_without(object, &missing),
+                        None => missing,
+                    }
+                }
                 How::Result(cond) => cond.clone(),
                 How::Wrap(before, behind) => {
                     self.wrap(finding, before, behind, &indent, lines);

@@ -54,6 +54,15 @@ impl Style {
         }
     }
 
+    /// The condition that holds if there is an object, and another one about it holds.
+    pub fn is_object_without(&self, object: &str, missing: &str) -> String {
+        match self.test {
+            Test::Not => format!("{object} && {missing}"),
+            Test::Equals => format!("{object} != NULL && {missing}"),
+            Test::Yoda => format!("NULL != {object} && {missing}"),
+        }
+    }
+
     /// `if (cond)` with a body, on lines of their own: each starts with a line ending and the
     /// indentation.
     pub fn lines(&self, indent: &str, cond: &str, body: &[String]) -> String {
