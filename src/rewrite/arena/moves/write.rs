@@ -61,14 +61,19 @@ impl Editor<'_> {
         };
         let local = format!(" static_local = {call}");
         let Some(init) = tree[declarator].init else {
-            let end = self.location(tree[declarator].toks.end - 1);
-            self.change(end.file, end.end, end.end, local, kind, REASON);
+            let last = tree[declarator].toks.end - 1;
+            if let Some(end) = self.extent(Toks::new(last, last + 1)) {
+                self.change(end.file, end.end, end.end, local, kind, REASON);
+            }
             return;
         };
         let toks = tree[init].toks;
         let equals = toks.start - 1;
-        let (from, before) = (self.location(equals), self.location(equals - 1));
-        let Some(value) = self.extent(toks) else {
+        // Before the sign there may be a macro's attribute, `__aligned(8)`.
+        let place = |tok: Tok| self.extent(Toks::new(tok, tok + 1));
+        let (Some(from), Some(before), Some(value)) =
+            (place(equals), place(equals - 1), self.extent(toks))
+        else {
             return;
         };
         let last = value;
