@@ -17,6 +17,7 @@ mod choices;
 mod copies;
 mod edits;
 mod facts;
+mod followed;
 mod helpers;
 mod jumps;
 mod linkage;
@@ -37,14 +38,15 @@ pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
 pub use self::stored::DEFINE_STORED;
 pub(super) use self::tables::is_table;
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use self::edits::{Editor, FileEdit, Trouble};
-use self::facts::{Flow, Follow, Instance, Load, ObjectKind};
+use self::facts::{Instance, ObjectKind};
+use self::followed::{followed, loaded_and_followed, loads_to_follow};
 use self::loops::Search;
 use self::read::Reading;
 use self::vars::{Conflict, Plain, Seed, Tok, Var};
@@ -456,69 +458,6 @@ fn reason(reading: &Reading) -> Option<(Tok, Tok)> {
     let mut loads = loads.into_iter();
     let load = loads.find(|load| reading.vars.is_arena(load.place))?;
     Some((load.tok, load.tok))
-}
-
-/// Where pointers of a kind that were loaded from memory are followed.
-fn followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<Follow> {
-    let found = loaded_and_followed(reading, kind);
-    found.into_iter().map(|(_, follow)| follow).collect()
-}
-
-/// The same, with where they are loaded.
-fn loaded_and_followed(reading: &Reading, kind: impl Fn(Var) -> bool) -> Vec<(Tok, Follow)> {
-    let stack = reading.vars.stack_only();
-    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
-    let mut from: FxHashMap<Flow, Tok> = FxHashMap::default();
-    let mut queue = VecDeque::new();
-    for load in &reading.loads {
-        let heap = load.space.is_none_or(&kind);
-        if heap && (load.varies || in_memory(load.place)) {
-            from.insert(load.flow, load.tok);
-            queue.push_back(load.flow);
-        }
-    }
-    let mut next: FxHashMap<Flow, Vec<Flow>> = FxHashMap::default();
-    for &(a, b) in &reading.flows {
-        next.entry(a).or_default().push(b);
-    }
-    while let Some(flow) = queue.pop_front() {
-        let tok = from[&flow];
-        for &to in next.get(&flow).into_iter().flatten() {
-            from.entry(to).or_insert_with(|| {
-                queue.push_back(to);
-                tok
-            });
-        }
-    }
-    let follows = reading.follows.iter().filter(|f| kind(f.space));
-    follows
-        .filter_map(|f| Some((*from.get(&f.flow)?, *f)))
-        .collect()
-}
-
-/// The loads of pointers of a kind that are followed somewhere.
-fn loads_to_follow<'r>(reading: &'r Reading, kind: impl Fn(Var) -> bool) -> Vec<&'r Load> {
-    let mut before: FxHashMap<Flow, Vec<Flow>> = FxHashMap::default();
-    for &(a, b) in &reading.flows {
-        before.entry(b).or_default().push(a);
-    }
-    let follows = reading.follows.iter().filter(|f| kind(f.space));
-    let mut queue: Vec<Flow> = follows.map(|f| f.flow).collect();
-    let mut followed: FxHashSet<Flow> = queue.iter().copied().collect();
-    while let Some(flow) = queue.pop() {
-        for &from in before.get(&flow).into_iter().flatten() {
-            if followed.insert(from) {
-                queue.push(from);
-            }
-        }
-    }
-    let stack = reading.vars.stack_only();
-    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
-    let loads = reading.loads.iter();
-    loads
-        .filter(|l| l.flow != Flow(0) && followed.contains(&l.flow))
-        .filter(|l| l.space.is_none_or(&kind) && (l.varies || in_memory(l.place)))
-        .collect()
 }
 
 /// The functions whose parameters or results are used with both kinds of memory.
