@@ -22,6 +22,7 @@ pub mod project;
 pub mod reach;
 mod reread;
 pub mod sites;
+mod stages;
 pub mod stream;
 pub mod unit;
 
@@ -39,6 +40,7 @@ pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
 pub use reach::{Reach, is_marked, mentioned, reach};
+pub use stages::{Changed, lower};
 
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,13 +158,10 @@ pub fn links(path: &Path, source: &[u8], project: &dyn Project, options: &Option
 }
 
 fn links_anew(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Arc<Links> {
-    let numbered = addresses_first(path, source, project, options);
-    let numbered = numbered.map(|plan| plan.apply(source));
-    let source = numbered.as_deref().unwrap_or(source);
-    match loops_first(path, source, project, options) {
-        Some(loops) => arena::links(path, &loops.apply(source), project, options.backend),
-        None => arena::links(path, source, project, options.backend),
-    }
+    let mut stages = stages::Stages::new(path, source, project, options);
+    stages.addresses();
+    stages.loops();
+    arena::links(path, &stages.text(), project, options.backend)
 }
 
 /// Whether the heap of a file may lie in an arena: for kernels without one, the source says so.
@@ -226,98 +225,17 @@ fn is_broken(path: &Path, source: &[u8], project: &dyn Project) -> bool {
 }
 
 fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Options) -> Plan {
-    let mut first = addresses_first(path, source, project, options).unwrap_or_default();
-    if let Some(loops) = loops_first(path, &first.apply(source), project, options) {
-        first = compose::stages(source, &first, &loops);
+    let mut stages = stages::Stages::new(path, source, project, options);
+    stages.addresses();
+    stages.loops();
+    stages.inlined();
+    match stages.into_plan() {
+        None => plan_text(path, source, project, options),
+        Some(first) => {
+            let rest = plan_text(path, &first.apply(source), project, options);
+            compose::stages(source, &first, &rest)
+        }
     }
-    if let Some(inlined) = inlined_next(path, &first.apply(source), project, options) {
-        first = compose::stages(source, &first, &inlined);
-    }
-    if !first.changes() && first.notices().is_empty() {
-        return plan_text(path, source, project, options);
-    }
-    let rest = plan_text(path, &first.apply(source), project, options);
-    compose::stages(source, &first, &rest)
-}
-
-/// The numbers for labels and for pointers to functions, and what sets addresses in data, if the file allocates.
-fn addresses_first(
-    path: &Path,
-    source: &[u8],
-    project: &dyn Project,
-    options: &Options,
-) -> Option<Plan> {
-    let stored = options.backend == Backend::Stored
-        || memchr::memmem::find(source, arena::DEFINE_STORED.as_bytes()).is_some();
-    let links = &project.facts().links;
-    if stored || links.is_included(path) {
-        return None;
-    }
-    if !links.chooses(path) && !calls(path, source, project) {
-        return None;
-    }
-    let mut plan = calls::labelled(path, source, project);
-    let lent = calls::lent(path, &plan.apply(source), project);
-    if lent.changes() {
-        plan = compose::stages(source, &plan, &lent);
-    }
-    let numbered = calls::numbered(path, &plan.apply(source), project);
-    if numbered.changes() || !numbered.notices().is_empty() {
-        plan = compose::stages(source, &plan, &numbered);
-    }
-    let filled = filled::filled(path, &plan.apply(source), project);
-    if filled.changes() || !filled.notices().is_empty() {
-        plan = compose::stages(source, &plan, &filled);
-    }
-    let nothing = !plan.changes() && plan.notices().is_empty();
-    (!nothing).then_some(plan)
-}
-
-/// What makes clang put functions into their callers, if the file allocates.
-fn inlined_next(
-    path: &Path,
-    source: &[u8],
-    project: &dyn Project,
-    options: &Options,
-) -> Option<Plan> {
-    let heap = may_be_arena(source, options);
-    let links = &project.facts().links;
-    let mine =
-        || links.chooses(path) || mentions_others(source, project) || calls(path, source, project);
-    if !heap || links.is_included(path) || !mine() {
-        return None;
-    }
-    let plan = calls::inlined(path, source, project);
-    plan.changes().then_some(plan)
-}
-
-/// The loops that come before everything else, if the functions of a file call each other in circles
-/// and the file allocates.
-///
-/// Calls that are the last thing a function does need no frame, and perhaps no loop: clang makes
-/// some of them itself. So they stay where nothing else needs the arena.
-fn loops_first(
-    path: &Path,
-    source: &[u8],
-    project: &dyn Project,
-    options: &Options,
-) -> Option<Plan> {
-    let heap = may_be_arena(source, options);
-    // The edits of a header come from the files that include it, and hold for its present text.
-    let header = project.facts().links.is_included(path);
-    if options.recursion == Recursion::Off || !heap || header {
-        return None;
-    }
-    let chosen = project.facts().links.chooses(path);
-    if !chosen && !calls(path, source, project) {
-        return None;
-    }
-    let loops = calls::Loops::find(path, source, project);
-    if !loops.plan.changes() && loops.plan.notices().is_empty() {
-        return None;
-    }
-    let arena = || arena::plan(path, source, project, options, chosen).arena;
-    (loops.frames || arena()).then_some(loops.plan)
 }
 
 /// Plans the rewrite of a file whose calls BPF has.

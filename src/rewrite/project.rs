@@ -145,6 +145,11 @@ pub trait Project: Sync {
         true
     }
 
+    /// Whether more than one translation unit of the run includes a header, as far as that is known.
+    fn is_shared(&self, _header: &Path) -> bool {
+        true
+    }
+
     /// Macros that the compiler's command line defines for a file, in order: name and value
     /// (`None` for `-DNAME`), or an undefinition where `undef` is set.
     fn command_line(&self, path: &Path) -> Vec<CommandLineMacro>;

@@ -27,7 +27,7 @@ struct Shape {
 impl Shape {
     fn of(model: &Model) -> Self {
         let mut shape = Self {
-            broken: model.tree.items.iter().filter(|item| item.broken).count(),
+            broken: broken_items(model),
             functions: HashSet::new(),
             unread: HashSet::new(),
         };
@@ -44,6 +44,15 @@ impl Shape {
         }
         shape
     }
+}
+
+/// How many declarations and functions of a unit were not understood.
+pub(super) fn broken(parsed: &Parsed) -> usize {
+    broken_items(parsed.model())
+}
+
+fn broken_items(model: &Model) -> usize {
+    model.tree.items.iter().filter(|item| item.broken).count()
 }
 
 /// The plan, if what comes out of it can be read; else one that changes nothing and says so. Takes the

@@ -136,7 +136,7 @@ impl Inputs {
         candidate: &Candidate,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Fault> {
-        scan::read(
+        scan::read_input(
             &self.starts[candidate.found.start],
             &candidate.found,
             buffer,
@@ -146,6 +146,12 @@ impl Inputs {
     /// The plan for a file, as its settings want it.
     pub fn plan(&self, candidate: &Candidate, source: &[u8], view: &View) -> Plan {
         let options = &self.starts[candidate.found.start].settings.options;
-        rewrite::plan(&candidate.found.real, source, view, options)
+        let path = &candidate.found.real;
+        match self.workspace.lowered(path) {
+            Some((lowered, text)) if *lowered.bytes == *source => {
+                lowered.then(&rewrite::plan(path, text, view, options))
+            }
+            _ => rewrite::plan(path, source, view, options),
+        }
     }
 }

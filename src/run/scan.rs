@@ -1,6 +1,7 @@
 //! The first look at all inputs: which of them matter, and what the others need to know of them.
 
 mod links;
+mod lower;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -143,6 +144,9 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
         links::settle(look, &mut scan);
     }
     if everything && scan.facts.allocates {
+        if !look.inputs.workspace.knows_units() && lower::lower(look, &mut scan, &bpf) {
+            return self::scan(look);
+        }
         links::agree(look, &mut scan, &bpf);
     }
     let skipped = scan.candidates.iter().filter(|c| c.skipped).count();
@@ -273,8 +277,8 @@ fn leave_out(look: &Look, scan: &mut Known, headers: &BpfHeaders) {
 /// What a file reaches. What cannot be read was reported at the first look.
 fn reach(look: &Look, found: &Found, view: &View) -> Reach {
     let mut buffer = Vec::new();
-    read(&look.inputs.starts[found.start], found, &mut buffer)
-        .map(|bytes| rewrite::reach(&found.real, bytes, view))
+    read(look, found, &mut buffer)
+        .map(|bytes| rewrite::reach(&found.real, &bytes, view))
         .unwrap_or_default()
 }
 
@@ -340,7 +344,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
         for found in batch {
             look.inputs.progress.advance(1);
             let start = &look.inputs.starts[found.start];
-            let bytes = match read(start, &found, &mut buffer) {
+            let bytes = match read(look, &found, &mut buffer) {
                 Ok(bytes) => bytes,
                 Err(fault) => {
                     scan.faults.push(fault);
@@ -349,13 +353,15 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
             };
             if is_header(&found.real) {
                 scan.faults
-                    .extend(other_version(&found.shown(start), bytes));
+                    .extend(other_version(&found.shown(start), &bytes));
             }
+            let bytes = &*bytes;
             let mut candidate = Candidate {
                 shown: found.shown(start),
                 matters: !is_header(&found.real)
                     && !rewrite::reach::is_kernel_types(&found.real, bytes)
-                    && rewrite::may_matter(bytes),
+                    && (rewrite::may_matter(bytes)
+                        || look.inputs.workspace.lowered(&found.real).is_some()),
                 found,
                 skipped: false,
                 linked: false,
@@ -384,18 +390,26 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                 } else if in_question || !ours || !everything {
                     candidate.own.allocates = rewrite::calls(path, bytes, &view);
                 }
-                if ours && everything && candidate.own.allocates && look.is_several() {
-                    let options = &start.settings.options;
-                    candidate.links = rewrite::links(path, bytes, &view, options);
-                }
             }
             scan.candidates.push(candidate);
         }
     }
 }
 
+/// The text of an input, as the rest of the run is to see it.
+fn read<'a>(
+    look: &'a Look,
+    found: &Found,
+    buffer: &'a mut Vec<u8>,
+) -> Result<Cow<'a, [u8]>, Fault> {
+    if let Some((_, text)) = look.inputs.workspace.lowered(&found.real) {
+        return Ok(Cow::Borrowed(text));
+    }
+    read_input(&look.inputs.starts[found.start], found, buffer).map(Cow::Borrowed)
+}
+
 /// The bytes of an input, read into `buffer` unless they came from stdin.
-pub fn read<'a>(
+pub fn read_input<'a>(
     start: &'a Start,
     found: &Found,
     buffer: &'a mut Vec<u8>,

@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::Hash;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use rustc_hash::FxBuildHasher;
 
@@ -19,7 +19,7 @@ use super::settings::CONFIG_NAME;
 use super::walk::Start;
 use super::{Fault, system};
 use crate::heap::HEADER_NAME;
-use crate::rewrite::{self, CommandLineMacro, Facts, Header, Project};
+use crate::rewrite::{self, Changed, CommandLineMacro, Facts, Header, Project};
 
 /// Headers kept in memory, in bytes. More are read anew each time.
 const KEPT: usize = 96 << 20;
@@ -90,6 +90,17 @@ pub struct Workspace {
     faults: Mutex<Vec<Fault>>,
     /// What the library has found out about the headers.
     infos: rewrite::Cache,
+    /// The headers that several units of the run include, once that is known.
+    shared: OnceLock<HashSet<PathBuf>>,
+    /// The files that have other texts than on disk for the rest of the run.
+    lowered: OnceLock<Lowered>,
+}
+
+/// What the calls and addresses that BPF does not have become in units together with their headers.
+struct Lowered {
+    files: HashMap<PathBuf, (Changed, Arc<[u8]>)>,
+    /// What the library has found out about the headers with these texts.
+    infos: rewrite::Cache,
 }
 
 impl Workspace {
@@ -128,6 +139,8 @@ impl Workspace {
             nearest: Cache::new(),
             faults: Mutex::new(Vec::new()),
             infos: rewrite::Cache::default(),
+            shared: OnceLock::new(),
+            lowered: OnceLock::new(),
         })
     }
 
@@ -153,6 +166,33 @@ impl Workspace {
         if self.max_size == other.max_size {
             (self.contents, self.kept) = (other.contents, other.kept);
         }
+    }
+
+    /// Notes which headers several units of the run include.
+    pub fn set_shared(&self, shared: HashSet<PathBuf>) {
+        self.shared.get_or_init(|| shared);
+    }
+
+    /// Has these files count as what they become.
+    pub fn set_lowered(&self, files: HashMap<PathBuf, Changed>) {
+        let with_text = |(path, changed): (PathBuf, Changed)| {
+            let text = changed.text().into();
+            (path, (changed, text))
+        };
+        self.lowered.get_or_init(|| Lowered {
+            files: files.into_iter().map(with_text).collect(),
+            infos: rewrite::Cache::default(),
+        });
+    }
+
+    /// What has become of a file before everything else, and its text since.
+    pub fn lowered(&self, path: &Path) -> Option<&(Changed, Arc<[u8]>)> {
+        self.lowered.get()?.files.get(path)
+    }
+
+    /// Whether it is known by now which headers several units include, and what is to be lowered.
+    pub fn knows_units(&self) -> bool {
+        self.shared.get().is_some()
     }
 
     /// The directory that holds all inputs.
@@ -280,6 +320,9 @@ impl Workspace {
     }
 
     fn content(&self, path: &Arc<Path>) -> Option<Arc<[u8]>> {
+        if let Some((_, text)) = self.lowered(path) {
+            return Some(Arc::clone(text));
+        }
         if let Some(content) = self.contents.peek(path.as_os_str()) {
             return content;
         }
@@ -390,6 +433,12 @@ impl Project for View<'_> {
         path.ancestors().any(|path| named.contains(path))
     }
 
+    fn is_shared(&self, header: &Path) -> bool {
+        let shared = self.workspace.shared.get();
+        // Files that are not in the run may include what it may not rewrite.
+        !self.may_rewrite(header) || shared.is_none_or(|shared| shared.contains(header))
+    }
+
     fn command_line(&self, path: &Path) -> Vec<CommandLineMacro> {
         let flags = self.workspace.flags(path);
         let given = flags.iter().flat_map(|f| &f.macros);
@@ -411,7 +460,8 @@ impl Project for View<'_> {
     }
 
     fn cache(&self) -> &rewrite::Cache {
-        &self.workspace.infos
+        let lowered = self.workspace.lowered.get();
+        lowered.map_or(&self.workspace.infos, |lowered| &lowered.infos)
     }
 }
 

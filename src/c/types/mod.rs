@@ -71,6 +71,8 @@ pub struct Model<'u> {
     components: calls::Components,
     /// What was looked for in parts of files that were not read.
     missing: FxHashSet<Symbol>,
+    /// By file: whether all of it is read, not only what is used of it.
+    eager: Vec<bool>,
 }
 
 impl<'u> Model<'u> {
@@ -97,6 +99,7 @@ impl<'u> Model<'u> {
             address_taken: FxHashSet::default(),
             components: calls::Components::default(),
             missing: FxHashSet::default(),
+            eager: (0..unit.files.len() as u32).map(|f| eager(FileId(f))).collect(),
         };
         let mut builder = Builder::new(&mut model);
         for item in 0..count {
@@ -109,6 +112,11 @@ impl<'u> Model<'u> {
         }
         model.finish();
         model
+    }
+
+    /// Whether all of a file is read, not only what others use of it.
+    pub fn is_eager(&self, file: FileId) -> bool {
+        self.eager.get(file.0 as usize) == Some(&true)
     }
 
     /// The names that were looked for in what was not read of the files ([`Unit::spells`]). If there

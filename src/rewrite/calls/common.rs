@@ -1,7 +1,11 @@
 //! What the frames of all functions of a unit have in common.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::FileEdit;
+use crate::c::cpp::FileId;
+use crate::c::syntax::tree::Tok;
 use crate::c::types::{EntityKind, Model};
 
 /// What all cycles of a unit share: the names of what frames begin with, and of what makes and frees
@@ -30,8 +34,41 @@ impl Common {
         }
     }
 
+    /// The declarations, before the first frame of each file; `first` tells where that is, as a token
+    /// and as an offset. A header may come to a unit alone or after another that has them.
+    pub fn edits(
+        &self,
+        model: &Model,
+        first: &BTreeMap<FileId, (Tok, u32)>,
+        text: &str,
+    ) -> Vec<FileEdit> {
+        let common = self.text();
+        let before = |file: &FileId| {
+            let mut others = first.iter().filter(|(other, _)| *other != file);
+            others.any(|(_, at)| at.0 < first[file].0)
+        };
+        let here = first
+            .iter()
+            .filter(|(file, _)| **file != FileId::MAIN || !before(file));
+        let edits = here.map(|(&file, &(_, start))| {
+            let prototypes = prototypes(model, &format!("{text}{common}"));
+            let guard = self.ty.to_uppercase();
+            let text = match file {
+                FileId::MAIN => format!("{prototypes}{common}"),
+                _ => format!("#ifndef {guard}\n#define {guard}\n{prototypes}{common}#endif\n\n"),
+            };
+            FileEdit {
+                file,
+                start,
+                end: start,
+                text,
+            }
+        });
+        edits.collect()
+    }
+
     /// The declarations.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let (ty, above, free) = (&self.ty, &self.above, &self.free);
         format!(
             "/* What a frame of a call begins with. Frames lie on the heap, small ones in blocks of 16. */\n\

@@ -4,8 +4,7 @@
 //! structures by value, or with a callback, whose call BPF has only for a function that is known,
 //! exists where clang puts its body into the caller. It does so by itself for small ones alone.
 
-use super::{FileEdit, Found};
-use crate::c::cpp::FileId;
+use super::{FileEdit, Found, in_file, is_ours};
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Tok, Toks};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
 
@@ -110,11 +109,6 @@ fn why(model: &Model, entity: EntityId, called: &[TypeId]) -> Option<&'static st
         .then_some("calls what it gets as an argument")
 }
 
-fn in_file(model: &Model, tok: Tok) -> bool {
-    let token = &model.unit.tokens[tok];
-    token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic
-}
-
 /// Whether the head of a function says already what becomes of it, or a program's section.
 fn is_marked(model: &Model, function: FunctionId) -> bool {
     let known = &model.tree[function];
@@ -151,11 +145,11 @@ fn turned(model: &Model, head: Toks) -> Option<Vec<FileEdit>> {
             }
             Some(_) => return None,
         };
-        if place.file != FileId::MAIN || token.synthetic {
+        if !is_ours(model, place.file) || token.synthetic {
             return None;
         }
         edits.push(FileEdit {
-            file: FileId::MAIN,
+            file: place.file,
             start: place.start,
             end: place.end,
             text: text.into(),
@@ -229,7 +223,7 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
             _ => return None,
         };
         edits.push(FileEdit {
-            file: FileId::MAIN,
+            file: at(start).file,
             start: place,
             end: place,
             text,

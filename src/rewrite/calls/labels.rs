@@ -26,7 +26,7 @@
 //! of these becomes a `switch` where it stands. Differences of labels are differences of numbers,
 //! which are as good as those of addresses.
 
-use super::{FileEdit, Found, Trouble};
+use super::{FileEdit, Found, Trouble, is_ours};
 use crate::c::cpp::{FileId, Loc, Token};
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, StmtId, StmtKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, Model, Parent, Storage, Type};
@@ -60,10 +60,13 @@ pub(super) fn labels(model: &Model) -> Found {
             Err(trouble) => found.troubles.push(trouble),
         }
     }
-    found.edits.sort_by_key(|e| (e.start, e.end));
+    found.edits.sort_by_key(|e| (e.file, e.start, e.end));
     found.edits.dedup();
     // One text for several functions: a macro that both use.
-    let apart = |pair: &[FileEdit]| pair[0].end <= pair[1].start && pair[0].start < pair[1].start;
+    let apart = |pair: &[FileEdit]| {
+        pair[0].file < pair[1].file
+            || pair[0].end <= pair[1].start && pair[0].start < pair[1].start
+    };
     if !found.edits.windows(2).all(apart) {
         let tok = found.reasons[0].0;
         let message = "a macro jumps in several functions, each of which has labels of its own";
@@ -108,16 +111,17 @@ fn numbered(
     let mut edits = Vec::new();
     let body = model.tree[function].body;
     let open = model.unit.tokens[model.tree[body].toks.start];
-    if open.loc.file != FileId::MAIN || open.expansion.is_some() {
+    let file = open.loc.file;
+    if !is_ours(model, file) || open.expansion.is_some() {
         return Err(Trouble::at(
             taken[0],
-            "the function is no text of this file",
+            "the function is no text of a file that may change",
         ));
     }
     let mut names = labels.iter().map(|label| format!("{prefix}{label}"));
     let first = names.next().unwrap_or_default();
     let rest: String = names.map(|name| format!(", {name}")).collect();
-    let tabs = model.unit.file(FileId::MAIN).bytes.contains(&b'\t');
+    let tabs = model.unit.file(file).bytes.contains(&b'\t');
     let unit = if tabs { "\t" } else { "    " };
     let mut top = format!("\n{unit}enum {{ {first} = 1{rest} }};");
     for &tok in &taken {
@@ -135,7 +139,7 @@ fn numbered(
         .filter(|l| goes_back(model, toks, l.0.start, &labels))
     {
         let close = model.unit.tokens[toks.end - 1];
-        if close.loc.file != FileId::MAIN || close.expansion.is_some() {
+        if close.loc.file != file || close.expansion.is_some() {
             return Err(Trouble::at(last.0.start, "a macro ends the function"));
         }
         let target = unused(model, "jump_to");
@@ -145,19 +149,19 @@ fn numbered(
             edits.extend(jump_via(model, stmt, address, (&target, &label))?);
         }
         let dispatch = dispatch(model, function, (&target, &label), &cases)?;
-        edits.push(edit(close.loc.start, close.loc.start, dispatch));
+        edits.push(edit(file, close.loc.start, close.loc.start, dispatch));
     } else {
         for &(stmt, address) in &jumps {
             edits.extend(jump(model, stmt, address, &cases)?);
         }
     }
-    edits.push(edit(open.loc.end, open.loc.end, top));
+    edits.push(edit(file, open.loc.end, open.loc.end, top));
     Ok(edits)
 }
 
-fn edit(start: u32, end: u32, text: String) -> FileEdit {
+fn edit(file: FileId, start: u32, end: u32, text: String) -> FileEdit {
     FileEdit {
-        file: FileId::MAIN,
+        file,
         start,
         end,
         text,
@@ -296,11 +300,11 @@ fn address(model: &Model, tok: Tok, prefix: &str) -> Result<FileEdit, Trouble> {
         Some(_) if !label.synthetic && label.expansion.is_none() => "##",
         _ => return Err(Trouble::at(tok, "a macro makes the label's name")),
     };
-    if and.loc.file != FileId::MAIN || and.synthetic {
+    if !is_ours(model, and.loc.file) || and.synthetic {
         return Err(Trouble::at(tok, "a header has the label's address"));
     }
     Ok(FileEdit {
-        file: FileId::MAIN,
+        file: and.loc.file,
         start: and.loc.start,
         end: start,
         text: format!("(void *){prefix}{paste}"),
@@ -344,9 +348,10 @@ fn written(model: &Model, stmt: Toks, address: Toks) -> Result<Written, Trouble>
     let first = &tokens[stmt.start];
     let last = &tokens[stmt.end - 1];
     let before = &tokens[address.start - 1];
-    let own = |t: &Token| t.loc.file == FileId::MAIN && !t.synthetic;
-    let together = |t: &Token| own(t) && t.expansion == first.expansion;
-    if !own(first) || !together(before) {
+    let together = |t: &Token| {
+        t.loc.file == first.loc.file && !t.synthetic && t.expansion == first.expansion
+    };
+    if !is_ours(model, first.loc.file) || first.synthetic || !together(before) {
         return Err(Trouble::at(
             stmt.start,
             "a header or several macros have the jump",
@@ -388,12 +393,12 @@ fn jump_via(
     let leads = format!("); goto {label};");
     Ok(match written(model, stmt, address)? {
         Written::Code { goto, semicolon } => [
-            edit(goto.start, goto.end, format!("{{ {sets}")),
-            edit(semicolon.start, semicolon.end, format!("{leads} }}")),
+            edit(goto.file, goto.start, goto.end, format!("{{ {sets}")),
+            edit(semicolon.file, semicolon.start, semicolon.end, format!("{leads} }}")),
         ],
         Written::Macro { goto, end } => [
-            edit(goto.start, goto.end, format!("do {{ {sets}")),
-            edit(end, end, format!("{leads} }} while (0)")),
+            edit(goto.file, goto.start, goto.end, format!("do {{ {sets}")),
+            edit(goto.file, end, end, format!("{leads} }} while (0)")),
         ],
     })
 }
@@ -402,7 +407,7 @@ fn jump_via(
 fn jump(model: &Model, stmt: Toks, address: Toks, cases: &Cases) -> Result<[FileEdit; 2], Trouble> {
     Ok(match written(model, stmt, address)? {
         Written::Code { goto, semicolon } => {
-            let bytes = &model.unit.file(FileId::MAIN).bytes[..goto.start as usize];
+            let bytes = &model.unit.file(goto.file).bytes[..goto.start as usize];
             let line = bytes.rsplit(|&b| b == b'\n').next().unwrap_or_default();
             let blanks = line
                 .iter()
@@ -412,8 +417,8 @@ fn jump(model: &Model, stmt: Toks, address: Toks, cases: &Cases) -> Result<[File
             let list = cases.list(&indent);
             let tail = format!(")) {{\n{list}{indent}}}");
             [
-                edit(goto.start, goto.end, "switch ((long)(".into()),
-                edit(semicolon.start, semicolon.end, tail),
+                edit(goto.file, goto.start, goto.end, "switch ((long)(".into()),
+                edit(semicolon.file, semicolon.start, semicolon.end, tail),
             ]
         }
         Written::Macro { goto, end } => {
@@ -421,8 +426,8 @@ fn jump(model: &Model, stmt: Toks, address: Toks, cases: &Cases) -> Result<[File
             let each = |l: &String| format!("case {prefix}{l}: goto {l}; ");
             let list: String = labels.iter().map(each).collect();
             [
-                edit(goto.start, goto.end, "do { switch ((long)(".into()),
-                edit(end, end, format!(")) {{ {list}}} }} while (0)")),
+                edit(goto.file, goto.start, goto.end, "do { switch ((long)(".into()),
+                edit(goto.file, end, end, format!(")) {{ {list}}} }} while (0)")),
             ]
         }
     })

@@ -3,7 +3,7 @@
 //! BPF calls functions that the program has. What is given away as a pointer becomes a function of
 //! the program that calls the allocator, as one would write it by hand.
 
-use super::{FileEdit, Found};
+use super::{FileEdit, Found, in_file, is_ours};
 use crate::c::conditionals::Conditionals;
 use crate::c::cpp::FileId;
 use crate::c::lexer;
@@ -55,7 +55,7 @@ pub(super) fn lent(model: &Model) -> Found {
         let Some((returns, parameters, arguments)) = signature(alloc) else {
             continue;
         };
-        let Some(place) = place(model, uses[0]) else {
+        let Some((file, place)) = place(model, uses[0]) else {
             continue;
         };
         let called = alloc.name();
@@ -69,7 +69,7 @@ pub(super) fn lent(model: &Model) -> Found {
         );
         found.reasons.push((uses[0], format!("`{called}`")));
         found.edits.push(FileEdit {
-            file: FileId::MAIN,
+            file,
             start: place,
             end: place,
             text,
@@ -77,7 +77,7 @@ pub(super) fn lent(model: &Model) -> Found {
         found.edits.extend(uses.iter().map(|&tok| {
             let loc = model.unit.tokens[tok].loc;
             FileEdit {
-                file: FileId::MAIN,
+                file: loc.file,
                 start: loc.start,
                 end: loc.end,
                 text: name.clone(),
@@ -95,10 +95,8 @@ fn value(model: &Model, expr: ExprId) -> Option<(Alloc, Tok)> {
     let alloc = Alloc::named(model.unit.symbols.text(name))?;
     let entity = model.entity(expr)?;
     let tok = model.tree[expr].toks.start;
-    let token = &model.unit.tokens[tok];
     let own = model[entity].definition().is_some() || !model[entity].is_function();
-    let written = token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic;
-    (written && !own && is_given(model, expr)).then_some((alloc, tok))
+    (in_file(model, tok) && !own && is_given(model, expr)).then_some((alloc, tok))
 }
 
 /// Whether an expression's value goes somewhere: what is called right here, `(*free)(p)`, or compared
@@ -124,14 +122,14 @@ fn is_given(model: &Model, expr: ExprId) -> bool {
 
 /// Where a function goes that stands before its first use: before what is declared there, and its
 /// comment; nowhere if the preprocessor may leave that place out.
-fn place(model: &Model, first: Tok) -> Option<u32> {
+fn place(model: &Model, first: Tok) -> Option<(FileId, u32)> {
     let unit = model.unit;
     let item = model.tree.items.iter().find(|i| i.toks.contains(first))?;
     let loc = unit.visible_loc(&unit.tokens[item.toks.start]);
-    if loc.file != FileId::MAIN {
+    if !is_ours(model, loc.file) {
         return None;
     }
-    let bytes = &unit.file(FileId::MAIN).bytes;
+    let bytes = &unit.file(loc.file).bytes;
     let mut at = line_start(bytes, loc.start as usize);
     // The lines of a comment right above.
     while at > 0 {
@@ -147,7 +145,7 @@ fn place(model: &Model, first: Tok) -> Option<u32> {
     }
     let lexed = lexer::lex(bytes);
     let inside = Conditionals::new(&lexed).outermost(&lexed, at);
-    inside.is_none().then_some(at as u32)
+    inside.is_none().then_some((loc.file, at as u32))
 }
 
 fn line_start(bytes: &[u8], at: usize) -> usize {

@@ -26,9 +26,11 @@ mod types;
 mod values;
 mod write;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::plan::{Edit, EditKind, Notice, Plan, Rule, Severity};
+use super::plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 use super::project::Project;
 use crate::c::cpp::{FileId, Unit};
 use crate::c::syntax::tree::Tok;
@@ -44,18 +46,35 @@ pub(super) struct FileEdit {
     pub text: String,
 }
 
-impl FileEdit {
-    /// As a plan has them, for one reason.
-    pub fn all(edits: &[Self], kind: EditKind, reason: &str) -> Vec<Edit> {
-        let edits = edits.iter().map(|edit| Edit {
-            span: Span::new(edit.start as usize, edit.end as usize),
-            text: edit.text.clone().into_bytes(),
-            kind,
-            reason: reason.to_owned(),
-        });
-        edits.collect()
-    }
+/// Whether a file of the unit may be edited: the file itself, and the headers that the run may rewrite,
+/// which are read in full for that.
+pub(super) fn is_ours(model: &Model, file: FileId) -> bool {
+    file == FileId::MAIN || model.is_eager(file)
 }
+
+/// Whether a token stands as it is in a file that may be edited.
+pub(super) fn in_file(model: &Model, tok: Tok) -> bool {
+    let token = &model.unit.tokens[tok];
+    is_ours(model, token.loc.file) && token.expansion.is_none() && !token.synthetic
+}
+
+/// Whether other files of the run include a file of the unit: what is known of one unit alone does not
+/// hold for it.
+pub(super) fn is_shared(model: &Model, project: &dyn Project, file: FileId) -> bool {
+    file != FileId::MAIN && project.is_shared(&model.unit.file(file).path)
+}
+
+/// What becomes of a file of a unit.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// What it holds.
+    pub bytes: Arc<[u8]>,
+    /// What becomes of that.
+    pub plan: Plan,
+}
+
+/// What becomes of the files of a unit, by path; what there is to say stands with its main file.
+pub(super) type Plans = BTreeMap<PathBuf, Changed>;
 
 /// What cannot be done, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +105,8 @@ pub(super) struct Found {
 pub(super) fn recursion(model: &Model) -> Found {
     let mut found = Found::default();
     let common = common::Common::new(model);
-    let mut first: Option<(FileId, u32)> = None;
+    // By file: where its first frame is declared.
+    let mut first: BTreeMap<FileId, (Tok, u32)> = BTreeMap::new();
     for functions in model.components() {
         let Some(cycle) = cycle::Cycle::find(model, functions) else {
             continue;
@@ -104,21 +124,18 @@ pub(super) fn recursion(model: &Model) -> Found {
         let conditional = functions
             .iter()
             .any(|&f| write::is_conditional(model, model.tree[f].toks));
-        let written =
-            cycle.and_then(
-                |cycle| match (model.unit.tokens[tok].loc.file, conditional) {
-                    (FileId::MAIN, false) => write::write(model, &cycle, &common),
-                    (FileId::MAIN, true) => {
-                        Err(Trouble::at(tok, "conditions leave a part of it out"))
-                    }
-                    _ => Err(Trouble::at(tok, "it stands in a header")),
-                },
-            );
+        let ours = is_ours(model, model.unit.tokens[tok].loc.file);
+        let written = cycle.and_then(|cycle| match (ours, conditional) {
+            (true, false) => write::write(model, &cycle, &common),
+            (true, true) => Err(Trouble::at(tok, "conditions leave a part of it out")),
+            _ => Err(Trouble::at(tok, "it stands in a header that stays as it is")),
+        });
         match written {
             Ok(written) => {
-                let at = written.frame.zip(written.edits.first());
-                let at = at.map(|(at, edit)| (edit.file, at));
-                first = [first, at].into_iter().flatten().min();
+                if let (Some(at), Some(edit)) = (written.frame, written.edits.first()) {
+                    let known = first.entry(edit.file).or_insert((tok, at));
+                    *known = (*known).min((tok, at));
+                }
                 found.edits.extend(written.edits);
                 found.reasons.push((tok, names));
             }
@@ -128,22 +145,175 @@ pub(super) fn recursion(model: &Model) -> Found {
             }),
         }
     }
+    found.frames = !first.is_empty();
     let text: String = found.edits.iter().map(|e| e.text.as_str()).collect();
-    if let Some((file, start)) = first {
-        let common = common.text();
-        let prototypes = common::prototypes(model, &format!("{text}{common}"));
-        let text = format!("{prototypes}{common}");
-        found.frames = true;
-        let end = start;
-        let edit = FileEdit {
-            file,
-            start,
-            end,
-            text,
-        };
-        found.edits.insert(0, edit);
-    }
+    let commons = common.edits(model, &first, &text);
+    found.edits.splice(0..0, commons);
     found
+}
+
+/// A kind of call or address that BPF does not have, and what becomes of it.
+///
+/// Planning the result again gives no edits. Linear in the number of tokens of the translation unit, but
+/// for [`RECURSION`], which is so in the square of the functions' number of changes, and [`POINTERS`], in
+/// the types of functions that are called through pointers.
+pub(super) struct Stage {
+    pub find: fn(&Model, &dyn Project) -> Found,
+    pub kind: EditKind,
+    /// What the edits are for, before and after the names of what they are about.
+    pub reason: (&'static str, &'static str),
+    /// The rule of what cannot be done, and what to do about it.
+    pub said: (Rule, &'static str),
+}
+
+/// Loops instead of functions that call each other in circles.
+pub(super) const RECURSION: Stage = Stage {
+    find: |model, _| recursion(model),
+    kind: EditKind::Recursion,
+    reason: (
+        "BPF has no recursion: ",
+        " keep their variables in frames on the heap",
+    ),
+    said: (
+        Rule::Recursion,
+        "BPF has no recursion: write a loop with a stack of its own",
+    ),
+};
+
+/// Functions that BPF cannot call become part of their callers.
+pub(super) const INLINED: Stage = Stage {
+    find: |model, _| inline::inline(model),
+    kind: EditKind::Inline,
+    reason: (
+        "BPF has no such calls, so it becomes a part of its callers: ",
+        "",
+    ),
+    said: (
+        Rule::IndirectCall,
+        "say `static __always_inline` in front of the function",
+    ),
+};
+
+/// Numbers in pointers to functions where BPF would have to call what they hold.
+pub(super) const POINTERS: Stage = Stage {
+    find: pointers::pointers,
+    kind: EditKind::Pointers,
+    reason: ("BPF has no calls through pointers: ", " hold numbers"),
+    said: (
+        Rule::IndirectCall,
+        "BPF calls no pointers: compare the pointer with each function, and call that by its name",
+    ),
+};
+
+/// Numbers for the addresses of labels.
+pub(super) const LABELS: Stage = Stage {
+    find: |model, _| labels::labels(model),
+    kind: EditKind::Pointers,
+    reason: (
+        "BPF jumps to no address that is kept: labels have numbers in ",
+        "",
+    ),
+    said: (
+        Rule::ComputedGoto,
+        "BPF jumps to no address that is kept: number the labels, and jump in a `switch`",
+    ),
+};
+
+/// Functions of the program for those of the allocator that it uses as values.
+pub(super) const LENT: Stage = Stage {
+    find: |model, _| lent::lent(model),
+    kind: EditKind::Pointers,
+    reason: (
+        "BPF calls functions of the program only: ",
+        " is used as a value",
+    ),
+    said: (
+        Rule::IndirectCall,
+        "give away a function of the program that calls the allocator",
+    ),
+};
+
+/// What a stage makes of a unit.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub plans: Plans,
+    /// Some functions keep their variables in frames on the heap.
+    pub frames: bool,
+}
+
+impl Stage {
+    /// Plans for the files of a unit.
+    pub fn plan(&self, path: &Path, source: &[u8], project: &dyn Project) -> Staged {
+        let parsed = project.cache().files.parsed(path, source, project);
+        let found = (self.find)(parsed.model(), project);
+        let names: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
+        let (before, after) = self.reason;
+        let reason = format!("{before}{}{after}", names.join(", "));
+        Staged {
+            plans: self.plans(parsed.unit(), &found, &reason),
+            frames: found.frames,
+        }
+    }
+
+    /// A plan for each file that changes, and one for the main file if there is something to say: a
+    /// notice for each trouble. Edits that do not go together are left out.
+    fn plans(&self, unit: &Unit, found: &Found, reason: &str) -> Plans {
+        let notices: Vec<Notice> = found
+            .troubles
+            .iter()
+            .map(|trouble| self.notice(unit, trouble))
+            .collect();
+        let mut edits: BTreeMap<FileId, Vec<Edit>> = BTreeMap::new();
+        for (at, edit) in found.edits.iter().enumerate() {
+            // A header that is included twice is read twice.
+            if edit.file != FileId::MAIN && found.edits[..at].contains(edit) {
+                continue;
+            }
+            edits.entry(edit.file).or_default().push(Edit {
+                span: Span::new(edit.start as usize, edit.end as usize),
+                text: edit.text.clone().into_bytes(),
+                kind: self.kind,
+                reason: reason.to_owned(),
+            });
+        }
+        edits.entry(FileId::MAIN).or_default();
+        let plans = edits.into_iter().map(|(file, edits)| {
+            let notices = match file {
+                FileId::MAIN => notices.clone(),
+                _ => Vec::new(),
+            };
+            let bytes = Arc::clone(&unit.file(file).bytes);
+            let plan = Plan::new(edits, notices)?;
+            Ok((unit.file(file).path.clone(), Changed { bytes, plan }))
+        });
+        plans.collect::<Result<Plans, Overlap>>().unwrap_or_else(|_| {
+            let main = unit.file(FileId::MAIN);
+            let told = Changed {
+                bytes: Arc::clone(&main.bytes),
+                plan: Plan::new(Vec::new(), notices.clone()).unwrap_or_default(),
+            };
+            Plans::from([(main.path.clone(), told)])
+        })
+    }
+
+    fn notice(&self, unit: &Unit, trouble: &Trouble) -> Notice {
+        let loc = unit.visible_loc(&unit.tokens[trouble.tok]);
+        let own = loc.file == FileId::MAIN;
+        let path = unit.file(loc.file).path.display();
+        Notice {
+            span: match own {
+                true => Span::new(loc.start as usize, loc.end as usize),
+                false => Span::at(0),
+            },
+            rule: self.said.0,
+            severity: Severity::Warning,
+            message: match own {
+                true => trouble.message.clone(),
+                false => format!("{path}: {}", trouble.message),
+            },
+            help: Some(self.said.1.into()),
+        }
+    }
 }
 
 /// Plans loops instead of functions that call each other in circles, in one file.
@@ -153,139 +323,23 @@ pub(super) fn recursion(model: &Model) -> Found {
 /// Planning the result again gives no edits. Linear in the number of tokens of the translation
 /// unit, and in the square of the functions' number of changes.
 pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    Loops::find(path, source, project).plan
-}
-
-/// What becomes of the functions of a file that call each other in circles.
-#[derive(Debug, Default)]
-pub(super) struct Loops {
-    pub plan: Plan,
-    /// Some of them keep their variables in frames on the heap.
-    pub frames: bool,
-}
-
-impl Loops {
-    /// Fast for a file whose functions do not mention themselves.
-    pub fn find(path: &Path, source: &[u8], project: &dyn Project) -> Self {
-        if !circles::may_be(&lexer::lex(source)) {
-            return Self::default();
+    match may_recurse(source) {
+        true => {
+            let mut staged = RECURSION.plan(path, source, project);
+            let main = staged.plans.remove(path);
+            main.map(|changed| changed.plan).unwrap_or_default()
         }
-        let parsed = project.cache().files.parsed(path, source, project);
-        let found = recursion(parsed.model());
-        let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
-        let reason = format!(
-            "BPF has no recursion: {} keep their variables in frames on the heap",
-            reasons.join(", ")
-        );
-        let edits = FileEdit::all(&found.edits, EditKind::Recursion, &reason);
-        let frames = found.frames;
-        let said = (
-            Rule::Recursion,
-            "BPF has no recursion: write a loop with a stack of its own",
-        );
-        let plan = told(parsed.unit(), &found.troubles, edits, said);
-        Self { plan, frames }
+        false => Plan::default(),
     }
 }
 
-/// Plans that clang puts functions into their callers which BPF cannot call, in one file. Planning the
-/// result again gives no edits. Linear in the number of declarations and uses of functions.
-pub(super) fn inlined(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let parsed = project.cache().files.parsed(path, source, project);
-    let found = inline::inline(parsed.model());
-    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
-    let reason = format!(
-        "BPF has no such calls, so it becomes a part of its callers: {}",
-        reasons.join(", ")
-    );
-    let edits = FileEdit::all(&found.edits, EditKind::Inline, &reason);
-    Plan::new(edits, Vec::new()).unwrap_or_default()
-}
-
-/// Plans numbers in pointers to functions where BPF would have to call what they hold, in one file.
-/// Planning the result again gives no edits. Linear in the number of expressions, times the types of
-/// functions that are called through pointers.
-pub(super) fn numbered(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let parsed = project.cache().files.parsed(path, source, project);
-    let found = pointers::pointers(parsed.model());
-    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
-    let reason = format!(
-        "BPF has no calls through pointers: {} hold numbers",
-        reasons.join(", ")
-    );
-    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
-    let said = (
-        Rule::IndirectCall,
-        "BPF calls no pointers: compare the pointer with each function, and call that by its name",
-    );
-    told(parsed.unit(), &found.troubles, edits, said)
-}
-
-/// Plans numbers for the addresses of labels, in one file. Planning the result again gives no edits.
-/// Linear in the number of expressions, and in that of jumps times labels.
-pub(super) fn labelled(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let parsed = project.cache().files.parsed(path, source, project);
-    let found = labels::labels(parsed.model());
-    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
-    let reason = format!(
-        "BPF jumps to no address that is kept: labels have numbers in {}",
-        reasons.join(", ")
-    );
-    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
-    let said = (
-        Rule::ComputedGoto,
-        "BPF jumps to no address that is kept: number the labels, and jump in a `switch`",
-    );
-    told(parsed.unit(), &found.troubles, edits, said)
-}
-
-/// Plans functions of the program for those of the allocator that it uses as values. Planning the result
-/// again gives no edits. Linear in the number of expressions.
-pub(super) fn lent(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let parsed = project.cache().files.parsed(path, source, project);
-    let found = lent::lent(parsed.model());
-    let reasons: Vec<&str> = found.reasons.iter().map(|r| r.1.as_str()).collect();
-    let reason = format!(
-        "BPF calls functions of the program only: {} is used as a value",
-        reasons.join(", ")
-    );
-    let edits = FileEdit::all(&found.edits, EditKind::Pointers, &reason);
-    Plan::new(edits, Vec::new()).unwrap_or_default()
+/// Whether a function of the file may call itself, directly or through others, as far as its own text
+/// tells. Fast.
+pub(super) fn may_recurse(source: &[u8]) -> bool {
+    circles::may_be(&lexer::lex(source))
 }
 
 /// The name of a type, as a declaration without a name; nothing for one that has none at file scope.
 pub(super) fn declare(model: &Model, ty: crate::c::types::TypeId) -> Option<String> {
     types::declare(model, ty, "")
-}
-
-/// The plan of a unit's main file: the edits, and a notice for each trouble, with its rule and what to
-/// do. Edits that do not go together are left out.
-pub(super) fn told(
-    unit: &Unit,
-    troubles: &[Trouble],
-    edits: Vec<Edit>,
-    said: (Rule, &str),
-) -> Plan {
-    let notice = |trouble: &Trouble| {
-        let loc = unit.visible_loc(&unit.tokens[trouble.tok]);
-        let own = loc.file == FileId::MAIN;
-        let path = unit.file(loc.file).path.display();
-        Notice {
-            span: match own {
-                true => Span::new(loc.start as usize, loc.end as usize),
-                false => Span::at(0),
-            },
-            rule: said.0,
-            severity: Severity::Warning,
-            message: match own {
-                true => trouble.message.clone(),
-                false => format!("{path}: {}", trouble.message),
-            },
-            help: Some(said.1.into()),
-        }
-    };
-    let notices: Vec<Notice> = troubles.iter().map(notice).collect();
-    Plan::new(edits, notices.clone())
-        .or_else(|_| Plan::new(Vec::new(), notices))
-        .unwrap_or_default()
 }

@@ -9,13 +9,11 @@
 
 mod values;
 
-use std::path::Path;
-
 use rustc_hash::FxHashSet;
 
 use super::calls::source::{At, Changes, Source};
-use super::calls::{FileEdit, Trouble, told};
-use super::plan::{EditKind, Plan, Rule};
+use super::calls::{FileEdit, Found, Stage, Trouble, in_file, is_shared};
+use super::plan::{EditKind, Rule};
 use super::project::Project;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{
@@ -40,38 +38,26 @@ struct Variable {
     written: bool,
 }
 
-/// What is made of a unit.
-#[derive(Default)]
-struct Found {
-    edits: Vec<FileEdit>,
-    troubles: Vec<Trouble>,
-    names: Vec<String>,
-}
-
-/// Plans assignments at run time in the place of addresses in initial values, in one file. Planning the
-/// result again gives no edits. Linear in the number of declarations and uses of variables.
-pub(super) fn filled(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    let parsed = project.cache().files.parsed(path, source, project);
-    let model = parsed.model();
-    let found = find(model);
-    let reason = format!(
-        "the loader sets no addresses inside of data: {} would hold numbers",
-        found.names.join(", ")
-    );
-    let edits = FileEdit::all(&found.edits, EditKind::Memory, &reason);
-    let said = (
+/// Assignments at run time in the place of addresses in initial values.
+pub(super) const FILLED: Stage = Stage {
+    find,
+    kind: EditKind::Memory,
+    reason: (
+        "the loader sets no addresses inside of data: ",
+        " would hold numbers",
+    ),
+    said: (
         Rule::AddressInData,
         "the loader sets no addresses inside of data: assign them at run time, before the first use",
-    );
-    told(model.unit, &found.troubles, edits, said)
-}
+    ),
+};
 
-fn find(model: &Model) -> Found {
+fn find(model: &Model, project: &dyn Project) -> Found {
     let mut found = Found::default();
     let mut outside = Vec::new();
     for index in 0..model.entities.len() {
         let entity = EntityId(index as u32);
-        let variable = match variable(model, entity) {
+        let variable = match variable(model, project, entity) {
             Ok(Some(variable)) => variable,
             Ok(None) => continue,
             Err(trouble) => {
@@ -80,6 +66,7 @@ fn find(model: &Model) -> Found {
             }
         };
         let name = name_of(model, entity);
+        let tok = model.tree[variable.declarator].toks.start;
         let done = match variable.storage {
             Storage::Local | Storage::LocalStatic => inside(model, &variable),
             _ => {
@@ -93,7 +80,7 @@ fn find(model: &Model) -> Found {
         match done {
             Ok(edits) => {
                 found.edits.extend(edits);
-                found.names.push(format!("`{name}`"));
+                found.reasons.push((tok, format!("`{name}`")));
             }
             Err(trouble) => found.troubles.push(trouble),
         }
@@ -104,7 +91,7 @@ fn find(model: &Model) -> Found {
             Err(trouble) => {
                 // Without it the variables would stay empty.
                 found.edits.clear();
-                found.names.clear();
+                found.reasons.clear();
                 found.troubles.push(trouble);
             }
         }
@@ -116,13 +103,12 @@ fn name_of(model: &Model, entity: EntityId) -> String {
     String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
 }
 
-fn in_file(model: &Model, tok: Tok) -> bool {
-    let token = &model.unit.tokens[tok];
-    token.loc.file == FileId::MAIN && token.expansion.is_none() && !token.synthetic
-}
-
 /// The variable, if its initial value has addresses and clang does not see which of them are used.
-fn variable(model: &Model, entity: EntityId) -> Result<Option<Variable>, Trouble> {
+fn variable(
+    model: &Model,
+    project: &dyn Project,
+    entity: EntityId,
+) -> Result<Option<Variable>, Trouble> {
     let EntityKind::Object { storage, .. } = model[entity].kind else {
         return Ok(None);
     };
@@ -177,7 +163,7 @@ fn variable(model: &Model, entity: EntityId) -> Result<Option<Variable>, Trouble
     let elsewhere = model[entity].declarators.iter().any(|&d| {
         tree[d]
             .name
-            .is_some_and(|n| model.unit.tokens[n.1].loc.file != FileId::MAIN)
+            .is_some_and(|n| is_shared(model, project, model.unit.tokens[n.1].loc.file))
     });
     if elsewhere {
         return Err(said("and other files may use it"));
@@ -223,7 +209,7 @@ fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble>
         t.tok = tok;
         t
     })?;
-    let file = FileId::MAIN;
+    let file = source.file;
     let edit = |(start, end, text)| FileEdit {
         file,
         start,
@@ -310,7 +296,7 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
         }
     };
     edits.push(FileEdit {
-        file: FileId::MAIN,
+        file: source.file,
         start: place,
         end: place,
         text,
@@ -375,8 +361,8 @@ fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble>
         tok,
         message: format!("addresses in initial values stay: {message}"),
     };
-    let insert = |place: u32, text: String| FileEdit {
-        file: FileId::MAIN,
+    let insert = |file: FileId, place: u32, text: String| FileEdit {
+        file,
         start: place,
         end: place,
         text,
@@ -387,16 +373,19 @@ fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble>
         if !in_file(model, body) {
             return Err(apart("a function that uses them is not in the file"));
         }
-        edits.push(insert(at(body).end, format!("\n\t{name}();")));
+        let body = at(body);
+        edits.push(insert(body.file, body.end, format!("\n\t{name}();")));
     }
     if !in_file(model, last.end - 1) {
         return Err(apart("a macro declares them"));
     }
     if tree[user].toks.start < last.end {
-        let first = at(tree[user].toks.start).start;
-        edits.push(insert(first, format!("static void {name}(void);\n\n")));
+        let first = at(tree[user].toks.start);
+        let text = format!("static void {name}(void);\n\n");
+        edits.push(insert(first.file, first.start, text));
     }
-    edits.push(insert(at(last.end - 1).end, format!("\n\n{text}")));
+    let last = at(last.end - 1);
+    edits.push(insert(last.file, last.end, format!("\n\n{text}")));
     Ok(edits)
 }
 

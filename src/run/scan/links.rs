@@ -20,9 +20,9 @@ pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         {
             let found = &candidate.found;
             // What cannot be read was reported at the first look.
-            if let Ok(bytes) = read(&look.inputs.starts[found.start], found, &mut buffer)
+            if let Ok(bytes) = read(look, found, &mut buffer)
                 && !is_header(&found.real)
-                && mentions.found_in(bytes)
+                && mentions.found_in(&bytes)
                 && (!look.only_bpf(found)
                     || candidate.marked
                     || bpf.contains(&found.real)
@@ -30,7 +30,7 @@ pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
             {
                 candidate.matters = true;
                 candidate.linked = true;
-                candidate.own = rewrite::facts(&found.real, bytes, &view);
+                candidate.own = rewrite::facts(&found.real, &bytes, &view);
                 more.merge_from(&mut candidate.own);
             }
         }
@@ -56,8 +56,8 @@ pub(super) fn settle(look: &Look, scan: &mut Known) {
             let found = &candidate.found;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
-            read(&look.inputs.starts[found.start], found, &mut buffer)
-                .map(|bytes| rewrite::facts(&found.real, bytes, &view))
+            read(look, found, &mut buffer)
+                .map(|bytes| rewrite::facts(&found.real, &bytes, &view))
                 .unwrap_or_default()
         },
         |facts| {
@@ -71,6 +71,12 @@ pub(super) fn settle(look: &Look, scan: &mut Known) {
 
 /// Finds out what the files have to agree on where the heap lies in an arena.
 pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
+    if look.is_several() {
+        let alone = look.view(Facts::default());
+        ask(look, scan, &alone, |_, candidate| {
+            candidate.matters && !candidate.skipped && candidate.own.allocates
+        });
+    }
     let mut view = look.view(mem::take(&mut scan.facts));
     // Files without calls may follow pointers that others allocate, where headers tell them of
     // these pointers or hand them out.
@@ -182,8 +188,8 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
             let options = &start.settings.options;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
-            let links = read(start, found, &mut buffer)
-                .map(|bytes| rewrite::links(&found.real, bytes, view, options));
+            let links = read(look, found, &mut buffer)
+                .map(|bytes| rewrite::links(&found.real, &bytes, view, options));
             progress.advance(1);
             (index, links.unwrap_or_default())
         },

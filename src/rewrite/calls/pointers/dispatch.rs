@@ -441,23 +441,24 @@ impl Pointers<'_, '_> {
         };
         let at = |tok: Tok| unit.visible_loc(&unit.tokens[tok]);
         let whole = |tok: Tok| unit.tokens[tok].expansion.is_none();
-        if !self.in_file(first) || last.end > first && !whole(last.end - 1) {
+        let ends = |tok: Tok| whole(tok) && self.in_file(tok);
+        if !self.in_file(first) || last.end > first && !ends(last.end - 1) {
             return Err(Trouble::at(tok, "a macro declares its functions"));
         }
-        let insert = |place: u32, text: String| FileEdit {
-            file: FileId::MAIN,
+        let insert = |file: FileId, place: u32, text: String| FileEdit {
+            file,
             start: place,
             end: place,
             text,
         };
-        let before = at(first).start;
+        let before = at(first);
         if last.end <= first {
-            return Ok(vec![insert(before, format!("{text}\n\n"))]);
+            return Ok(vec![insert(before.file, before.start, format!("{text}\n\n"))]);
         }
-        let after = at(last.end - 1).end;
+        let after = at(last.end - 1);
         Ok(vec![
-            insert(before, format!("{};\n\n", head.text)),
-            insert(after, format!("\n\n{text}")),
+            insert(before.file, before.start, format!("{};\n\n", head.text)),
+            insert(after.file, after.end, format!("\n\n{text}")),
         ])
     }
 }

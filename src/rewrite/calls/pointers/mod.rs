@@ -18,8 +18,8 @@ use rustc_hash::FxHashSet;
 
 use self::dispatch::Sorter;
 use super::source::{At, Changes, Source};
-use super::{FileEdit, Found, Trouble, inline};
-use crate::c::cpp::FileId;
+use super::{FileEdit, Found, Trouble, inline, is_ours, is_shared};
+use crate::rewrite::project::Project;
 use crate::c::syntax::tree::{Base, ExprId, ExprKind, FunctionId, ItemKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage, Type, TypeId};
 
@@ -56,6 +56,7 @@ struct Lent {
 /// What is found of the pointers to functions in a unit.
 struct Pointers<'m, 'u> {
     model: &'m Model<'u>,
+    project: &'m dyn Project,
     classes: Vec<Class>,
     /// Names of functions that become numbers.
     names: Vec<(ExprId, EntityId)>,
@@ -63,10 +64,11 @@ struct Pointers<'m, 'u> {
 }
 
 /// Turns the pointers to functions of a unit that lead to more than one into numbers.
-pub(super) fn pointers(model: &Model) -> Found {
+pub(super) fn pointers(model: &Model, project: &dyn Project) -> Found {
     let mut found = Found::default();
     let mut pointers = Pointers {
         model,
+        project,
         classes: Vec::new(),
         names: Vec::new(),
         lent: Vec::new(),
@@ -295,10 +297,12 @@ impl Pointers<'_, '_> {
         }
     }
 
-    /// Whether a token stands in the file itself, or in a macro that is used there.
+    /// Whether a token stands in a file that may change and that no other unit has, or in a macro that is
+    /// used there.
     fn in_file(&self, tok: Tok) -> bool {
         let unit = self.model.unit;
-        unit.visible_loc(&unit.tokens[tok]).file == FileId::MAIN
+        let file = unit.visible_loc(&unit.tokens[tok]).file;
+        is_ours(self.model, file) && !is_shared(self.model, self.project, file)
     }
 
     /// Tokens as one line.
@@ -398,13 +402,14 @@ impl Pointers<'_, '_> {
             }
             // `SEC("xdp") int prog(…)`: a macro that nothing changes.
             let tokens = &model.unit.tokens;
-            let own =
-                |t: &Tok| tokens[*t].expansion.is_none() && tokens[*t].loc.file == FileId::MAIN;
+            let own = |t: &Tok| {
+                tokens[*t].expansion.is_none() && is_ours(model, tokens[*t].loc.file)
+            };
             let first = (item.toks.start..item.toks.end).find(own);
             let toks = Toks::new(first.unwrap_or(item.toks.start), item.toks.end);
             let source = Source::new(model.unit, toks)?;
             for (start, end, text) in source.edits(toks, &changes)? {
-                let file = FileId::MAIN;
+                let file = source.file;
                 edits.push(FileEdit {
                     file,
                     start,
@@ -435,11 +440,11 @@ impl Pointers<'_, '_> {
         let mut items = self.model.tree.items.iter();
         let item = items.find(|i| i.toks.contains(*first))?;
         let unit = self.model.unit;
-        let start = unit.visible_loc(&unit.tokens[item.toks.start]).start;
+        let place = unit.visible_loc(&unit.tokens[item.toks.start]);
         Some(FileEdit {
-            file: FileId::MAIN,
-            start,
-            end: start,
+            file: place.file,
+            start: place.start,
+            end: place.start,
             text,
         })
     }
@@ -463,7 +468,10 @@ impl Pointers<'_, '_> {
             let file = model.unit.tokens[tok].loc.file;
             super::super::parsed::is_ours(model.unit.file(file))
         };
-        let header = |tok: Tok| model.unit.tokens[tok].loc.file != FileId::MAIN && project(tok);
+        let header = |tok: Tok| {
+            let file = model.unit.tokens[tok].loc.file;
+            project(tok) && is_shared(model, self.project, file)
+        };
         // A function that another file of the project defines, or what a header tells others of.
         let linked = (0..model.entities.len())
             .map(|e| EntityId(e as u32))

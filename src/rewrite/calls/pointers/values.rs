@@ -43,7 +43,7 @@ impl Pointers<'_, '_> {
             for call in &class.calls {
                 let tok = model.tree[call.call].toks.start;
                 if !self.in_file(tok) {
-                    return Err(Trouble::at(tok, "it stands in a header"));
+                    return Err(Trouble::at(tok, "it stands in a header that others include"));
                 }
             }
         }
@@ -85,7 +85,10 @@ impl Pointers<'_, '_> {
             return Ok(());
         }
         if !self.in_file(tok) {
-            return Err(Trouble::at(tok, "a header uses the function's address"));
+            return Err(Trouble::at(
+                tok,
+                "a header that others include uses the function's address",
+            ));
         }
         if self.is_program(function) {
             return Err(Trouble::at(tok, "the function is a program of its own"));

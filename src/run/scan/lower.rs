@@ -1,0 +1,122 @@
+//! Units whose headers have to change with them, before anything else is made of either.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::*;
+use crate::rewrite::Changed;
+
+/// Finds out which headers more than one unit includes, and [lowers](rewrite::lower) the units. Whether
+/// texts have changed by that: what was found out about them does not hold any more.
+pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
+    let view = look.view(mem::take(&mut scan.facts));
+    let units = units(look, scan, bpf, &view);
+    let mut includers: HashMap<&Path, usize> = HashMap::new();
+    for path in units.iter().flat_map(|unit| &unit.headers) {
+        *includers.entry(path).or_default() += 1;
+    }
+    let shared = includers.iter().filter(|(_, count)| **count > 1);
+    look.inputs
+        .workspace
+        .set_shared(shared.map(|(path, _)| path.to_path_buf()).collect());
+    let allocating = scan.candidates.iter().filter(|c| c.own.allocates);
+    let allocating: HashSet<&Path> = allocating.map(|c| c.found.real.as_path()).collect();
+    let asked: Vec<&Unit> = units
+        .iter()
+        .filter(|unit| {
+            let candidate = &scan.candidates[unit.candidate];
+            let headers = || unit.headers.iter();
+            let allocates = candidate.own.allocates
+                || headers().any(|path| allocating.contains(path.as_path()));
+            allocates && headers().any(|path| !is_header(path) && view.may_rewrite(path))
+        })
+        .collect();
+    let mut lowered = Vec::new();
+    pool::ordered(
+        &asked,
+        look.inputs.jobs,
+        |unit| {
+            let found = &scan.candidates[unit.candidate].found;
+            let start = &look.inputs.starts[found.start];
+            let mut buffer = Vec::new();
+            // What cannot be read was reported at the first look.
+            read(look, found, &mut buffer)
+                .map(|bytes| rewrite::lower(&found.real, &bytes, &view, &start.settings.options))
+                .unwrap_or_default()
+        },
+        |files| {
+            lowered.extend((!files.is_empty()).then_some(files));
+            ControlFlow::Continue(())
+        },
+    );
+    scan.facts = view.facts;
+    let lowered = united(lowered);
+    let some = !lowered.is_empty();
+    if some {
+        look.inputs.workspace.set_lowered(lowered);
+    }
+    some
+}
+
+/// A translation unit of the run.
+struct Unit {
+    /// Its place among the candidates.
+    candidate: usize,
+    /// The headers that it reaches.
+    headers: HashSet<PathBuf>,
+}
+
+/// The files that may be compiled for BPF and that no other file includes.
+fn units(look: &Look, scan: &Known, bpf: &BpfHeaders, view: &View) -> Vec<Unit> {
+    let open: Vec<usize> = (0..scan.candidates.len())
+        .filter(|&index| {
+            let candidate = &scan.candidates[index];
+            let path = &candidate.found.real;
+            let ours = candidate.near || bpf.contains(path);
+            ours && !candidate.skipped && !candidate.is_header()
+        })
+        .collect();
+    let mut units = Vec::with_capacity(open.len());
+    pool::ordered(
+        &open,
+        look.inputs.jobs,
+        |&candidate| {
+            let of = &scan.candidates[candidate];
+            let known = of.reach.as_ref().map(Cow::Borrowed);
+            let reach = known.unwrap_or_else(|| Cow::Owned(reach(look, &of.found, view)));
+            Unit {
+                candidate,
+                headers: view.cache().graph.headers([&*reach].into_iter()),
+            }
+        },
+        |unit| {
+            units.push(unit);
+            ControlFlow::Continue(())
+        },
+    );
+    let included: HashSet<PathBuf> = units.iter().flat_map(|u| u.headers.clone()).collect();
+    units.retain(|unit| !included.contains(&scan.candidates[unit.candidate].found.real));
+    units
+}
+
+/// What becomes of each file where the units agree. Those that want a header in different ways keep it,
+/// and what depends on it.
+fn united(mut units: Vec<BTreeMap<PathBuf, Changed>>) -> HashMap<PathBuf, Changed> {
+    loop {
+        let mut of_file: HashMap<&Path, Vec<&Changed>> = HashMap::new();
+        for (path, changed) in units.iter().flatten() {
+            of_file.entry(path).or_default().push(changed);
+        }
+        let mut united = HashMap::new();
+        let mut apart: HashSet<PathBuf> = HashSet::new();
+        for (path, all) in of_file {
+            match Changed::united(&all) {
+                Some(changed) => drop(united.insert(path.to_owned(), changed)),
+                None => drop(apart.insert(path.to_owned())),
+            }
+        }
+        if apart.is_empty() {
+            return united;
+        }
+        units.retain(|unit| !unit.keys().any(|path| apart.contains(path)));
+    }
+}
