@@ -48,6 +48,8 @@ pub struct Candidate {
     reach: Option<Reach>,
     /// It gets blocks from other files.
     linked: bool,
+    /// Code for BPF includes it, whatever its name.
+    included: bool,
     /// Its own facts, without those of its functions, which are merged with those of the others.
     own: Facts,
     /// What it has to do with other files where the heap lies in an arena.
@@ -58,7 +60,7 @@ impl Candidate {
     /// Headers have no unit of their own: what they are depends on who includes them.
     fn is_header(&self) -> bool {
         let ending = self.found.real.extension().and_then(OsStr::to_str);
-        matches!(ending, Some("h" | "hh" | "hpp" | "hxx" | "inc"))
+        self.included || matches!(ending, Some("h" | "hh" | "hpp" | "hxx" | "inc"))
     }
 }
 
@@ -228,8 +230,7 @@ fn hash(name: &[u8]) -> u32 {
 /// Finds the headers that code for BPF reaches. Nobody asks for them where nothing matters.
 fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
     let in_question = scan.candidates.iter().any(|c| look.only_bpf(&c.found));
-    let matters = |c: &Candidate| c.matters && (c.near || c.is_header());
-    if !in_question || !scan.candidates.iter().any(matters) {
+    if !in_question || !scan.candidates.iter().any(|c| c.matters) {
         return BpfHeaders::new();
     }
     let view = look.view(Facts::default());
@@ -253,7 +254,11 @@ fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
     }
     let units = scan.candidates.iter().filter(|c| !c.is_header());
     let reaches = units.filter_map(|c| c.reach.as_ref()).filter(|r| r.bpf);
-    view.cache().graph.headers(reaches)
+    let headers = view.cache().graph.headers(reaches);
+    for candidate in &mut scan.candidates {
+        candidate.included = headers.contains(&candidate.found.real);
+    }
+    headers
 }
 
 /// Leaves out what directories hold besides code for BPF. A header is code for BPF if code for BPF
@@ -365,6 +370,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                 found,
                 skipped: false,
                 linked: false,
+                included: false,
                 marked: false,
                 includes: Box::default(),
                 near: false,

@@ -6,7 +6,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Trouble;
-use crate::c::cpp::{FileId, Token, Unit};
+use crate::c::cpp::{FileId, FileKind, Token, Unit};
 use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{Tok, Toks};
 
@@ -66,7 +66,8 @@ struct Use {
     start: u32,
     end: u32,
     toks: Toks,
-    /// Some token is pasted or made of the text of others.
+    /// Some token is pasted or made of the text of others by a macro of the project. What `assert` makes
+    /// of the text of its argument is to be read by people.
     solid: bool,
 }
 
@@ -78,6 +79,15 @@ pub(in crate::rewrite) struct Source<'a> {
     uses: Vec<Use>,
     /// By token of [`Self::toks`]: the macro use it comes from.
     owner: Vec<Option<usize>>,
+}
+
+/// Whether a token comes out of a macro that is none of the project.
+fn is_of_system(unit: &Unit, token: &Token) -> bool {
+    let expansion = token.expansion.map(|id| &unit.expansions[id.index()]);
+    expansion.and_then(|e| e.define).is_some_and(|define| {
+        let kind = unit.file(define.file).kind;
+        !matches!(kind, FileKind::Main | FileKind::Project)
+    })
 }
 
 /// An edit of a file: from, to, and what stands there afterwards.
@@ -128,7 +138,8 @@ impl<'a> Source<'a> {
                     found.toks = Toks::new(tok, tok);
                 }
                 found.toks.end = tok + 1;
-                found.solid |= unit.tokens[tok].synthetic;
+                let token = &unit.tokens[tok];
+                found.solid |= token.synthetic && !is_of_system(unit, token);
             }
             source.owner.push(owner);
         }

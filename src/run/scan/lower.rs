@@ -66,7 +66,7 @@ struct Unit {
 }
 
 /// The files that may be compiled for BPF and that no other file includes.
-fn units(look: &Look, scan: &Known, bpf: &BpfHeaders, view: &View) -> Vec<Unit> {
+fn units(look: &Look, scan: &mut Known, bpf: &BpfHeaders, view: &View) -> Vec<Unit> {
     let open: Vec<usize> = (0..scan.candidates.len())
         .filter(|&index| {
             let candidate = &scan.candidates[index];
@@ -76,11 +76,12 @@ fn units(look: &Look, scan: &Known, bpf: &BpfHeaders, view: &View) -> Vec<Unit> 
         })
         .collect();
     let mut units = Vec::with_capacity(open.len());
+    let candidates = &scan.candidates;
     pool::ordered(
         &open,
         look.inputs.jobs,
         |&candidate| {
-            let of = &scan.candidates[candidate];
+            let of = &candidates[candidate];
             let known = of.reach.as_ref().map(Cow::Borrowed);
             let reach = known.unwrap_or_else(|| Cow::Owned(reach(look, &of.found, view)));
             Unit {
@@ -94,7 +95,10 @@ fn units(look: &Look, scan: &Known, bpf: &BpfHeaders, view: &View) -> Vec<Unit> 
         },
     );
     let included: HashSet<PathBuf> = units.iter().flat_map(|u| u.headers.clone()).collect();
-    units.retain(|unit| !included.contains(&scan.candidates[unit.candidate].found.real));
+    for candidate in &mut scan.candidates {
+        candidate.included |= included.contains(&candidate.found.real);
+    }
+    units.retain(|unit| !scan.candidates[unit.candidate].included);
     units
 }
 
