@@ -126,13 +126,13 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let mut facts = nulls::facts(&unit, &found.sites);
-    facts.allocates = !found.sites.is_empty() || found.aliased || uses_replacement(&unit.lexed);
+    facts.allocates = found.allocates() || uses_replacement(&unit.lexed);
     facts.bare = sites::bare_aliases(&unit);
     facts.names.extend(sites::own_aliases(&unit));
     facts
 }
 
-/// Whether a file calls the allocator, or was rewritten already.
+/// Whether a file calls the allocator or gives it away, or was rewritten already.
 pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let Some(lexed) = read(source, project) else {
         return false;
@@ -140,7 +140,7 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    uses_replacement(&unit.lexed) || !found.sites.is_empty() || found.aliased
+    uses_replacement(&unit.lexed) || found.allocates()
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
@@ -342,7 +342,8 @@ fn assemble(
         directives.get(next).is_some_and(|d| d.start <= at)
     };
     let first_edit = linked.edits.iter().map(|e| e.span.start);
-    let first_edit = first_edit.filter(|&at| !in_directive(at));
+    let lowered = calls::first_use(unit.source());
+    let first_edit = first_edit.chain(lowered).filter(|&at| !in_directive(at));
     let need = include::Need {
         first_use: first_call
             .map(|s| s.span.start)
@@ -351,7 +352,7 @@ fn assemble(
             .min(),
         arena: linked.arena && !linked.said,
         stored: linked.stored && !linked.said,
-        used: edits.iter().any(include::is_needed_by),
+        used: lowered.is_some() || edits.iter().any(include::is_needed_by),
         provided: unit
             .headers
             .iter()
@@ -369,11 +370,12 @@ fn assemble(
 /// The tokens of a file, if it can hold anything to rewrite.
 fn read<'s>(source: &'s [u8], project: &dyn Project) -> Option<lexer::Lexed<'s>> {
     let names = &project.facts().names;
-    if names.is_empty() && !may_matter(source) {
+    let lowered = calls::first_use(source).is_some();
+    if names.is_empty() && !lowered && !may_matter(source) {
         return None;
     }
     let lexed = lexer::lex(source);
-    let matters = uses_family(&lexed) || mentions(&lexed, project);
+    let matters = lowered || uses_family(&lexed) || mentions(&lexed, project);
     matters.then_some(lexed)
 }
 

@@ -35,13 +35,22 @@ pub fn fixtures(directory: &str) -> Vec<Fixture> {
         for path in entries.map(|entry| entry.expect("an entry").path()) {
             if path.is_dir() {
                 directories.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "c") {
+            } else if path.extension().is_some_and(|ending| ending == "c") && !is_part(&path) {
                 found.push(fixture(&base, path));
             }
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// Whether a source is included by another one beside it.
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().expect("a name").to_string_lossy();
+    let include = format!("#include \"{name}\"");
+    let beside = fs::read_dir(path.parent().expect("a directory")).expect("a directory");
+    let mut beside = beside.map(|entry| entry.expect("an entry").path());
+    beside.any(|other| fs::read_to_string(other).is_ok_and(|text| text.contains(&include)))
 }
 
 fn fixture(base: &Path, source: PathBuf) -> Fixture {
@@ -165,8 +174,9 @@ fn copy(fixture: &Fixture, to: &Path) {
     let name = fixture.source.file_name().expect("a name");
     for entry in fs::read_dir(beside).expect("a directory") {
         let path = entry.expect("an entry").path();
-        let header = path.extension().is_some_and(|ending| ending == "h");
-        if path.is_file() && ((own_folder && header) || path.file_name() == Some(name)) {
+        let header = |path: &Path| path.extension().is_some_and(|ending| ending == "h");
+        if path.is_file()
+            && ((own_folder && (header(&path) || is_part(&path))) || path.file_name() == Some(name)) {
             fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
         }
     }

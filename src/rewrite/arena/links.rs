@@ -380,6 +380,13 @@ impl Links {
             return links;
         }
         links.chosen.insert(path.to_owned());
+        // What needs the allocator's header has to say first where the heap lies.
+        for (index, file) in unit.files.iter().enumerate() {
+            let needs = || crate::rewrite::calls::first_use(&file.bytes).is_some();
+            if ours(FileId(index as u32)) && needs() {
+                links.edits.entry(file.path.clone()).or_default();
+            }
+        }
         for edit in edits.iter().filter(|e| ours(e.file)) {
             let path = unit.file(edit.file).path.clone();
             let kind = (edit.kind, edit.reason.clone());

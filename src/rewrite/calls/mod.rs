@@ -339,6 +339,15 @@ pub(super) fn may_recurse(source: &[u8]) -> bool {
     circles::may_be(&lexer::lex(source))
 }
 
+/// Where a file first uses what only the steps of this module bring in and the allocator's header
+/// declares, in a file that may call no function of the allocator.
+pub(super) fn first_use(source: &[u8]) -> Option<usize> {
+    let words = ["static_unknown_function", "static_hide"].into_iter();
+    words
+        .filter_map(|word| memchr::memmem::find(source, word.as_bytes()))
+        .min()
+}
+
 /// The name of a type, as a declaration without a name; nothing for one that has none at file scope.
 pub(super) fn declare(model: &Model, ty: crate::c::types::TypeId) -> Option<String> {
     types::declare(model, ty, "")

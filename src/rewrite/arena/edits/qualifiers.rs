@@ -200,7 +200,7 @@ impl Editor<'_> {
         });
     }
 
-    pub(super) fn after_star(&mut self, star: Tok, space: Var) {
+    pub(in crate::rewrite::arena) fn after_star(&mut self, star: Tok, space: Var) {
         self.qualified.push((star, space));
         if !self.editable(star) {
             self.unreachable(star);

@@ -40,14 +40,16 @@ impl Editor<'_> {
         let kind = EditKind::Memory;
         let loc = self.location(name);
         let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
-        // The elements lie in the arena: pointers say so behind their own star already.
+        // The elements lie in the arena: pointers say so behind their own star.
         let mut elements = tree[declarator].parts.iter();
         let element = elements.find(|part| !matches!(part, Part::Array { .. }));
-        let pointers = matches!(element, Some(Part::Pointer { .. }));
-        let (open, close) = match array {
-            true if pointers => ("(*", ")"),
-            true => ("(__arena *", ")"),
-            false => ("__arena *", ""),
+        let (open, close) = match (array, element) {
+            (true, Some(&Part::Pointer { star, .. })) => {
+                self.after_star(star, object.place);
+                ("(*", ")")
+            }
+            (true, _) => ("(__arena *", ")"),
+            (false, _) => ("__arena *", ""),
         };
         self.change(loc.file, loc.start, loc.start, open.into(), kind, REASON);
         if array {

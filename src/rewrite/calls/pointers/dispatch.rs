@@ -58,7 +58,9 @@ struct Head {
 }
 
 impl Pointers<'_, '_> {
-    /// What calls the functions that pointers of a type lead to; nothing where there are none.
+    /// What calls the functions that pointers of a type lead to. Where there are none, since nothing sets
+    /// the pointers, what calls through them has nothing to call: `if (list->free) list->free(value);`.
+    /// Nothing for pointers that are declared elsewhere.
     pub(super) fn dispatch(&self, class: &Class) -> Result<Option<Dispatch>, Trouble> {
         let Some(first) = class.calls.first() else {
             return Ok(None);
@@ -66,7 +68,7 @@ impl Pointers<'_, '_> {
         let tok = self.model.tree[first.pointer].toks.start;
         let mut targets: Vec<EntityId> = class.targets.iter().copied().collect();
         targets.sort_by_key(|&t| self.model[t].tok);
-        if targets.is_empty() {
+        if targets.is_empty() && !class.calls.iter().all(|c| self.is_own(c.pointer)) {
             return Ok(None);
         }
         let Type::Function {
@@ -95,6 +97,27 @@ impl Pointers<'_, '_> {
         let calls = class.calls.iter().map(|c| model_start(self, c.call));
         let edits = self.places(calls.min(), &targets, &head, text, tok)?;
         Ok(Some(Dispatch { name, edits }))
+    }
+
+    /// Whether a pointer is a variable or a member that the unit's own files declare.
+    fn is_own(&self, pointer: ExprId) -> bool {
+        let model = self.model;
+        let here = |declarator: DeclaratorId| self.in_file(model.tree[declarator].toks.start);
+        match model.tree[pointer].kind {
+            ExprKind::Paren(inner)
+            | ExprKind::Cast(_, inner)
+            | ExprKind::Unary(_, inner)
+            | ExprKind::Index(inner, _) => self.is_own(inner),
+            ExprKind::Member { .. } => {
+                let field = model.member(pointer).map(|field| model.field(field));
+                field.and_then(|field| field.declarator).is_some_and(here)
+            }
+            ExprKind::Name(_) => {
+                let entity = model.entity(pointer);
+                entity.is_some_and(|e| model[e].declarators.iter().copied().any(here))
+            }
+            _ => false,
+        }
     }
 
     /// The name of what calls a function of the C library with the function that a number stands for.
@@ -386,7 +409,9 @@ impl Pointers<'_, '_> {
                 self.number_name(target),
             );
         }
-        if void {
+        if void && targets.is_empty() {
+            let _ = writeln!(text, "{INDENT}static_unknown_function();");
+        } else if void {
             let _ = write!(
                 text,
                 "{INDENT}else\n{INDENT}{INDENT}static_unknown_function();\n"
@@ -433,6 +458,10 @@ impl Pointers<'_, '_> {
             places.min_by_key(|i| i.start)
         });
         let last = declared.max_by_key(|i| i.start);
+        let last = match (targets, first) {
+            ([], Some(first)) => Some(Toks::new(first, first)),
+            _ => last,
+        };
         let (Some(first), Some(last)) = (first, last) else {
             return Err(Trouble::at(
                 tok,

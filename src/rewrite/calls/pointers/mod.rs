@@ -81,7 +81,7 @@ pub(super) fn pointers(model: &Model, project: &dyn Project) -> Found {
     match pointers.values().and_then(|()| pointers.write()) {
         Ok(edits) => {
             let classes = pointers.classes.iter().filter(|c| c.numbered);
-            for class in classes.filter(|c| !c.targets.is_empty()) {
+            for class in classes {
                 if let Some(call) = class.calls.first() {
                     let toks = model.tree[call.pointer].toks;
                     found.reasons.push((toks.start, pointers.spelled(toks)));
@@ -429,6 +429,9 @@ impl Pointers<'_, '_> {
         let mut functions: Vec<EntityId> = self.names.iter().map(|n| n.1).collect();
         functions.sort_by_key(|&f| self.model[f].tok);
         functions.dedup();
+        if functions.is_empty() {
+            return None;
+        }
         let mut text =
             String::from("/* BPF calls no function by its address: a number stands for each. */\n");
         for (at, &function) in functions.iter().enumerate() {
