@@ -112,16 +112,7 @@ impl HeaderInfo {
                 }
             })
         };
-        // `pool->get = malloc;`, `= { .get = malloc }`, `table_free(table, free)`
-        let given = lexed.tokens.windows(3).any(|three| {
-            let starts = ["=", "(", ",", "{", "?", ":", "&"];
-            let ends = [";", ")", ",", "}", ":"];
-            starts.iter().any(|s| three[0].is(op(s)))
-                && ends.iter().any(|e| three[2].is(op(e)))
-                && three[1].kind == Kind::Ident
-                && Alloc::named(&lexed.text(&three[1])).is_some()
-        });
-        let called = calls(&lexed.tokens) || given;
+        let called = calls(&lexed.tokens);
         // What defines one of the functions looks like a call of it, for a start. Most headers have
         // neither, and the kernel's types are millions of bytes.
         if called {

@@ -126,13 +126,13 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let mut facts = nulls::facts(&unit, &found.sites);
-    facts.allocates = found.allocates() || uses_replacement(&unit.lexed);
+    facts.allocates = !found.sites.is_empty() || found.aliased || uses_replacement(&unit.lexed);
     facts.bare = sites::bare_aliases(&unit);
     facts.names.extend(sites::own_aliases(&unit));
     facts
 }
 
-/// Whether a file calls the allocator or gives it away, or was rewritten already.
+/// Whether a file calls the allocator, or was rewritten already.
 pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let Some(lexed) = read(source, project) else {
         return false;
@@ -140,7 +140,7 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    uses_replacement(&unit.lexed) || found.allocates()
+    uses_replacement(&unit.lexed) || !found.sites.is_empty() || found.aliased
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run

@@ -35,17 +35,8 @@ pub struct Sites {
     /// A header of the project has another name for a function of the allocator, which is used
     /// here.
     pub aliased: bool,
-    /// A function of the allocator is used as a value.
-    pub given: bool,
     /// A reference to the C library's function stays, so its declaration is still needed.
     pub leftover: bool,
-}
-
-impl Sites {
-    /// Whether the file calls the allocator, or gives its functions to others that do.
-    pub fn allocates(&self) -> bool {
-        !self.sites.is_empty() || self.aliased || self.given
-    }
 }
 
 /// Finds the call sites of a file. Linear in its length.
@@ -337,7 +328,6 @@ impl Finder<'_, '_> {
         }
         if role == Role::Value {
             self.found.leftover = true;
-            self.found.given = true;
             self.person(
                 span,
                 Rule::FunctionPointer,

@@ -68,7 +68,8 @@ impl Pointers<'_, '_> {
         let tok = self.model.tree[first.pointer].toks.start;
         let mut targets: Vec<EntityId> = class.targets.iter().copied().collect();
         targets.sort_by_key(|&t| self.model[t].tok);
-        if targets.is_empty() && !class.calls.iter().all(|c| self.is_own(c.pointer)) {
+        let asked = |pointer| self.is_own(pointer) && self.is_asked_for(pointer);
+        if targets.is_empty() && !class.calls.iter().all(|c| asked(c.pointer)) {
             return Ok(None);
         }
         let Type::Function {
@@ -97,6 +98,23 @@ impl Pointers<'_, '_> {
         let calls = class.calls.iter().map(|c| model_start(self, c.call));
         let edits = self.places(calls.min(), &targets, &head, text, tok)?;
         Ok(Some(Dispatch { name, edits }))
+    }
+
+    /// Whether the unit says something else of a pointer than to call through it: it asks whether there is
+    /// one, or says that there is none. Others may come from code that nobody sees here.
+    fn is_asked_for(&self, pointer: ExprId) -> bool {
+        let model = self.model;
+        let called = |expr: ExprId| {
+            let mut calls = self.classes.iter().flat_map(|class| &class.calls);
+            calls.any(|call| call.pointer == expr)
+        };
+        match (model.member(pointer), model.entity(pointer)) {
+            (Some(field), _) => (0..model.tree.exprs.len() as u32)
+                .map(ExprId)
+                .any(|expr| model.member(expr) == Some(field) && !called(expr)),
+            (None, Some(entity)) => model.uses(entity).iter().any(|&name| !called(name)),
+            _ => false,
+        }
     }
 
     /// Whether a pointer is a variable or a member that the unit's own files declare.
