@@ -380,9 +380,13 @@ impl Links {
             return links;
         }
         links.chosen.insert(path.to_owned());
-        // What needs the allocator's header has to say first where the heap lies.
+        // What needs the allocator's header has to say first where the heap lies; what says so already
+        // stays a part of this unit, and is none by itself.
         for (index, file) in unit.files.iter().enumerate() {
-            let needs = || crate::rewrite::calls::first_use(&file.bytes).is_some();
+            let needs = || {
+                super::is_chosen(&file.bytes)
+                    || crate::rewrite::calls::first_use(&file.bytes).is_some()
+            };
             if ours(FileId(index as u32)) && needs() {
                 links.edits.entry(file.path.clone()).or_default();
             }
