@@ -97,8 +97,7 @@ impl<'a> Stages<'a> {
         }
         let staged = RECURSION.plan(self.path, &text, &self.overlay);
         let chosen = self.overlay.facts().links.chooses(self.path);
-        let arena =
-            || arena::plan(self.path, &text, &self.overlay, self.options, chosen).arena;
+        let arena = || arena::plan(self.path, &text, &self.overlay, self.options, chosen).arena;
         let some = |staged: &Staged| {
             let mut plans = staged.plans.values().map(|changed| &changed.plan);
             plans.any(|plan| plan.changes() || !plan.notices().is_empty())
@@ -245,7 +244,10 @@ impl Stages<'_> {
     /// Whether what comes out can be read as what goes in can.
     fn is_sound(&self) -> bool {
         let project = self.overlay.project;
-        let before = project.cache().files.parsed(self.path, self.source, project);
+        let before = project
+            .cache()
+            .files
+            .parsed(self.path, self.source, project);
         let cache = self.overlay.cache();
         let after = cache.files.parsed(self.path, &self.text(), &self.overlay);
         reread::broken(&after) <= reread::broken(&before)

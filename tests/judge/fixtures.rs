@@ -176,7 +176,8 @@ fn copy(fixture: &Fixture, to: &Path) {
         let path = entry.expect("an entry").path();
         let header = |path: &Path| path.extension().is_some_and(|ending| ending == "h");
         if path.is_file()
-            && ((own_folder && (header(&path) || is_part(&path))) || path.file_name() == Some(name)) {
+            && ((own_folder && (header(&path) || is_part(&path))) || path.file_name() == Some(name))
+        {
             fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
         }
     }

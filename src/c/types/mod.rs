@@ -99,7 +99,9 @@ impl<'u> Model<'u> {
             address_taken: FxHashSet::default(),
             components: calls::Components::default(),
             missing: FxHashSet::default(),
-            eager: (0..unit.files.len() as u32).map(|f| eager(FileId(f))).collect(),
+            eager: (0..unit.files.len() as u32)
+                .map(|f| eager(FileId(f)))
+                .collect(),
         };
         let mut builder = Builder::new(&mut model);
         for item in 0..count {

@@ -64,8 +64,7 @@ pub(super) fn labels(model: &Model) -> Found {
     found.edits.dedup();
     // One text for several functions: a macro that both use.
     let apart = |pair: &[FileEdit]| {
-        pair[0].file < pair[1].file
-            || pair[0].end <= pair[1].start && pair[0].start < pair[1].start
+        pair[0].file < pair[1].file || pair[0].end <= pair[1].start && pair[0].start < pair[1].start
     };
     if !found.edits.windows(2).all(apart) {
         let tok = found.reasons[0].0;
@@ -348,9 +347,8 @@ fn written(model: &Model, stmt: Toks, address: Toks) -> Result<Written, Trouble>
     let first = &tokens[stmt.start];
     let last = &tokens[stmt.end - 1];
     let before = &tokens[address.start - 1];
-    let together = |t: &Token| {
-        t.loc.file == first.loc.file && !t.synthetic && t.expansion == first.expansion
-    };
+    let together =
+        |t: &Token| t.loc.file == first.loc.file && !t.synthetic && t.expansion == first.expansion;
     if !is_ours(model, first.loc.file) || first.synthetic || !together(before) {
         return Err(Trouble::at(
             stmt.start,
@@ -394,7 +392,12 @@ fn jump_via(
     Ok(match written(model, stmt, address)? {
         Written::Code { goto, semicolon } => [
             edit(goto.file, goto.start, goto.end, format!("{{ {sets}")),
-            edit(semicolon.file, semicolon.start, semicolon.end, format!("{leads} }}")),
+            edit(
+                semicolon.file,
+                semicolon.start,
+                semicolon.end,
+                format!("{leads} }}"),
+            ),
         ],
         Written::Macro { goto, end } => [
             edit(goto.file, goto.start, goto.end, format!("do {{ {sets}")),
@@ -426,7 +429,12 @@ fn jump(model: &Model, stmt: Toks, address: Toks, cases: &Cases) -> Result<[File
             let each = |l: &String| format!("case {prefix}{l}: goto {l}; ");
             let list: String = labels.iter().map(each).collect();
             [
-                edit(goto.file, goto.start, goto.end, "do { switch ((long)(".into()),
+                edit(
+                    goto.file,
+                    goto.start,
+                    goto.end,
+                    "do { switch ((long)(".into(),
+                ),
                 edit(goto.file, end, end, format!(")) {{ {list}}} }} while (0)")),
             ]
         }

@@ -128,7 +128,10 @@ pub(super) fn recursion(model: &Model) -> Found {
         let written = cycle.and_then(|cycle| match (ours, conditional) {
             (true, false) => write::write(model, &cycle, &common),
             (true, true) => Err(Trouble::at(tok, "conditions leave a part of it out")),
-            _ => Err(Trouble::at(tok, "it stands in a header that stays as it is")),
+            _ => Err(Trouble::at(
+                tok,
+                "it stands in a header that stays as it is",
+            )),
         });
         match written {
             Ok(written) => {
@@ -286,14 +289,16 @@ impl Stage {
             let plan = Plan::new(edits, notices)?;
             Ok((unit.file(file).path.clone(), Changed { bytes, plan }))
         });
-        plans.collect::<Result<Plans, Overlap>>().unwrap_or_else(|_| {
-            let main = unit.file(FileId::MAIN);
-            let told = Changed {
-                bytes: Arc::clone(&main.bytes),
-                plan: Plan::new(Vec::new(), notices.clone()).unwrap_or_default(),
-            };
-            Plans::from([(main.path.clone(), told)])
-        })
+        plans
+            .collect::<Result<Plans, Overlap>>()
+            .unwrap_or_else(|_| {
+                let main = unit.file(FileId::MAIN);
+                let told = Changed {
+                    bytes: Arc::clone(&main.bytes),
+                    plan: Plan::new(Vec::new(), notices.clone()).unwrap_or_default(),
+                };
+                Plans::from([(main.path.clone(), told)])
+            })
     }
 
     fn notice(&self, unit: &Unit, trouble: &Trouble) -> Notice {

@@ -500,12 +500,19 @@ impl Pointers<'_, '_> {
         };
         let before = at(first);
         if last.end <= first {
-            return Ok(vec![insert(before.file, before.start, format!("{text}\n\n"))]);
+            return Ok(vec![insert(
+                before.file,
+                before.start,
+                format!("{text}\n\n"),
+            )]);
         }
         // Rather in the file itself than in a header.
         let mut later = model.tree.items.iter().map(|i| i.toks.start);
         let own = later.find(|&t| t >= last.end && at(t).file == FileId::MAIN && whole(t));
-        if let Some(own) = own.map(at).filter(|_| at(last.end - 1).file != FileId::MAIN) {
+        if let Some(own) = own
+            .map(at)
+            .filter(|_| at(last.end - 1).file != FileId::MAIN)
+        {
             return Ok(vec![
                 insert(before.file, before.start, format!("{};\n\n", head.text)),
                 insert(own.file, own.start, format!("{text}\n\n")),

@@ -19,9 +19,9 @@ use rustc_hash::FxHashSet;
 use self::dispatch::Sorter;
 use super::source::{At, Changes, Source};
 use super::{FileEdit, Found, Trouble, inline, is_ours, is_shared};
-use crate::rewrite::project::Project;
 use crate::c::syntax::tree::{Base, ExprId, ExprKind, FunctionId, ItemKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage, Type, TypeId};
+use crate::rewrite::project::Project;
 
 /// A call through a pointer.
 #[derive(Clone, Copy, Debug)]
@@ -402,9 +402,8 @@ impl Pointers<'_, '_> {
             }
             // `SEC("xdp") int prog(…)`: a macro that nothing changes.
             let tokens = &model.unit.tokens;
-            let own = |t: &Tok| {
-                tokens[*t].expansion.is_none() && is_ours(model, tokens[*t].loc.file)
-            };
+            let own =
+                |t: &Tok| tokens[*t].expansion.is_none() && is_ours(model, tokens[*t].loc.file);
             let first = (item.toks.start..item.toks.end).find(own);
             let toks = Toks::new(first.unwrap_or(item.toks.start), item.toks.end);
             let source = Source::new(model.unit, toks)?;

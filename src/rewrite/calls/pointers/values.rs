@@ -43,7 +43,10 @@ impl Pointers<'_, '_> {
             for call in &class.calls {
                 let tok = model.tree[call.call].toks.start;
                 if !self.in_file(tok) {
-                    return Err(Trouble::at(tok, "it stands in a header that others include"));
+                    return Err(Trouble::at(
+                        tok,
+                        "it stands in a header that others include",
+                    ));
                 }
             }
         }
