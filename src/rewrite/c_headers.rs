@@ -50,7 +50,7 @@ pub fn drop(
     notices: &mut Vec<Notice>,
 ) {
     let left = Left::of(unit, others);
-    for include in includes {
+    for (index, include) in includes.iter().enumerate() {
         let Some(names) = declared(&include.name) else {
             continue;
         };
@@ -61,7 +61,7 @@ pub fn drop(
             Some(format!("`{name}` of it is used"))
         } else if include.conditional {
             Some("it stands in a conditional".to_owned())
-        } else if !include.top_level {
+        } else if !include.top_level && !is_repeated(&includes[..index], include) {
             Some("it stands inside of a declaration".to_owned())
         } else {
             None
@@ -91,6 +91,12 @@ pub fn drop(
             reason: format!("nothing of <{}> is used any more", include.name),
         });
     }
+}
+
+/// Whether a header was included before, so that it is empty here. It must not be left as the only one.
+fn is_repeated(before: &[Include], include: &Include) -> bool {
+    let mut before = before.iter().filter(|i| i.name == include.name);
+    before.any(|i| i.top_level && !i.conditional)
 }
 
 /// Whether a file uses what the header brings only for those who ask for it.

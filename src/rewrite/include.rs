@@ -7,7 +7,7 @@ use super::plan::{Edit, EditKind, Notice, Rule, Severity};
 use super::unit::Unit;
 use crate::c::Span;
 use crate::c::directives::{Word, header_name};
-use crate::c::lexer::{Directive, Lexed, line_ending};
+use crate::c::lexer::{Directive, Lexed, line_ending, op};
 use crate::heap::HEADER_NAME;
 
 /// Whether an include names the allocator's header, under whatever directory.
@@ -192,13 +192,18 @@ fn line_behind(lexed: &Lexed, mut offset: usize) -> usize {
     }
 }
 
-/// Whether a directive stands between the declarations of the file.
+/// Whether a directive stands between the declarations of the file. A macro's use may be one, and has no
+/// semicolon then.
 fn is_top_level(unit: &Unit, directive: &Directive) -> bool {
-    !unit.outline.frames.iter().any(|frame| {
-        frame
-            .open
-            .is_some_and(|open| open < directive.before && directive.before <= frame.close)
-    })
+    let before = directive.before.checked_sub(1);
+    let before = before.map(|at| &unit.lexed.tokens[at]);
+    let between = before.is_none_or(|t| [";", "}", ")"].iter().any(|o| t.is(op(o))));
+    between
+        && !unit.outline.frames.iter().any(|frame| {
+            frame
+                .open
+                .is_some_and(|open| open < directive.before && directive.before <= frame.close)
+        })
 }
 
 /// Headers that declare what the allocator's header builds on.

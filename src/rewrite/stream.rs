@@ -133,6 +133,7 @@ impl<'a> Stream<'a> {
                 || token.is(op("("))
                 || token.is(op("["))
                 || (commas && token.is(op(",")))
+                || self.is_prose(prev)
             {
                 break;
             }
@@ -155,6 +156,24 @@ impl<'a> Stream<'a> {
             start = at;
         }
         start
+    }
+
+    /// Whether the token at `index` is a quote without its mate. A compiler takes that only where it
+    /// leaves code out: `don't` in notes between `#ifdef` and `#endif`, which end no declaration.
+    fn is_prose(&self, index: usize) -> bool {
+        let quote = match self.tokens[index].kind {
+            Kind::Str => b'"',
+            Kind::Char => b'\'',
+            _ => return false,
+        };
+        let word = self.word(index);
+        // A `<header>`, and a literal with a prefix.
+        let Some(first) = word.iter().position(|&b| b == quote) else {
+            return false;
+        };
+        let inner = &word[first + 1..];
+        let escapes = inner.iter().rev().skip(1).take_while(|&&b| b == b'\\');
+        inner.last() != Some(&quote) || escapes.count() % 2 == 1
     }
 
     /// Whether the brace at `open` belongs to `struct`, `union` or `enum`, or to an initialiser.

@@ -18,9 +18,13 @@ impl Editor<'_> {
         if !self.arena(copied.place) && !copied.source.is_some_and(|s| self.arena(s)) {
             return;
         }
-        let one_text = self.together(copied.to.0, copied.from.1 - 1)
-            && self.editable(copied.to.0)
-            && self.together(copied.from.0, copied.from.1 - 1);
+        let ends = [
+            copied.to.0,
+            copied.to.1 - 1,
+            copied.from.0,
+            copied.from.1 - 1,
+        ];
+        let one_text = self.reading().in_one_text(&ends) && self.editable(copied.to.0);
         let stays = copied.source.is_none_or(|s| !self.arena(s));
         let in_macro = self
             .token(copied.to.0)

@@ -1,8 +1,8 @@
 //! Loops that `goto` makes, and functions whose last loop can end now.
 
 use super::edits::{Editor, Trouble};
-use super::facts::{Function, Instance, Loop, LoopKind};
-use super::loops::Guard;
+use super::facts::{Function, Instance, LoopKind};
+use super::loops::Bound;
 use super::read::Reading;
 use super::vars::Tok;
 use crate::c::lexer::{Kind, op};
@@ -157,12 +157,10 @@ impl Editor<'_> {
 
     /// A loop without a condition that now has one, as the last of a function that returns a
     /// value: the end of the function is reached.
-    pub(super) fn ends(&mut self, this: &Loop, guard: &Guard) {
+    pub(super) fn ends(&mut self, bound: &Bound) {
+        let this = bound.this;
         let last = this.body.1 - 1;
-        if !matches!(guard, Guard::Alone)
-            || this.kind == LoopKind::Do
-            || this.body.1 != this.function.1 - 1
-        {
+        if !bound.forever || this.kind == LoopKind::Do || this.body.1 != this.function.1 - 1 {
             return;
         }
         let reading = self.reading();

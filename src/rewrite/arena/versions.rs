@@ -178,7 +178,8 @@ impl Versions<'_, '_> {
         let name = &toks[definition.name];
         let file = first.loc.file;
         let plain = |t: &Token| t.expansion.is_none() && !t.synthetic && t.loc.file == file;
-        if !plain(first) || !plain(last) || !plain(name) {
+        let tokens = [definition.start, definition.name, definition.body.1 - 1];
+        if !plain(first) || !self.reading.in_one_text(&tokens) {
             return None;
         }
         let (from, to) = (first.loc.start as usize, last.loc.end as usize);

@@ -189,10 +189,25 @@ impl<'a> Source<'a> {
         self.bytes()[line..at].iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Whether tokens begin or end inside a macro use.
+    /// Whether a token stands in a file that is included among the tokens.
+    fn is_elsewhere(&self, tok: Tok) -> bool {
+        self.owner(tok).is_none() && self.token(tok).loc.file != self.file
+    }
+
+    /// Where a token ends in the file; for one out of a macro, where the macro's use does.
+    fn end_of(&self, tok: Tok) -> u32 {
+        self.owner(tok).map_or(self.token(tok).loc.end, |u| u.end)
+    }
+
+    /// Whether tokens are no stretch of the file: they begin or end inside a macro use or in another
+    /// file, or a macro has its arguments in another order.
     fn cuts(&self, toks: Toks) -> bool {
-        let cut = |tok: Tok| self.owner(tok).is_some_and(|u| !toks.holds(u.toks));
-        cut(toks.start) || cut(toks.end - 1)
+        let (first, last) = (toks.start, toks.end - 1);
+        let cut = |tok: Tok| {
+            let within = self.owner(tok).is_some_and(|u| !toks.holds(u.toks));
+            within || self.is_elsewhere(tok)
+        };
+        cut(first) || cut(last) || self.end_of(last) < self.start_of(first)
     }
 
     /// The tokens as text, with their changes.
@@ -205,11 +220,15 @@ impl<'a> Source<'a> {
         }
         let start = self.start_of(toks.start) as usize;
         let last = toks.end - 1;
-        let end = self.owner(last).map_or(self.token(last).loc.end, |u| u.end) as usize;
+        let end = self.end_of(last) as usize;
         let mut text = Vec::new();
         let mut at = start;
         for (from, to, new) in self.edits(toks, changes)? {
-            text.extend_from_slice(&self.bytes()[at..from as usize]);
+            let Some(between) = self.bytes().get(at..from as usize) else {
+                let what = "a macro has its parts in another order";
+                return Err(Trouble::at(toks.start, what));
+            };
+            text.extend_from_slice(between);
             text.extend_from_slice(new.as_bytes());
             at = to as usize;
         }
@@ -226,6 +245,9 @@ impl<'a> Source<'a> {
             let of = change.toks();
             let mut direct = true;
             for tok in [of.start, of.end - 1] {
+                if self.is_elsewhere(tok) {
+                    return Err(Trouble::at(tok, "a part of it stands in another file"));
+                }
                 let Some(index) = self.owner[tok - self.toks.start] else {
                     continue;
                 };

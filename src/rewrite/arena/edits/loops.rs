@@ -89,23 +89,16 @@ impl Editor<'_> {
                 );
             }
             Guard::Alone => {
-                let token = self.toks[from];
-                // A macro that says "forever" stays, and so does a name out of another text.
-                if self.together(from, to) && self.editable(from) {
-                    let text = format!("{hides}{can_loop}");
-                    let last = self.toks[to - 1].loc;
-                    self.change(
-                        token.loc.file,
-                        token.loc.start,
-                        last.end,
-                        text,
-                        EditKind::Loop,
-                        &reason,
-                    );
-                } else {
-                    let text = format!(" && {can_loop}");
-                    self.insert(end.file, end.start, text, EditKind::Loop, reason);
-                }
+                let (first, last) = (self.toks[from].loc, self.toks[to - 1].loc);
+                let text = format!("{hides}{can_loop}");
+                self.change(
+                    first.file,
+                    first.start,
+                    last.end,
+                    text,
+                    EditKind::Loop,
+                    &reason,
+                );
             }
             Guard::And | Guard::Parenthesised => {
                 let (open, close) = match guard {

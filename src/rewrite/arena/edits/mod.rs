@@ -181,7 +181,7 @@ impl<'a> Editor<'a> {
         // One start may be that of several loops, and an index in one of them.
         let mut starts: BTreeMap<(Tok, Tok), bool> = BTreeMap::new();
         for bound in bounds {
-            self.ends(bound.this, &bound.guard);
+            self.ends(&bound);
             for start in bound.starts {
                 *starts.entry(start.value).or_default() |= start.index;
             }
@@ -224,16 +224,9 @@ impl<'a> Editor<'a> {
         self.reading.is_ours(file)
     }
 
-    /// Whether two tokens stand in the same text.
+    /// Whether two tokens stand in the same text, one behind the other.
     pub(super) fn together(&self, a: Tok, b: Tok) -> bool {
-        let (Some(a), Some(b)) = (self.toks.get(a), self.toks.get(b)) else {
-            return false;
-        };
-        a.expansion == b.expansion
-            && a.loc.file == b.loc.file
-            && a.loc.start <= b.loc.start
-            && !a.synthetic
-            && !b.synthetic
+        self.reading.in_one_text(&[a, b])
     }
 
     pub(super) fn insert(

@@ -78,9 +78,10 @@ impl Editor<'_> {
         let reason = "the macro is used with memory of the arena and with other memory";
         let kind = EditKind::Qualifier;
         if let Some(cast) = self.reading.casts.iter().find(|c| c.star == star) {
+            let head = [cast.open, star, cast.close];
             let (open, close) = (self.location(cast.open), self.location(cast.close));
             let (star, end) = (self.location(star), self.location(cast.end - 1));
-            if !self.together(cast.open, cast.close) || !self.editable(cast.open) {
+            if !self.reading.in_one_text(&head) || !self.editable(cast.open) {
                 self.unreachable(cast.open);
                 return;
             }

@@ -88,6 +88,8 @@ pub struct Bound<'a> {
     pub this: &'a Loop,
     /// How it gets it.
     pub guard: Guard,
+    /// It has no condition, or one that always holds.
+    pub forever: bool,
     /// Counters whose start is hidden.
     pub starts: Vec<Start>,
     /// Numbers that are hidden in each iteration.
@@ -150,6 +152,7 @@ impl<'a> Search<'a> {
             found.push(Bound {
                 this,
                 guard: self.form(this),
+                forever: self.is_forever(this),
                 starts,
                 hidden,
                 members: self.members(this),
@@ -217,13 +220,22 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether a loop has no condition, or one that always holds.
+    fn is_forever(&self, this: &Loop) -> bool {
+        let value = |condition| self.reading.model.value(condition);
+        self.condition(this)
+            .is_none_or(|condition| value(condition).is_some_and(|v| v != 0))
+    }
+
     /// How `can_loop` gets into a loop.
     fn form(&self, this: &Loop) -> Guard {
         let model = self.reading.model;
         let Some(condition) = self.condition(this) else {
             return Guard::Alone;
         };
-        if model.value(condition).is_some_and(|v| v != 0) {
+        let (from, to) = this.condition;
+        // A macro that says "forever" stays, and so does a name out of another text.
+        if self.is_forever(this) && self.reading.in_one_text(&[from, to - 1, to]) {
             return Guard::Alone;
         }
         match model.tree[condition].kind {

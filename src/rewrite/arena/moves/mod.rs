@@ -21,6 +21,7 @@ use super::facts::{Object, ObjectKind};
 use super::loops::Search;
 use super::read::Reading;
 use super::vars::{Tok, Var};
+use crate::c::cpp::Loc;
 use crate::c::syntax::tree::{
     Base, DeclaratorId, ExprId, ExprKind, FunctionId, StmtId, StmtKind, Toks, Unary,
 };
@@ -56,13 +57,8 @@ impl Reading<'_> {
         let Some((_, name)) = tree[declarator].name else {
             return false;
         };
-        // The value is written anew: it has to stand in the file.
-        let in_file = |toks: Toks| {
-            let loc = self.unit.visible_loc(&self.unit.tokens[toks.start]);
-            let end = self.unit.visible_loc(&self.unit.tokens[toks.end - 1]);
-            loc.file == end.file && self.is_ours(loc.file) && loc.start <= end.start
-        };
-        if !tree[declarator].init.is_none_or(|i| in_file(tree[i].toks)) {
+        let value = tree[declarator].init;
+        if !value.is_none_or(|i| self.can_part(i) || self.can_spell(i)) {
             return false;
         }
         // A helper takes no memory of the arena.
@@ -113,6 +109,76 @@ impl Reading<'_> {
             .iter()
             .any(|s| matches!(tree[*s].kind, StmtKind::Case { .. }))
             && self.has_value_for(declarator)
+    }
+
+    /// Whether the elements of an initial value, which are written anew one by one, stand in the file
+    /// one behind the other. Those of an included file do not, nor do two of one macro.
+    fn can_part(&self, init: ExprId) -> bool {
+        let tree = &self.model.tree;
+        let toks = tree[init].toks;
+        let equals = toks.start - 1;
+        let mut parts = vec![Toks::new(equals - 1, equals), Toks::new(equals, toks.start)];
+        match &tree[init].kind {
+            ExprKind::List(elements) if !is_zero(self, init) => {
+                parts.push(Toks::new(toks.start, toks.start + 1));
+                parts.extend(elements.iter().map(|e| tree[e.value].toks));
+                parts.push(Toks::new(toks.end - 1, toks.end));
+            }
+            _ => parts.push(toks),
+        }
+        self.in_a_row(parts)
+    }
+
+    /// Whether an initial value can be written anew as a whole: it has no more than numbers, and what
+    /// stands around it in the file is not made by the same macro.
+    fn can_spell(&self, init: ExprId) -> bool {
+        let model = self.model;
+        let toks = model.tree[init].toks;
+        let ExprKind::List(elements) = &model.tree[init].kind else {
+            return false;
+        };
+        let constant = |e: ExprId| model.value(e).is_some() || model.is_null_pointer_constant(e);
+        let before = toks.start - 2;
+        let around = vec![
+            Toks::new(before, before + 1),
+            toks,
+            Toks::new(toks.end, toks.end + 1),
+        ];
+        elements.iter().all(|e| constant(e.value)) && self.in_a_row(around)
+    }
+
+    /// Whether parts of the code stand in the file one behind the other.
+    fn in_a_row(&self, parts: Vec<Toks>) -> bool {
+        let places: Option<Vec<Loc>> = parts.into_iter().map(|part| self.extent(part)).collect();
+        places.is_some_and(|places| {
+            let behind = |a: Loc, b: Loc| a.file == b.file && a.end <= b.start;
+            self.is_ours(places[0].file) && places.windows(2).all(|p| behind(p[0], p[1]))
+        })
+    }
+
+    /// Tokens as text.
+    fn spelling(&self, toks: Toks) -> String {
+        let unit = self.unit;
+        let tokens = unit.tokens[toks.start..toks.end].iter();
+        let words: Vec<_> = tokens
+            .map(|t| String::from_utf8_lossy(unit.text(t)))
+            .collect();
+        words.join(" ")
+    }
+
+    /// Where tokens stand in the file, macros that they come from as they are used.
+    fn extent(&self, toks: Toks) -> Option<Loc> {
+        let unit = self.unit;
+        let first = unit.visible_loc(&unit.tokens[toks.start]);
+        let last_token = &unit.tokens[toks.end - 1];
+        let close = unit.outermost(last_token).and_then(|of| of.close);
+        let last = close.unwrap_or(unit.visible_loc(last_token));
+        let one_file = first.file == last.file && first.start < last.end;
+        one_file.then_some(Loc {
+            file: first.file,
+            start: first.start,
+            end: last.end,
+        })
     }
 
     /// Whether a function jumps.

@@ -64,7 +64,7 @@ impl Editor<'_> {
         let local = format!(" static_local = {call}");
         let Some(init) = tree[declarator].init else {
             let last = tree[declarator].toks.end - 1;
-            if let Some(end) = self.extent(Toks::new(last, last + 1)) {
+            if let Some(end) = reading.extent(Toks::new(last, last + 1)) {
                 self.change(end.file, end.end, end.end, local, kind, REASON);
             }
             return;
@@ -72,22 +72,22 @@ impl Editor<'_> {
         let toks = tree[init].toks;
         let equals = toks.start - 1;
         // Before the sign there may be a macro's attribute, `__aligned(8)`.
-        let place = |tok: Tok| self.extent(Toks::new(tok, tok + 1));
-        let (Some(from), Some(before), Some(value)) =
-            (place(equals), place(equals - 1), self.extent(toks))
-        else {
+        let before = reading.extent(Toks::new(equals - 1, equals));
+        let (Some(before), Some(value)) = (before, reading.extent(toks)) else {
             return;
         };
-        let last = value;
+        let (file, last) = (before.file, value);
         if zero {
-            self.change(from.file, before.end, last.end, local, kind, REASON);
+            self.change(file, before.end, last.end, local, kind, REASON);
             return;
         }
         let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
         let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
         match &tree[init].kind {
             ExprKind::List(elements) => {
-                // The values stay where they stand: other edits may be in them.
+                // The values stay where they stand: other edits may be in them. What macros make of
+                // them, or another file, is written out.
+                let (parts, mut spelled) = (reading.can_part(init), String::new());
                 let mut before_value = local.replace("static_malloc(", "static_calloc(1, ");
                 let record = matches!(model[model.declarator_type(declarator)], Type::Record(_));
                 let (mut next, mut at) = (0i128, before.end);
@@ -112,15 +112,17 @@ impl Editor<'_> {
                             place
                         }
                     };
-                    let Some(value) = self.extent(tree[element.value].toks) else {
-                        continue;
-                    };
                     let text = format!("{before_value};{gap}{place} = ");
-                    self.change(from.file, at, value.start, text, kind, REASON);
                     before_value = String::new();
-                    at = value.end;
+                    if !parts {
+                        spelled += &(text + &reading.spelling(tree[element.value].toks));
+                    } else if let Some(value) = reading.extent(tree[element.value].toks) {
+                        self.change(file, at, value.start, text, kind, REASON);
+                        at = value.end;
+                    }
                 }
-                self.change(from.file, at, last.end, before_value, kind, REASON);
+                before_value.insert_str(0, &spelled);
+                self.change(file, at, last.end, before_value, kind, REASON);
             }
             ExprKind::Text => {
                 // What a short literal leaves of the array is zero.
@@ -136,33 +138,15 @@ impl Editor<'_> {
                     false => local,
                 };
                 let text = format!("{local};{gap}static_memcpy({word}, ");
-                self.change(from.file, before.end, value.start, text, kind, REASON);
+                self.change(file, before.end, value.start, text, kind, REASON);
                 let text = format!(", {size})");
-                self.change(from.file, value.end, value.end, text, kind, REASON);
+                self.change(file, value.end, value.end, text, kind, REASON);
             }
             _ => {
                 let text = format!("{local};{gap}*{word} = ");
-                self.change(from.file, before.end, value.start, text, kind, REASON);
+                self.change(file, before.end, value.start, text, kind, REASON);
             }
         }
-    }
-
-    /// Where tokens stand in the file, macros that they come from as they are used.
-    fn extent(&self, toks: Toks) -> Option<crate::c::cpp::Loc> {
-        let unit = self.reading().unit;
-        let first = self.visible(toks.start);
-        let mut last = self.visible(toks.end - 1);
-        if let Some(outermost) = unit.outermost(&unit.tokens[toks.end - 1])
-            && let Some(close) = outermost.close
-        {
-            last = close;
-        }
-        let one_file = first.file == last.file && first.start < last.end;
-        one_file.then_some(crate::c::cpp::Loc {
-            file: first.file,
-            start: first.start,
-            end: last.end,
-        })
     }
 
     /// `int a[] = {…}`: the length that its value gave it.
@@ -270,11 +254,12 @@ impl Editor<'_> {
                 _ => None,
             };
             match outer.map(|o| &tree[o].kind) {
-                Some(ExprKind::Unary(Unary::AddressOf, _)) => {
+                // The sign of a macro stays, `&*p`.
+                Some(ExprKind::Unary(Unary::AddressOf, _))
+                    if self.together(tree[outer.expect("matched")].toks.start, tok) =>
+                {
                     let and = self.location(tree[outer.expect("matched")].toks.start);
-                    if self.together(tree[outer.expect("matched")].toks.start, tok) {
-                        self.change(and.file, and.start, loc.end, word, kind, REASON);
-                    }
+                    self.change(and.file, and.start, loc.end, word, kind, REASON);
                 }
                 Some(ExprKind::Member {
                     arrow: false,

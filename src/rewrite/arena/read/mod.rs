@@ -236,11 +236,31 @@ impl Reading<'_> {
         self.ours[file.0 as usize]
     }
 
+    /// Whether tokens stand in the same text, one behind the other: all in the code or all in the
+    /// body of one macro's use. What a macro has for a part of them stands elsewhere, and so may the
+    /// arguments of a macro, which it puts in any order.
+    pub fn in_one_text(&self, toks: &[Tok]) -> bool {
+        let toks: Option<Vec<_>> = toks.iter().map(|&tok| self.toks.get(tok)).collect();
+        let in_a_row = |a: &Token, b: &Token| {
+            let behind = a.loc == b.loc || a.loc.end <= b.loc.start;
+            a.expansion == b.expansion && a.loc.file == b.loc.file && behind
+        };
+        toks.is_some_and(|toks| {
+            !toks.iter().any(|t| t.synthetic) && toks.windows(2).all(|p| in_a_row(p[0], p[1]))
+        })
+    }
+
     /// Whether the text at a `*` can be written so that it fits both kinds of memory: a cast, or
     /// the declaration of a single variable with its value.
     pub fn can_fit_both(&self, star: Tok) -> bool {
         let declares = |g: &Group| match g.declarators.as_slice() {
-            [one] => one.star == Some(star) && g.splits && self.has_value(one),
+            // The type may be an argument of the macro.
+            [one] => {
+                one.star == Some(star)
+                    && g.splits
+                    && self.has_value(one)
+                    && self.in_one_text(&[g.start, star])
+            }
             _ => false,
         };
         self.toks[star].expansion.is_some()
