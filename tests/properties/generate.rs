@@ -1,11 +1,13 @@
 //! Inputs: soups of tokens, programs that nearly compile, and fixtures with accidents.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+
+use crate::compiler::Source;
 
 /// The pieces of a soup. What the rewriter looks at comes often.
 const TOKENS: &[&str] = &[
@@ -172,7 +174,7 @@ const TOKENS: &[&str] = &[
 ];
 
 /// A soup of tokens, some of them glued together.
-pub fn soup() -> impl Strategy<Value = Vec<u8>> {
+pub fn soup() -> impl Strategy<Value = Source> {
     let token = prop_oneof![
         12 => select(TOKENS).prop_map(|token| token.as_bytes().to_vec()),
         1 => any::<u8>().prop_map(|byte| vec![byte]),
@@ -183,7 +185,7 @@ pub fn soup() -> impl Strategy<Value = Vec<u8>> {
         }
         piece
     });
-    vec(piece, 0..250).prop_map(|pieces| pieces.concat())
+    vec(piece, 0..250).prop_map(|pieces| pieces.concat().into())
 }
 
 fn pointer() -> impl Strategy<Value = &'static str> {
@@ -274,7 +276,7 @@ fn statement() -> impl Strategy<Value = String> {
 }
 
 /// A program that nearly compiles.
-pub fn program() -> impl Strategy<Value = Vec<u8>> {
+pub fn program() -> impl Strategy<Value = Source> {
     let head = select(
         &[
             "SEC(\"xdp\")\nint run(struct xdp_md *ctx)\n",
@@ -306,14 +308,16 @@ pub fn program() -> impl Strategy<Value = Vec<u8>> {
         ][..],
     );
     (includes, macros, vec(function, 0..4)).prop_map(|(includes, macros, functions)| {
-        format!("{includes}{macros}{}", functions.concat()).into_bytes()
+        let text = format!("{includes}{macros}{}", functions.concat());
+        text.into_bytes().into()
     })
 }
 
-/// All C files of the fixtures.
-pub fn fixtures() -> Vec<Vec<u8>> {
+/// All C files of the fixtures, with their paths.
+pub fn fixtures() -> Vec<(PathBuf, Source)> {
     let mut found = Vec::new();
-    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut dirs = vec![root.clone()];
     while let Some(dir) = dirs.pop() {
         let mut entries: Vec<_> = fs::read_dir(&dir)
             .expect("a directory of fixtures")
@@ -323,13 +327,18 @@ pub fn fixtures() -> Vec<Vec<u8>> {
         for path in entries {
             match path.extension().and_then(|e| e.to_str()) {
                 _ if path.is_dir() => dirs.push(path),
-                Some("c" | "h") => found.push(fs::read(&path).expect("a readable fixture")),
+                Some("c" | "h") => {
+                    let text = fs::read(&path).expect("a readable fixture");
+                    let near = Some(dir.clone());
+                    let name = path.strip_prefix(&root).expect("below it").to_owned();
+                    found.push((name, Source { text, near }));
+                }
                 _ => {}
             }
         }
     }
     // The largest would be most of the work and hold little that the others do not.
-    found.retain(|source| source.len() < 40_000);
+    found.retain(|(_, source)| source.text.len() < 40_000);
     assert!(found.len() > 50, "the fixtures are not where they were");
     found
 }
@@ -363,10 +372,17 @@ fn accident() -> impl Strategy<Value = Accident> {
     ]
 }
 
-/// One of some files after a few accidents.
-pub fn mutated(files: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+/// One of the fixtures.
+pub fn fixture() -> impl Strategy<Value = Source> {
+    let files = fixtures();
+    any::<Index>().prop_map(move |index| index.get(&files).1.clone())
+}
+
+/// One of the fixtures after a few accidents.
+pub fn mutated() -> impl Strategy<Value = Source> {
+    let files = fixtures();
     (any::<Index>(), vec(accident(), 1..6)).prop_map(move |(file, accidents)| {
-        let mut text = file.get(&files).clone();
+        let Source { mut text, near } = file.get(&files).1.clone();
         for accident in accidents {
             let place = |index: Index| index.index(text.len() + 1);
             match accident {
@@ -391,7 +407,7 @@ pub fn mutated(files: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
                 }
                 Accident::End(i) => text.truncate(i.index(text.len() + 1)),
                 Accident::Splice(i, f, j, n) => {
-                    let other = f.get(&files);
+                    let other = &f.get(&files).1.text;
                     let from = j.index(other.len() + 1);
                     let part = other[from..(from + n).min(other.len())].to_vec();
                     let start = place(i);
@@ -399,6 +415,6 @@ pub fn mutated(files: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
                 }
             }
         }
-        text
+        Source { text, near }
     })
 }

@@ -16,7 +16,7 @@ const LENGTH: usize = if cfg!(debug_assertions) {
 fn survives(start: &str, middle: &str, end: &str) {
     let repeat = LENGTH / middle.len();
     let source = [start, &middle.repeat(repeat), end].concat();
-    let done = thread::spawn(move || check_with_defaults(source.as_bytes())).join();
+    let done = thread::spawn(move || check_with_defaults(&source.into_bytes().into())).join();
     match done {
         Ok(Ok(())) => {}
         Ok(Err(error)) => panic!("{middle:?}: {error}"),
@@ -31,7 +31,7 @@ const IN: &str = "int f(void *p, int n) { free(p); ";
 fn a_hundred_kilobytes_of_brackets() {
     for bracket in ["(", "{", "["] {
         let source = [IN, &bracket.repeat(100_000)].concat();
-        if let Err(error) = check_with_defaults(source.as_bytes()) {
+        if let Err(error) = check_with_defaults(&source.into_bytes().into()) {
             panic!("{bracket}: {error}");
         }
     }
