@@ -14,6 +14,7 @@ impl Value {
             place: None,
             mem: false,
             flow: Flow(0),
+            slot: Flow(0),
             null: false,
             constant: false,
             func: None,
@@ -101,7 +102,12 @@ impl Reading<'_> {
                 arrow,
                 name,
                 ..
-            } => self.member(*object, *arrow, *name, toks),
+            } => {
+                let mut value = self.member(*object, *arrow, *name, toks);
+                let field = self.model.member(expr);
+                value.slot = field.map_or(Flow(0), |field| self.slot(field));
+                value
+            }
             ExprKind::Unary(op, operand) => self.unary(*op, *operand, toks),
             ExprKind::Postfix { operand, .. } => self.taken(*operand),
             ExprKind::Binary { .. } => self.chain(expr),
@@ -238,6 +244,7 @@ impl Reading<'_> {
         if !target.mem {
             self.flows_to(value.flow, target.flow);
         }
+        self.flows_to(value.flow, target.slot);
         Value {
             flow: value.flow,
             made_from: value.made_from,
@@ -306,18 +313,24 @@ impl Reading<'_> {
                     varies: value.flow != Flow(0),
                     flow,
                 });
+                self.flows_to(value.slot, flow);
                 Value {
                     place: None,
                     mem: false,
                     flow,
+                    slot: Flow(0),
                     ..value
                 }
             }
-            _ => Value {
-                place: None,
-                mem: false,
-                ..value
-            },
+            _ => {
+                self.flows_to(value.slot, value.flow);
+                Value {
+                    place: None,
+                    mem: false,
+                    slot: Flow(0),
+                    ..value
+                }
+            }
         }
     }
 

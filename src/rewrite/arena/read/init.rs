@@ -73,6 +73,10 @@ impl Reading<'_> {
             let value = self.rvalue(value);
             self.assign(target, value);
             self.flows_to(value.flow, flow);
+            if let Some(field) = model.target(element.value).and_then(|t| t.field) {
+                let slot = self.slot(field);
+                self.flows_to(value.flow, slot);
+            }
         }
     }
 

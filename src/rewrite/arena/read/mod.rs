@@ -38,6 +38,9 @@ struct Value {
     /// The object is in memory that the verifier does not follow pointers through.
     mem: bool,
     flow: Flow,
+    /// What is stored in this member, of whichever object: a structure on the stack is reached through a
+    /// pointer, too.
+    slot: Flow,
     /// A null pointer constant.
     null: bool,
     /// An integer constant expression.
@@ -71,6 +74,8 @@ pub struct Reading<'a> {
     pub follows: Vec<Follow>,
     /// Where values go: from, to.
     pub flows: Vec<(Flow, Flow)>,
+    /// What is stored in members.
+    slots: FxHashMap<c::FieldRef, Flow>,
     pub generics: Vec<Generic>,
     pub arguments: Vec<HelperArgument>,
     pub loops: Vec<Loop>,
@@ -151,6 +156,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         loads: Vec::new(),
         follows: Vec::new(),
         flows: Vec::new(),
+        slots: FxHashMap::default(),
         generics: Vec::new(),
         wants_arena: None,
         unprovable: Vec::new(),
@@ -534,6 +540,16 @@ impl Reading<'_> {
     fn new_flow(&mut self) -> Flow {
         self.flow_count += 1;
         Flow(self.flow_count - 1)
+    }
+
+    /// What is stored in a member.
+    fn slot(&mut self, field: c::FieldRef) -> Flow {
+        if let Some(&known) = self.slots.get(&field) {
+            return known;
+        }
+        let flow = self.new_flow();
+        self.slots.insert(field, flow);
+        flow
     }
 
     fn flows_to(&mut self, from: Flow, to: Flow) {
