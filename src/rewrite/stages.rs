@@ -188,16 +188,18 @@ impl Changed {
                 !known.any(|k| (k.span, &k.text) == (edit.span, &edit.text))
             };
             let more: Vec<Edit> = other.plan.edits().iter().filter(new).cloned().collect();
+            // What two units insert in one place has no order.
+            let meets = |edit: &Edit| edits.iter().any(|k| k.span.start == edit.span.start);
+            if more.iter().any(meets) {
+                return None;
+            }
             edits.extend(more);
             notices.extend(other.plan.notices().iter().cloned());
         }
         edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
-        // What two units insert in one place has no order.
-        let same = |pair: &[Edit]| pair[0].span.start == pair[1].span.start;
-        let plan = Plan::new(edits, notices).ok()?;
-        (!plan.edits().windows(2).any(same) || rest.is_empty()).then(|| Self {
+        Some(Self {
             bytes: Arc::clone(&first.bytes),
-            plan,
+            plan: Plan::new(edits, notices).ok()?,
         })
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
         },
     );
     scan.facts = view.facts;
-    let lowered = united(lowered);
+    let (lowered, apart) = united(lowered);
+    scan.faults.extend(apart.into_iter().map(disagreed));
     let some = !lowered.is_empty();
     if some {
         look.inputs.workspace.set_lowered(lowered);
@@ -102,9 +103,24 @@ fn units(look: &Look, scan: &mut Known, bpf: &BpfHeaders, view: &View) -> Vec<Un
     units
 }
 
+/// A note on a header that stays as it is.
+fn disagreed(header: PathBuf) -> Fault {
+    let fault = Fault::of(
+        &header,
+        "header-apart",
+        "stays as it is: files that include it need calls in it changed in different ways",
+        "rewrite the programs one by one, each with `bpf-malloc cc` or `verify`, or give them headers of \
+         their own",
+    );
+    fault.into_note()
+}
+
 /// What becomes of each file where the units agree. Those that want a header in different ways keep it,
-/// and what depends on it.
-fn united(mut units: Vec<BTreeMap<PathBuf, Changed>>) -> HashMap<PathBuf, Changed> {
+/// and what depends on it; these headers are told, too.
+fn united(
+    mut units: Vec<BTreeMap<PathBuf, Changed>>,
+) -> (HashMap<PathBuf, Changed>, BTreeSet<PathBuf>) {
+    let mut disputed = BTreeSet::new();
     loop {
         let mut of_file: HashMap<&Path, Vec<&Changed>> = HashMap::new();
         for (path, changed) in units.iter().flatten() {
@@ -119,8 +135,9 @@ fn united(mut units: Vec<BTreeMap<PathBuf, Changed>>) -> HashMap<PathBuf, Change
             }
         }
         if apart.is_empty() {
-            return united;
+            return (united, disputed);
         }
         units.retain(|unit| !unit.keys().any(|path| apart.contains(path)));
+        disputed.extend(apart);
     }
 }
