@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use bpf_malloc::judge::compile::Clang;
+
 use super::expect::Case;
 use super::rewritten::{rewrite, words};
 
@@ -17,9 +19,14 @@ pub fn check(case: &Case, directory: &Path) -> Result<(), String> {
     }
 }
 
-/// A pointer to two kinds of memory: the rewrite shows where both come from.
+/// A pointer to two kinds of memory: the rewrite shows where both come from. Where one of them is the
+/// context or the packet (`// compiled: refused`) the compiler does not take the result: qualified all the
+/// way, the program would be accepted, and read zeros.
 fn conflict(case: &Case, directory: &Path) -> Result<(), String> {
-    let said = words(&rewrite(directory, &["--output", "out", "."]));
+    let said = words(&rewrite(
+        directory,
+        &["--emit-header", "--output", "out", "."],
+    ));
     let missing: Vec<String> = ["heap", "other"]
         .iter()
         .filter_map(|origin| case.tag(origin))
@@ -28,10 +35,21 @@ fn conflict(case: &Case, directory: &Path) -> Result<(), String> {
             (!names_line(&said, line)).then(|| format!("line {line}: {text}"))
         })
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        return Err(format!("does not name {}:\n{said}", missing.join(", ")));
     }
-    Err(format!("does not name {}:\n{said}", missing.join(", ")))
+    if case.tag("compiled") == Some("refused") {
+        let source = directory
+            .join("out")
+            .join(case.path.file_name().expect("a name"));
+        let clang = Clang::find().map_err(|error| error.to_string())?;
+        return match clang.compile(&source, &[], &[], &[]) {
+            Ok(_) => Err("the compiler takes it".into()),
+            Err(said) if said.to_string().contains("address space") => Ok(()),
+            Err(said) => Err(said.to_string()),
+        };
+    }
+    Ok(())
 }
 
 /// Something that no kernel takes, whatever the pointers are.

@@ -379,6 +379,14 @@ type Spot = (FileId, u32, Instance, bool);
 /// Makes all uses of one text agree: where a macro is used several times, what is written in its
 /// body has to fit all of them.
 fn settle(reading: &mut Reading) {
+    // A cast makes no memory of the arena out of the context or the packet.
+    let lent: HashSet<Var> = reading.vars.lent().collect();
+    for (to, from, tok) in reading.meant.clone() {
+        let lends = lent.contains(&reading.vars.find(from));
+        if lends && !reading.vars.is_arena(from) && reading.vars.is_arena(to) {
+            reading.vars.join(to, from, tok);
+        }
+    }
     let spots = spots(reading);
     let shared: Vec<Vec<(Var, Tok)>> = spots.into_values().filter(|vars| vars.len() > 1).collect();
     loop {

@@ -175,6 +175,20 @@ impl Vars {
         self.fixed[self.find(var).0 as usize]
     }
 
+    /// The classes that the kernel's context or packet is in.
+    pub fn lent(&self) -> impl Iterator<Item = Var> {
+        let kernel = |seed: Seed| {
+            matches!(
+                seed,
+                Seed::Plain(Plain::Context) | Seed::Plain(Plain::Packet)
+            )
+        };
+        let seeds = self.seeds.iter();
+        seeds
+            .filter(move |&&(_, seed, _)| kernel(seed))
+            .map(|&(var, ..)| self.find(var))
+    }
+
     /// One pair of seeds of each class that lies in the arena and elsewhere: a variable with its
     /// place for either, and why the other is no arena memory.
     pub fn conflicts(&self) -> Vec<Conflict> {

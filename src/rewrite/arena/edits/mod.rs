@@ -50,6 +50,7 @@ pub struct Trouble {
 struct Shared<'a> {
     search: OnceCell<Search<'a>>,
     moved: OnceCell<HashSet<Var>>,
+    lent: OnceCell<HashSet<Var>>,
     blocks: OnceCell<BTreeSet<Tok>>,
     tables: OnceCell<HashSet<Tok>>,
     backward: OnceCell<Rc<[(usize, Tok, Tok)]>>,
@@ -205,8 +206,18 @@ impl<'a> Editor<'a> {
         self.toks.get(tok)
     }
 
+    /// Whether what a variable points to is written as memory of the arena. The context and the packet
+    /// never are: where they meet the heap, which is told, the compiler is to see it. Qualified all the way,
+    /// the program would be accepted, and read zeros.
     pub(super) fn arena(&self, var: Var) -> bool {
-        self.reading.vars.is_arena(var)
+        let vars = &self.reading.vars;
+        vars.is_arena(var) && !self.lent().contains(&vars.find(var))
+    }
+
+    /// The classes that hold the context or the packet, and memory of the heap.
+    fn lent(&self) -> &HashSet<Var> {
+        let vars = &self.reading.vars;
+        self.shared.lent.get_or_init(|| vars.lent().collect())
     }
 
     /// Whether the bytes of a token can be edited.

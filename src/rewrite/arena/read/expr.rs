@@ -476,10 +476,12 @@ impl Reading<'_> {
         };
         let from = self.types.pointer(operand.ty);
         match (self.types.pointer(ty), from) {
-            (Some(_), Some(_)) => {
+            (Some((_, to)), Some((_, from))) => {
                 // Where the source speaks of the arena already, a cast out of it is meant.
                 if !operand.null && !self.annotated {
                     self.same(ty, operand.ty, toks.start);
+                } else if !operand.null {
+                    self.meant.push((to, from, toks.start));
                 }
                 value.null = null;
             }

@@ -74,6 +74,8 @@ pub struct Reading<'a> {
     pub follows: Vec<Follow>,
     /// Where values go: from, to.
     pub flows: Vec<(Flow, Flow)>,
+    /// Casts between pointers that are meant as they are: to, from, and where.
+    pub meant: Vec<(Var, Var, Tok)>,
     /// What is stored in members.
     slots: FxHashMap<c::FieldRef, Flow>,
     pub generics: Vec<Generic>,
@@ -156,6 +158,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         loads: Vec::new(),
         follows: Vec::new(),
         flows: Vec::new(),
+        meant: Vec::new(),
         slots: FxHashMap::default(),
         generics: Vec::new(),
         wants_arena: None,
