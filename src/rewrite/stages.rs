@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use super::calls::Changed;
-use super::calls::{self, INLINED, LABELS, LENT, POINTERS, RECURSION, Stage, Staged};
+use super::calls::{INLINED, LABELS, LENT, POINTERS, RECURSION, Stage, Staged};
 use super::filled::FILLED;
 use super::plan::{Edit, Notice, Severity};
 use super::{
@@ -89,10 +89,6 @@ impl<'a> Stages<'a> {
         let text = self.text();
         let off = self.options.recursion == Recursion::Off;
         if off || !may_be_arena(&text, self.options) || !self.is_mine() {
-            return;
-        }
-        // The text of a file tells nothing of the functions of its headers.
-        if !self.lowering && !calls::may_recurse(&text) {
             return;
         }
         let staged = RECURSION.plan(self.path, &text, &self.overlay);

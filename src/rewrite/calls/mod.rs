@@ -26,7 +26,7 @@ mod types;
 mod values;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -253,25 +253,27 @@ impl Stage {
         let (before, after) = self.reason;
         let reason = format!("{before}{}{after}", names.join(", "));
         Staged {
-            plans: self.plans(parsed.unit(), &found, &reason),
+            plans: self.plans(parsed.model(), &found, &reason),
             frames: found.frames,
         }
     }
 
     /// A plan for each file that changes, and one for the main file if there is something to say: a
     /// notice for each trouble. Edits that do not go together are left out.
-    fn plans(&self, unit: &Unit, found: &Found, reason: &str) -> Plans {
-        let notices: Vec<Notice> = found
+    fn plans(&self, model: &Model, found: &Found, reason: &str) -> Plans {
+        let unit = model.unit;
+        let mut notices: Vec<Notice> = found
             .troubles
             .iter()
             .map(|trouble| self.notice(unit, trouble))
             .collect();
+        if let Some(tok) = twice(model, found) {
+            let message = "it is included more than once, and each time would need another text";
+            notices.push(self.notice(unit, &Trouble::at(tok, message)));
+            return told(unit, notices);
+        }
         let mut edits: BTreeMap<FileId, Vec<Edit>> = BTreeMap::new();
-        for (at, edit) in found.edits.iter().enumerate() {
-            // A header that is included twice is read twice.
-            if edit.file != FileId::MAIN && found.edits[..at].contains(edit) {
-                continue;
-            }
+        for edit in &found.edits {
             edits.entry(edit.file).or_default().push(Edit {
                 span: Span::new(edit.start as usize, edit.end as usize),
                 text: edit.text.clone().into_bytes(),
@@ -289,16 +291,8 @@ impl Stage {
             let plan = Plan::new(edits, notices)?;
             Ok((unit.file(file).path.clone(), Changed { bytes, plan }))
         });
-        plans
-            .collect::<Result<Plans, Overlap>>()
-            .unwrap_or_else(|_| {
-                let main = unit.file(FileId::MAIN);
-                let told = Changed {
-                    bytes: Arc::clone(&main.bytes),
-                    plan: Plan::new(Vec::new(), notices.clone()).unwrap_or_default(),
-                };
-                Plans::from([(main.path.clone(), told)])
-            })
+        let plans = plans.collect::<Result<Plans, Overlap>>();
+        plans.unwrap_or_else(|_| told(unit, notices.clone()))
     }
 
     fn notice(&self, unit: &Unit, trouble: &Trouble) -> Notice {
@@ -321,6 +315,31 @@ impl Stage {
     }
 }
 
+/// Nothing but what there is to say of a unit.
+fn told(unit: &Unit, notices: Vec<Notice>) -> Plans {
+    let main = unit.file(FileId::MAIN);
+    let told = Changed {
+        bytes: Arc::clone(&main.bytes),
+        plan: Plan::new(Vec::new(), notices).unwrap_or_default(),
+    };
+    Plans::from([(main.path.clone(), told)])
+}
+
+/// A declaration of a header with edits that the unit includes more than once: as a template, or without
+/// a guard.
+fn twice(model: &Model, found: &Found) -> Option<Tok> {
+    let changed: HashSet<FileId> = found.edits.iter().map(|edit| edit.file).collect();
+    let mut seen = HashSet::new();
+    let mut items = model.tree.items.iter().map(|item| item.toks.start);
+    items.find(|&tok| {
+        let token = &model.unit.tokens[tok];
+        let loc = token.loc;
+        let header = loc.file != FileId::MAIN && changed.contains(&loc.file);
+        // A macro may make several, here and elsewhere.
+        header && token.expansion.is_none() && !seen.insert((loc.file, loc.start))
+    })
+}
+
 /// Plans loops instead of functions that call each other in circles, in one file.
 ///
 /// The result takes memory from `malloc`, and says `can_loop` and `static_opaque` where the verifier
@@ -328,7 +347,7 @@ impl Stage {
 /// Planning the result again gives no edits. Linear in the number of tokens of the translation
 /// unit, and in the square of the functions' number of changes.
 pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
-    match may_recurse(source) {
+    match circles::may_be(&lexer::lex(source)) {
         true => {
             let mut staged = RECURSION.plan(path, source, project);
             let main = staged.plans.remove(path);
@@ -336,12 +355,6 @@ pub fn loops(path: &Path, source: &[u8], project: &dyn Project) -> Plan {
         }
         false => Plan::default(),
     }
-}
-
-/// Whether a function of the file may call itself, directly or through others, as far as its own text
-/// tells. Fast.
-pub(super) fn may_recurse(source: &[u8]) -> bool {
-    circles::may_be(&lexer::lex(source))
 }
 
 /// Where a file first uses what only the steps of this module bring in and the allocator's header
