@@ -16,7 +16,7 @@ use super::filled::FILLED;
 use super::plan::{Edit, Notice, Severity};
 use super::{
     Backend, Cache, CommandLineMacro, Facts, Header, Options, Plan, Project, Recursion, arena,
-    calls as allocates, compose, headers, may_be_arena, mentions_others, reread,
+    calls as allocates, compose, may_be_arena, mentions_others, reread,
 };
 use crate::c::Span;
 
@@ -122,10 +122,10 @@ impl<'a> Stages<'a> {
         if links.is_included(self.path) {
             return false;
         }
-        let text = self.text();
-        links.chooses(self.path)
-            || allocates(self.path, &text, self.overlay.project)
-            || self.lowering && headers_allocate(self.path, &text, self.overlay.project)
+        // A run lowers what reaches an allocation.
+        self.lowering
+            || links.chooses(self.path)
+            || allocates(self.path, &self.text(), self.overlay.project)
     }
 
     /// Takes over what a step makes of the unit.
@@ -200,15 +200,8 @@ impl Changed {
     }
 }
 
-/// Whether a header that a file reaches allocates, in an inline function or a macro.
-fn headers_allocate(path: &Path, source: &[u8], project: &dyn Project) -> bool {
-    let lexed = crate::c::lexer::lex(source);
-    let reached = headers::reachable(path, &lexed, project);
-    reached.iter().any(|header| header.allocates)
-}
-
-/// What has to become of a unit and its headers before everything else, by path: calls and addresses
-/// that BPF does not have, as what it has. Nothing for a unit whose headers stay as they are: its plan
+/// What has to become of a unit that reaches an allocation, and of its headers, before everything else, by
+/// path: calls and addresses that BPF does not have, as what it has. Nothing for a unit whose headers stay as they are: its plan
 /// says the same. Takes the time of reading the unit, and of reading it again for each step that changes
 /// a header.
 pub fn lower(
