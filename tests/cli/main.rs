@@ -5,6 +5,7 @@ mod diffs;
 mod example;
 mod explain;
 mod files;
+mod included;
 mod linked;
 mod links;
 mod output;
