@@ -275,8 +275,14 @@ impl Reading<'_> {
             }
             _ => None,
         };
+        // What is copied out of the arena becomes an argument of static_memcpy.
+        let copied = || {
+            let mut copies = self.copies.iter();
+            let from_arena = |source: Option<Var>| source.is_some_and(|s| self.vars.is_arena(s));
+            copies.any(|c| c.place == object.place && from_arena(c.source))
+        };
         let uses = || model.uses(object.entity).iter();
-        uses().any(|&u| lent(u).is_some()) && self.holds_arena(object)
+        (uses().any(|&u| lent(u).is_some()) || copied()) && self.holds_arena(object)
             || uses().any(|&u| {
                 let array = model.is_array(model[object.entity].ty).then_some(u);
                 lent(u).or(array).is_some_and(|e| self.is_given_to_jumps(e))
