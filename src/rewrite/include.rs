@@ -24,6 +24,8 @@ pub struct Need {
     pub used: bool,
     /// A header that is included brings it already.
     pub provided: bool,
+    /// A header that is included gets it in this run.
+    pub brought: bool,
     /// A reference to the C library's function stays, so its declaration has to stay too.
     pub leftover: bool,
     /// The heap lies in an arena, which is to be said before the header is included.
@@ -59,7 +61,7 @@ pub fn plan(unit: &Unit, need: Need, others: &[Edit]) -> (Vec<Edit>, Vec<Notice>
     let present = need.provided || includes.iter().any(|i| is_allocator_header(&i.name));
     let mut edits = Vec::new();
     let mut notices = Vec::new();
-    if need.used || present {
+    if need.used || present || need.brought {
         c_headers::drop(unit, &includes, &need, others, &mut edits, &mut notices);
     }
     let library = !need.library && {
@@ -269,7 +271,9 @@ impl Place {
             .collect();
         for define in &unit.defines {
             let directive = &lexed.directives[define.directive];
-            if configures(&define.name) && !unit.conditionals.is_dead(directive.start) {
+            let counts =
+                !unit.conditionals.is_dead(directive.start) && is_top_level(unit, directive);
+            if configures(&define.name) && counts {
                 anchors.push(behind(unit, directive).0);
             }
         }

@@ -282,9 +282,11 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
         true => nulls::Checks::default(),
         false => nulls::plan(&unit, &found.sites, options),
     };
-    // Only in files that are looked into anyway, and that hold programs for the kernel.
+    // Only in files that are looked into anyway, and that programs for the kernel are built of.
     let ours = !linked.edits.is_empty() || !found.sites.is_empty();
-    let exits = match ours && reach::reach(path, source, project).bpf {
+    let kernel =
+        || project.facts().links.has_program(path) || reach::reach(path, source, project).bpf;
+    let exits = match ours && kernel() {
         true => nulls::exits(&unit, &found.sites, options),
         false => nulls::Exits::default(),
     };
@@ -357,6 +359,7 @@ fn assemble(
             .headers
             .iter()
             .any(|header| provides(header.info, unit.project)),
+        brought: linked.brought,
         leftover: found.leftover,
         own_arena: linked.own_arena.clone(),
         library: memchr::memmem::find(unit.source(), library::DEFINE.as_bytes()).is_some(),

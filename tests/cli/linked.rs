@@ -329,3 +329,74 @@ fn pointers_to_functions_that_a_header_shares_stay() {
     }
     assert!(dir.read("kit.bpf.c").contains("op->go = n ? up : down;"));
 }
+
+/// A library that has no section, no helper and no header of BPF, in the directory of a program that
+/// calls it.
+const KIT: &str = "\
+#include <stdlib.h>
+#include \"kit.h\"
+
+void *kit_alloc(size_t size)
+{
+	void *p = malloc(size);
+
+	if (!p)
+		exit(1);
+	return p;
+}
+
+/* Nobody calls it. */
+void kit_add(kit_list *l, int v)
+{
+	struct kit_item *n = kit_alloc(sizeof(*n));
+
+	n->v = v;
+	n->next = l->first;
+	l->first = n;
+}
+
+int kit_sum(const kit_list *l)
+{
+	int sum = 0;
+
+	for (struct kit_item *n = l->first; n; n = n->next)
+		sum += n->v;
+	return sum;
+}
+";
+
+const KIT_H: &str = "\
+#include <stddef.h>
+
+struct kit_item { int v; struct kit_item *next; };
+typedef struct { struct kit_item *first; int count; } kit_list;
+
+extern void *kit_alloc(size_t size);
+void kit_add(kit_list *l, int v);
+extern int kit_sum(const kit_list *l);
+";
+
+#[test]
+fn what_programs_are_linked_with_leaves_as_they_do() {
+    let program = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n#include <stdlib.h>\n\
+                   #include \"kit.h\"\n\nSEC(\"xdp\") int prog(struct xdp_md *ctx)\n{\n\
+                   \tkit_list list = { 0 };\n\n\tlist.first = kit_alloc(sizeof(*list.first));\n\
+                   \treturn kit_sum(&list);\n}\n";
+    let loader = "#include <stdlib.h>\nint main(void)\n{\n\tchar *p = malloc(3);\n\tif (!p)\n\
+                  \t\texit(1);\n\tfree(p);\n}\n";
+    let files = [
+        ("kit.c", KIT),
+        ("kit.h", KIT_H),
+        ("prog.c", program),
+        ("loader.c", loader),
+    ];
+    let dir = Dir::with(&files);
+    dir.rewrite(&["--all", "-o", "out", "."]).exits(0);
+    let text = |name: &str| std::fs::read_to_string(dir.path().join("out").join(name));
+    let kit = text("kit.c").expect("a result");
+    assert!(kit.contains("if (!p)\n\t\treturn NULL;"), "{kit}");
+    // In user space it ends the process.
+    let loader = text("loader.c").expect("a result");
+    assert!(loader.contains("exit(1);"), "{loader}");
+    dir.rewrite(&["--all", "--check", "out"]).exits(0);
+}

@@ -109,6 +109,8 @@ pub struct Load {
     pub space: Option<Var>,
     /// The place is an element of an array on the stack that varies.
     pub varies: bool,
+    /// It is a part of a variable on the stack, by its name: in memory only if that moves.
+    pub named: bool,
     /// The value.
     pub flow: Flow,
 }

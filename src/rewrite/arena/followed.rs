@@ -19,13 +19,12 @@ pub(super) fn loaded_and_followed(
     reading: &Reading,
     kind: impl Fn(Var) -> bool,
 ) -> Vec<(Tok, Follow)> {
-    let stack = reading.vars.stack_only();
-    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
+    let is_forgotten = forgotten(reading);
     let mut from: FxHashMap<Flow, Tok> = FxHashMap::default();
     let mut queue = VecDeque::new();
     for load in &reading.loads {
         let heap = load.space.is_none_or(&kind);
-        if heap && (load.varies || in_memory(load.place)) {
+        if heap && is_forgotten(load) {
             from.insert(load.flow, load.tok);
             queue.push_back(load.flow);
         }
@@ -68,11 +67,22 @@ pub(super) fn loads_to_follow<'r>(
             }
         }
     }
-    let stack = reading.vars.stack_only();
-    let in_memory = |place: Var| !stack.get(&reading.vars.find(place)).unwrap_or(&false);
+    let is_forgotten = forgotten(reading);
     let loads = reading.loads.iter();
     loads
         .filter(|l| l.flow != Flow(0) && followed.contains(&l.flow))
-        .filter(|l| l.space.is_none_or(&kind) && (l.varies || in_memory(l.place)))
+        .filter(|l| l.space.is_none_or(&kind) && is_forgotten(l))
         .collect()
+}
+
+/// Which loads are such that the verifier does not know any more what was stored there.
+fn forgotten(reading: &Reading) -> impl Fn(&Load) -> bool {
+    let stack = reading.vars.stack_only();
+    move |load| {
+        let in_memory = match load.named {
+            true => reading.vars.is_arena(load.place),
+            false => !stack.get(&reading.vars.find(load.place)).unwrap_or(&false),
+        };
+        load.varies || in_memory
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,6 +30,7 @@ pub struct Spot {
 pub(super) struct Told {
     chosen: bool,
     included: bool,
+    program: bool,
     spots: BTreeSet<Spot>,
     functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
     imports: Vec<Vec<u8>>,
@@ -58,6 +60,8 @@ pub struct Links {
     defined: BTreeMap<PathBuf, Arc<BTreeSet<Vec<u8>>>>,
     /// Functions that a file uses without defining them.
     imports: BTreeSet<Vec<u8>>,
+    /// Files that hold programs for the kernel, or are built or included with such files.
+    programs: BTreeSet<PathBuf>,
 }
 
 /// The links of the files of a run, as far as they were asked for. Safe to share between threads.
@@ -161,6 +165,7 @@ impl Links {
             all = Self {
                 imports: all.imports,
                 headers: all.headers,
+                programs: all.programs,
                 ..Self::default()
             };
         }
@@ -184,6 +189,12 @@ impl Links {
             self.defined.insert(path.clone(), Arc::clone(names));
         }
         add(&mut self.imports, &other.imports);
+        add(&mut self.programs, &other.programs);
+    }
+
+    /// Whether a file holds programs for the kernel, or becomes a part of such a file.
+    pub fn has_program(&self, path: &Path) -> bool {
+        self.programs.contains(path)
     }
 
     /// Whether a file of the run uses a function that it does not define.
@@ -191,8 +202,8 @@ impl Links {
         self.imports.contains(name)
     }
 
-    /// Settles which files are built into the same program, as far as their names tell: if the
-    /// heap of one lies in an arena, that of all does.
+    /// Settles which files are built into the same program: if the heap of one lies in an arena, that
+    /// of all does.
     fn agree(&mut self) {
         // What one file stores, another follows.
         let stored: BTreeSet<&Spot> = self.stored.values().flatten().collect();
@@ -207,6 +218,14 @@ impl Links {
             }
         }
         self.spots.extend(both);
+        let chosen = mem::take(&mut self.chosen);
+        self.chosen = self.built_with(chosen);
+        let programs = mem::take(&mut self.programs);
+        self.programs = self.built_with(programs);
+    }
+
+    /// These files and those that are built into the same program, as far as their names tell.
+    fn built_with(&self, mut files: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         // What one of them defines the other uses. Names that nobody defines are the kernel's; names
         // that both define are of different programs.
         let defines = |path: &PathBuf, name: &Vec<u8>| {
@@ -215,7 +234,7 @@ impl Links {
         loop {
             let mut given: BTreeSet<&Vec<u8>> = BTreeSet::new();
             let mut wanted: BTreeSet<&Vec<u8>> = BTreeSet::new();
-            for path in &self.chosen {
+            for path in &files {
                 for name in self.names.get(path).into_iter().flat_map(|n| n.iter()) {
                     match defines(path, name) {
                         true => given.insert(name),
@@ -231,14 +250,14 @@ impl Links {
                         true => wanted.contains(name),
                         false => given.contains(name),
                     };
-                    !self.chosen.contains(*path) && names.iter().any(meets)
+                    !files.contains(*path) && names.iter().any(meets)
                 })
                 .map(|(path, _)| path.clone())
                 .collect();
             if more.is_empty() {
-                return;
+                return files;
             }
-            self.chosen.extend(more);
+            files.extend(more);
         }
     }
 
@@ -276,6 +295,7 @@ impl Links {
         Told {
             chosen: self.chooses(path),
             included: self.is_included(path),
+            program: self.has_program(path),
             spots: self.spots.iter().filter(reached).cloned().collect(),
             functions: names().filter_map(function).collect(),
             imports: names()
@@ -339,6 +359,11 @@ impl Links {
             if ours(FileId(index as u32)) {
                 links.headers.insert(file.path.clone());
             }
+        }
+        let mut functions = reading.functions.iter();
+        if functions.any(|f| f.definition.is_some_and(|d| d.program)) {
+            links.programs.extend(links.headers.iter().cloned());
+            links.programs.insert(path.to_owned());
         }
         let (names, defined) = names(reading);
         links.names.insert(path.to_owned(), Arc::new(names));

@@ -30,6 +30,8 @@ pub struct Found {
     pub said: bool,
     /// The edits come from the files that include this one, and hold for its present text only.
     pub fixed: bool,
+    /// A header that it includes gets the allocator's.
+    pub brought: bool,
     /// The arena that the program declares itself, if the file is still to say where its heap lies.
     pub own_arena: Option<OwnArena>,
     /// Edits of the file itself.
@@ -61,6 +63,7 @@ pub fn plan(
             stored: false,
             said,
             fixed: true,
+            brought: false,
             own_arena: None,
             edits,
             notices: Vec::new(),
@@ -92,6 +95,8 @@ pub fn plan(
         true => None,
         false => own_arena::find(unit),
     };
+    let mut edited = others.edited();
+    found.brought = edited.any(|header| unit.files.iter().any(|file| file.path == header));
     let mut elsewhere = BTreeSet::new();
     for edit in &linked.edits {
         match edit.file {

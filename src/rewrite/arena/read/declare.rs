@@ -1,7 +1,7 @@
 //! Declarations: the types they make, and where their address spaces are written.
 
 use super::*;
-use crate::c::syntax::tree::{Base, Decl, DeclId, Part};
+use crate::c::syntax::tree::{Base, Decl, DeclId, Part, Specifiers};
 
 /// What a declarator makes.
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +67,8 @@ impl Reading<'_> {
             return;
         }
         let last = specifiers.toks.end - 1;
-        let said = self.says_arena(specifiers.toks);
-        let body = match &specifiers.base {
-            Base::Record(record) => record.fields.as_ref().map(|f| f.toks),
-            Base::Enum(spec) => spec.body,
-            _ => None,
-        };
+        let said = self.say_arena(specifiers);
+        let body = body_of(specifiers);
         let tagged = match &specifiers.base {
             Base::Record(record) => record.tag.is_some(),
             Base::Enum(spec) => spec.tag.is_some(),
@@ -142,6 +138,19 @@ impl Reading<'_> {
                 .is_some_and(|n| self.unit.text(n) == b"1"),
             _ => false,
         })
+    }
+
+    /// Whether declaration specifiers say `__arena` of what is declared with them: not what a structure's
+    /// members say of themselves.
+    fn say_arena(&self, specifiers: &Specifiers) -> bool {
+        let all = specifiers.toks;
+        match body_of(specifiers) {
+            Some(body) => {
+                self.says_arena(Toks::new(all.start, body.start))
+                    || self.says_arena(Toks::new(body.end, all.end))
+            }
+            None => self.says_arena(all),
+        }
     }
 
     /// Whether a `*` comes from a macro that the allocator's header defines anew for an arena, so
@@ -298,15 +307,12 @@ impl Reading<'_> {
             }
         }
         let named = tree[declarator].name.is_some();
-        let place = match named
-            || count > 0
-            || brought.is_some()
-            || self.says_arena(node.specifiers.toks)
-        {
-            true => self.fill(slot, node, brought, at, &mut base, true),
-            // No object is declared: what lies beside the type itself is nobody's address space.
-            false => self.vars.fresh(),
-        };
+        let place =
+            match named || count > 0 || brought.is_some() || self.say_arena(&node.specifiers) {
+                true => self.fill(slot, node, brought, at, &mut base, true),
+                // No object is declared: what lies beside the type itself is nobody's address space.
+                false => self.vars.fresh(),
+            };
         self.bases.insert((declarator, instance), base);
         Made { ty, place }
     }
@@ -434,7 +440,7 @@ impl Reading<'_> {
             .parts
             .iter()
             .any(|p| matches!(p, Part::Pointer { .. }));
-        let said = self.says_arena(tree[own].specifiers.toks) && !stars;
+        let said = self.say_arena(&tree[own].specifiers) && !stars;
         match said {
             true => Some(self.made(declarator).place),
             false if matches!(tree[own].specifiers.base, Base::TypeofExpr(_)) => {
@@ -478,7 +484,7 @@ impl Reading<'_> {
             Slot::Nowhere => {}
             Slot::Specifiers => {
                 *base = Some(space);
-                if self.says_arena(decl.specifiers.toks) {
+                if self.say_arena(&decl.specifiers) {
                     self.vars.seed(space, Seed::Arena, tok);
                 }
                 if let Some(inner) = brought {
@@ -554,5 +560,14 @@ impl Reading<'_> {
             }
         }
         found
+    }
+}
+
+/// The members of a structure, or the names of an enumeration, that specifiers define.
+fn body_of(specifiers: &Specifiers) -> Option<Toks> {
+    match &specifiers.base {
+        Base::Record(record) => record.fields.as_ref().map(|f| f.toks),
+        Base::Enum(spec) => spec.body,
+        _ => None,
     }
 }

@@ -13,6 +13,7 @@ impl Value {
             ty,
             place: None,
             mem: false,
+            named: false,
             flow: Flow(0),
             slot: Flow(0),
             null: false,
@@ -300,7 +301,10 @@ impl Reading<'_> {
                     ..value
                 }
             }
-            _ if self.unevaluated == 0 && value.mem && self.types.holds_pointer(value.ty) => {
+            _ if self.unevaluated == 0
+                && (value.mem || value.named)
+                && self.types.holds_pointer(value.ty) =>
+            {
                 let flow = self.new_flow();
                 self.loads.push(Load {
                     tok: value.start,
@@ -310,13 +314,18 @@ impl Reading<'_> {
                         .pointer(value.ty)
                         .map(|p| p.1)
                         .or(value.made_from),
-                    varies: value.flow != Flow(0),
+                    varies: value.mem && value.flow != Flow(0),
+                    named: !value.mem,
                     flow,
                 });
+                if !value.mem {
+                    self.flows_to(value.flow, flow);
+                }
                 self.flows_to(value.slot, flow);
                 Value {
                     place: None,
                     mem: false,
+                    named: false,
                     flow,
                     slot: Flow(0),
                     ..value
@@ -638,6 +647,7 @@ impl Reading<'_> {
             null: false,
             constant: false,
             made_from: self.packet(name, ty, toks.start),
+            named: !value.mem && value.place.is_some(),
             ..value
         }
     }

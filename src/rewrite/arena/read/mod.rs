@@ -10,6 +10,7 @@ mod convert;
 mod declare;
 mod expr;
 mod init;
+mod kept;
 mod library;
 mod objects;
 mod stmt;
@@ -25,7 +26,7 @@ use super::types::{RecordId, Type, TypeId, Types};
 use super::vars::{Plain, Seed, Tok, Var, Vars};
 use crate::c::cpp::{FileId, Loc, Token, Unit};
 use crate::c::lexer::op;
-use crate::c::syntax::tree::{DeclaratorId, ExprId, FunctionId, ItemKind, Toks};
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, FunctionId, ItemKind, Toks};
 use crate::c::types::{self as c, EntityId, EntityKind, Model};
 use crate::rewrite::parsed::is_ours;
 
@@ -37,6 +38,8 @@ struct Value {
     place: Option<Var>,
     /// The object is in memory that the verifier does not follow pointers through.
     mem: bool,
+    /// It is a member of a variable on the stack.
+    named: bool,
     flow: Flow,
     /// What is stored in this member, of whichever object: a structure on the stack is reached through a
     /// pointer, too.
@@ -338,7 +341,6 @@ impl Reading<'_> {
     /// Whether an object has an initial value with an address in it, which can be set only where
     /// the loader relocates addresses.
     pub fn is_initialised(&self, object: &Object) -> bool {
-        use crate::c::syntax::tree::ExprKind;
         let tree = &self.model.tree;
         // `char name[] = "…"` holds the characters.
         let array = self.model.is_array(self.model[object.entity].ty);
@@ -371,85 +373,6 @@ impl Reading<'_> {
                 .into_iter()
                 .any(|e| self.has_address(e, depth + 1)),
         }
-    }
-
-    /// Whether an object is a structure that nothing keeps from being split.
-    pub fn is_whole(&self, object: &Object) -> bool {
-        let structure = self.is_record(object.ty) && object.kind == ObjectKind::Static;
-        structure && !self.is_kept(object)
-    }
-
-    /// `__attribute__((used))`
-    fn is_kept(&self, object: &Object) -> bool {
-        let kept = |t: Tok| matches!(self.unit.text(&self.toks[t]), b"used" | b"__used__");
-        let declarators = &self.model[object.entity].declarators;
-        declarators.iter().any(|&d| {
-            let tree = &self.model.tree;
-            let own = &tree[d].attributes;
-            let common = &tree[tree[d].decl].specifiers.attributes;
-            own.iter().chain(common).any(|a| (a.start..a.end).any(kept))
-        })
-    }
-
-    /// Whether clang shrinks a static variable: a number that holds two values becomes a byte, an
-    /// array of which only constant elements are used is split.
-    pub fn shrinks(&self, object: &Object) -> bool {
-        use crate::c::syntax::tree::ExprKind;
-        let model = self.model;
-        let tree = &model.tree;
-        let ty = model[object.entity].ty;
-        let array = model.is_array(ty);
-        if object.kind != ObjectKind::Static || self.is_kept(object) {
-            return false;
-        }
-        if !array && model.number(ty).is_none() && !model.is_pointer(ty) {
-            return false;
-        }
-        let mut stores = false;
-        for &name in model.uses(object.entity) {
-            let c::Parent::Expr(outer) = model.parent(name) else {
-                continue;
-            };
-            match &tree[outer].kind {
-                ExprKind::Index(a, index) if array && *a == name => {
-                    if model.value(*index).is_none() {
-                        // A loop of a few iterations is unrolled, and the index constant.
-                        if model.array_len(ty).is_none_or(|len| len > 32) {
-                            return false;
-                        }
-                        stores |= object.is_static;
-                        continue;
-                    }
-                    stores |= matches!(model.parent(outer), c::Parent::Expr(e)
-                        if matches!(&tree[e].kind, ExprKind::Assign { left, .. } if *left == outer));
-                }
-                // Given to a function that may be inlined.
-                _ if array => stores = true,
-                ExprKind::Assign {
-                    op: None,
-                    left,
-                    right,
-                    ..
-                } if *left == name => {
-                    let constant =
-                        model.value(*right).is_some() || model.is_null_pointer_constant(*right);
-                    if !constant && model.number(ty).is_some() {
-                        return false;
-                    }
-                    stores = true;
-                }
-                ExprKind::Assign { left, .. } if *left == name => return false,
-                ExprKind::Postfix { .. } => return false,
-                ExprKind::Unary(
-                    crate::c::syntax::tree::Unary::AddressOf
-                    | crate::c::syntax::tree::Unary::Increment
-                    | crate::c::syntax::tree::Unary::Decrement,
-                    _,
-                ) => return false,
-                _ => {}
-            }
-        }
-        stores && (array || model.number(ty).is_some())
     }
 
     /// The address spaces of a function's parameters and result, at all levels.
