@@ -400,3 +400,25 @@ fn what_programs_are_linked_with_leaves_as_they_do() {
     assert!(loader.contains("exit(1);"), "{loader}");
     dir.rewrite(&["--all", "--check", "out"]).exits(0);
 }
+
+#[test]
+fn statics_that_clang_would_make_bytes_of_are_kept() {
+    let keep = "static int keep(int value)\n{\n\tstatic int last;\n\tint before = last;\n\n\
+                \tlast = value & 1023;\n\treturn before;\n}\n";
+    let text = |argument: &str| {
+        let use_it = format!(
+            "int all(int n)\n{{\n\tint k = 20;\n\n\treturn add(n) + keep({argument});\n}}\n"
+        );
+        let dir = Dir::with(&[("a.c", &[LIST, keep, &use_it].concat())]);
+        result(&dir, &["a.c"])
+    };
+    let kept = "static int last __attribute__((used));";
+    for one_number in ["20", "k", "(k + 1) * 2"] {
+        let text = text(one_number);
+        assert!(text.contains(kept), "{one_number}: {text}");
+    }
+    for any_number in ["n", "add(n)", "n + k"] {
+        let text = text(any_number);
+        assert!(!text.contains(kept), "{any_number}: {text}");
+    }
+}
