@@ -109,7 +109,7 @@ pub struct Options {
 /// Whether a file can hold anything that a rewrite is about. Fast (it looks at bytes, not at
 /// tokens), never wrong in saying no.
 pub fn may_matter(source: &[u8]) -> bool {
-    filter::mentions_family(source)
+    filter::mentions_family(source) || arena::is_chosen(source)
 }
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other

@@ -45,6 +45,10 @@ const FEW: u64 = 12;
 const INDEXED: u64 = 48;
 /// How many tokens the verifier may follow in all iterations of a loop: about as many instructions.
 const FOLLOWED: u64 = 40_000;
+/// How many branches it may follow in all iterations of a loop that sets numbers, and does not index
+/// memory outside of the arena with its counter: each branch may leave other numbers behind, and the
+/// verifier follows those apart.
+const BRANCHES: u64 = 16;
 /// From how many tokens on it does not follow a loop at all: it takes 1,000,000 instructions, and
 /// 8,192 branches that may go either way, of which a call that allocates has one.
 const LIMIT: u64 = 16 * 8_192;
@@ -185,7 +189,7 @@ impl<'a> Search<'a> {
         let mut loops = self.reading.loops.iter().zip(&self.ends);
         let found = loops.find(|(this, end)| match **end {
             End::Unseen => true,
-            End::Counted(Some(times)) => self.followed(this, times, &mut functions) > LIMIT,
+            End::Counted(Some(times)) => self.followed(this, times, &mut functions).tokens > LIMIT,
             _ => false,
         });
         found.map(|(this, _)| this.tok)

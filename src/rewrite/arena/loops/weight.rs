@@ -5,11 +5,53 @@ use std::collections::HashSet;
 use rustc_hash::FxHashMap;
 
 use super::super::facts::{Instance, Loop};
-use super::{End, FEW, FOLLOWED, INDEXED, Search, span};
+use super::super::vars::Tok;
+use super::{BRANCHES, End, FEW, FOLLOWED, INDEXED, Search, span};
+use crate::c::lexer::op;
 use crate::c::syntax::tree::{FunctionId, Toks};
 use crate::c::types::EntityKind;
 
+/// How much the verifier has to follow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weight {
+    /// About as many instructions.
+    pub tokens: u64,
+    /// Where it goes on in two ways.
+    pub branches: u64,
+}
+
+impl Weight {
+    fn and(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            branches: self.branches.saturating_add(other.branches),
+        }
+    }
+
+    fn times(self, times: u64) -> Self {
+        Self {
+            tokens: self.tokens.saturating_mul(times),
+            branches: self.branches.saturating_mul(times),
+        }
+    }
+}
+
+/// What is known of functions.
+pub(super) type Weights = FxHashMap<FunctionId, Weight>;
+
 impl Search<'_> {
+    /// How often code goes on in two ways among tokens.
+    fn branches(&self, toks: Toks) -> u64 {
+        let branches = |t: &Tok| {
+            let token = &self.toks[*t];
+            let operators = [op("?"), op("&&"), op("||")];
+            let word = self.word(*t);
+            operators.iter().any(|&o| token.is(o))
+                || matches!(word, b"if" | b"case" | b"while" | b"for")
+        };
+        (toks.start..toks.end).filter(branches).count() as u64
+    }
+
     pub(super) fn looping(&self) -> HashSet<FunctionId> {
         let model = self.reading.model;
         let mut found: HashSet<FunctionId> = HashSet::new();
@@ -44,7 +86,7 @@ impl Search<'_> {
 
     /// Whether a loop gets `can_loop`. `functions` has what is known of how many tokens the verifier
     /// follows in them.
-    pub(super) fn look(&self, index: usize, functions: &mut FxHashMap<FunctionId, u64>) -> bool {
+    pub(super) fn look(&self, index: usize, functions: &mut Weights) -> bool {
         let this = &self.reading.loops[index];
         match self.ends[index] {
             End::Said | End::Walked => false,
@@ -57,22 +99,26 @@ impl Search<'_> {
                 };
                 let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
                 let long = iterations.is_some_and(|times| {
-                    times > few.max(FEW) && self.followed(this, times, functions) > FOLLOWED
+                    let followed = self.followed(this, times, functions);
+                    let branchy = times > 1 && followed.branches > BRANCHES;
+                    times > few.max(FEW) && followed.tokens > FOLLOWED
+                        || branchy && !self.indexes(this) && self.sets_numbers(this)
                 });
                 many || long
             }
         }
     }
 
-    /// How many tokens the verifier follows in so many iterations.
-    pub(super) fn followed(
-        &self,
-        this: &Loop,
-        times: u64,
-        functions: &mut FxHashMap<FunctionId, u64>,
-    ) -> u64 {
+    /// Whether an iteration leaves other numbers behind than that of its counter.
+    fn sets_numbers(&self, this: &Loop) -> bool {
+        let (starts, hidden) = self.hiding(this);
+        !hidden.is_empty() || starts.len() > 1
+    }
+
+    /// What the verifier follows in so many iterations.
+    pub(super) fn followed(&self, this: &Loop, times: u64, functions: &mut Weights) -> Weight {
         let weight = self.weight(span(this.body), this.instance, functions, 0);
-        times.saturating_mul(weight)
+        weight.times(times)
     }
 
     /// Whether something in the body loops without a bound in sight.
@@ -98,19 +144,22 @@ impl Search<'_> {
         })
     }
 
-    /// How many tokens the verifier follows among `toks`, loops in it with all their iterations.
+    /// What the verifier follows among `toks`, loops in it with all their iterations.
     fn weight(
         &self,
         toks: Toks,
         instance: Instance,
-        functions: &mut FxHashMap<FunctionId, u64>,
+        functions: &mut Weights,
         depth: u32,
-    ) -> u64 {
+    ) -> Weight {
         if depth > 24 {
-            return 0;
+            return Weight::default();
         }
         let tree = &self.reading.model.tree;
-        let mut total = (toks.end - toks.start) as u64;
+        let mut total = Weight {
+            tokens: (toks.end - toks.start) as u64,
+            branches: self.branches(toks),
+        };
         let loops: Vec<usize> = self.index.loops(instance, toks).collect();
         for &index in &loops {
             let (this, end) = (&self.reading.loops[index], self.ends[index]);
@@ -127,20 +176,20 @@ impl Search<'_> {
                 End::Counted(iterations) => iterations.unwrap_or(FEW),
                 _ => 2,
             };
-            total = total.saturating_add(once.saturating_mul(times));
+            total = total.and(once.times(times));
         }
         let called: Vec<FunctionId> = self.calls_in(toks).collect();
         for function in called {
             let known = functions.get(&function).copied();
             let weight = known.unwrap_or_else(|| {
                 // A function that calls itself is followed by nobody.
-                functions.insert(function, 0);
+                functions.insert(function, Weight::default());
                 let body = tree[tree[function].body].toks;
                 let weight = self.weight(body, instance, functions, depth + 1);
                 functions.insert(function, weight);
                 weight
             });
-            total = total.saturating_add(weight);
+            total = total.and(weight);
         }
         total
     }
