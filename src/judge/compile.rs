@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::heap::HEADER_NAME;
+
 /// Oldest clang this crate is tested with.
 pub const OLDEST_CLANG: u32 = 14;
 
@@ -226,9 +228,8 @@ impl Clang {
         source: &Path,
         replaced: &[(PathBuf, Vec<u8>)],
     ) -> &'static [&'static str] {
-        let says_arena = |bytes: &[u8]| memchr::memmem::find(bytes, ARENA.as_bytes()).is_some();
-        let own = || fs::read(source).is_ok_and(|bytes| says_arena(&bytes));
-        match self.version >= 18 && (replaced.iter().any(|(_, b)| says_arena(b)) || own()) {
+        let replaced = || replaced.iter().any(|(_, bytes)| says_arena(bytes));
+        match self.version >= 18 && (replaced() || keeps_in_arena(source, 0)) {
             true => ARENA_ARGUMENTS,
             false => &["-mcpu=v3"],
         }
@@ -245,6 +246,32 @@ impl Clang {
         command.args(scratch.arguments());
         command
     }
+}
+
+/// How deep included files are looked into for what says where the heap lies.
+const DEEP: usize = 8;
+
+fn says_arena(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, ARENA.as_bytes()).is_some()
+}
+
+/// Whether a file on disk, or one beside it that it includes, says that the heap lies in an arena.
+fn keeps_in_arena(path: &Path, depth: usize) -> bool {
+    // The allocator's header explains the choice.
+    if depth > DEEP || path.file_name() == Some(OsStr::new(HEADER_NAME)) {
+        return false;
+    }
+    let Ok(bytes) = fs::read(path) else {
+        return false;
+    };
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let text = String::from_utf8_lossy(&bytes);
+    let mut names = text.lines().filter_map(|line| {
+        let include = line.trim_start().strip_prefix('#')?.trim_start();
+        let name = include.strip_prefix("include")?.trim_start();
+        name.strip_prefix('"')?.split('"').next()
+    });
+    says_arena(&bytes) || names.any(|name| keeps_in_arena(&beside.join(name), depth + 1))
 }
 
 /// The directory that headers which are on no disk seem to lie in. It does not change from one

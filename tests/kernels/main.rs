@@ -8,6 +8,8 @@
 
 #[path = "../common/expect.rs"]
 mod expect;
+#[path = "../common/plain.rs"]
+mod fixtures;
 #[path = "../common/loops.rs"]
 mod generated;
 #[path = "../common/heap.rs"]
@@ -19,6 +21,7 @@ mod loops;
 mod matrix;
 #[path = "../common/replay.rs"]
 mod operations;
+mod plain;
 #[path = "../linked/project.rs"]
 mod project;
 mod replay;
@@ -122,7 +125,12 @@ fn verdicts_on_other_kernels() {
     let initramfs = vm::initramfs(
         directory.path(),
         &objects,
-        &[replay::files(&clang), loops::files(&clang, series == ALL)].concat(),
+        &[
+            replay::files(&clang),
+            loops::files(&clang, series == ALL),
+            plain::files(&clang, series == ALL),
+        ]
+        .concat(),
         if blessing() { "--log" } else { "" },
     );
 
@@ -166,6 +174,7 @@ fn verdicts_on_other_kernels() {
         let judged = verdicts["files"].as_array().map_or(0, Vec::len);
         assert_eq!(judged, objects.len(), "{release} judged every object");
         complaints.extend(replay::check(&release, &replayed).err());
+        complaints.extend(plain::missing(&release, &replayed, series == ALL));
         match loops::figures(&release, &replayed) {
             Ok(lines) => kernel::say(&format!("Linux {release}\n{}\n", lines.join("\n"))),
             Err(complaint) => complaints.push(complaint),

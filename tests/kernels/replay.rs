@@ -16,6 +16,7 @@ use crate::kernel::{can_load, say};
 use crate::linked;
 use crate::loops;
 use crate::operations::replay;
+use crate::plain;
 
 /// Names the directory with objects and traces, inside of a virtual machine.
 const DIRECTORY: &str = "BPF_MALLOC_REPLAY";
@@ -195,6 +196,7 @@ fn heaps_agree_with_the_model() {
         }
         linked::run_all(&directory, &release);
         loops::run_all(&directory, &release);
+        plain::run_all(&directory, &release);
     } else if can_load(TEST) {
         let clang = Clang::find().expect("a clang");
         for build in &BUILDS {

@@ -36,7 +36,9 @@ impl Search<'_> {
             match expr.kind {
                 ExprKind::Index(array, index)
                     if model.value(index).is_none()
-                        && (self.is_free(index) || arena && self.is_measured(array, index)) =>
+                        && (self.is_free(index)
+                            || arena && self.is_measured(array, index)
+                            || arena && self.is_stepped_through(array, index)) =>
                 {
                     found.push(array);
                 }
@@ -274,6 +276,26 @@ impl Search<'_> {
             })
             .collect();
         self.unknown(index, &counters)
+    }
+
+    /// Whether a loop with `can_loop` goes through an array of arrays: clang may well keep a pointer to
+    /// the element and step that on, about which the comparison of the counter says nothing.
+    fn is_stepped_through(&self, array: ExprId, index: ExprId) -> bool {
+        let model = self.reading.model;
+        let rows = match model[model.type_of(array)] {
+            Type::Array { of, .. } => model.is_array(of) || model.record(of).is_some(),
+            _ => false,
+        };
+        let Some(counter) = self.counter(index).filter(|_| rows) else {
+            return false;
+        };
+        let around = self.around(index);
+        let mut guarded = around.iter().filter(|&&l| self.needs[l]);
+        guarded.any(|&l| {
+            self.index
+                .changes(model.tree[self.reading.loops[l].stmt].toks)
+                .any(|e| e == counter)
+        })
     }
 
     /// Whether the condition of a loop keeps a counter that starts at a constant below another.

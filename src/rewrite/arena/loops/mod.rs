@@ -45,9 +45,9 @@ const FEW: u64 = 12;
 const INDEXED: u64 = 48;
 /// How many tokens the verifier may follow in all iterations of a loop: about as many instructions.
 const FOLLOWED: u64 = 40_000;
-/// How many branches it may follow in all iterations of a loop that sets numbers, and does not index
-/// memory outside of the arena with its counter: each branch may leave other numbers behind, and the
-/// verifier follows those apart.
+/// How many branches it may follow in all iterations of a loop that does not index memory outside of
+/// the arena with its counter, and some of whose branches set numbers: each may leave other numbers
+/// behind, and the verifier follows those apart.
 const BRANCHES: u64 = 16;
 /// From how many tokens on it does not follow a loop at all: it takes 1,000,000 instructions, and
 /// 8,192 branches that may go either way, of which a call that allocates has one.

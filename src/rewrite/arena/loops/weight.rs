@@ -102,17 +102,11 @@ impl Search<'_> {
                     let followed = self.followed(this, times, functions);
                     let branchy = times > 1 && followed.branches > BRANCHES;
                     times > few.max(FEW) && followed.tokens > FOLLOWED
-                        || branchy && !self.indexes(this) && self.sets_numbers(this)
+                        || branchy && !self.indexes(this) && !self.hiding(this).1.is_empty()
                 });
                 many || long
             }
         }
-    }
-
-    /// Whether an iteration leaves other numbers behind than that of its counter.
-    fn sets_numbers(&self, this: &Loop) -> bool {
-        let (starts, hidden) = self.hiding(this);
-        !hidden.is_empty() || starts.len() > 1
     }
 
     /// What the verifier follows in so many iterations.
