@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edits::FileEdit;
 use super::facts::{FuncId, ObjectKind};
+use super::loops;
 use super::read::Reading;
 use super::vars::{Seed, Tok, Var};
 use crate::c::Span;
@@ -34,6 +35,7 @@ pub(super) struct Told {
     spots: BTreeSet<Spot>,
     functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
     imports: Vec<Vec<u8>>,
+    looping: Vec<Vec<u8>>,
 }
 
 /// What one file has to do with others.
@@ -62,6 +64,8 @@ pub struct Links {
     imports: BTreeSet<Vec<u8>>,
     /// Files that hold programs for the kernel, or are built or included with such files.
     programs: BTreeSet<PathBuf>,
+    /// Functions with external linkage that loop, themselves or in what they call.
+    looping: BTreeSet<Vec<u8>>,
 }
 
 /// The links of the files of a run, as far as they were asked for. Safe to share between threads.
@@ -166,6 +170,7 @@ impl Links {
                 imports: all.imports,
                 headers: all.headers,
                 programs: all.programs,
+                looping: all.looping,
                 ..Self::default()
             };
         }
@@ -190,6 +195,7 @@ impl Links {
         }
         add(&mut self.imports, &other.imports);
         add(&mut self.programs, &other.programs);
+        add(&mut self.looping, &other.looping);
     }
 
     /// Whether a file holds programs for the kernel, or becomes a part of such a file.
@@ -302,6 +308,10 @@ impl Links {
                 .filter(|name| self.imports.contains(*name))
                 .cloned()
                 .collect(),
+            looping: names()
+                .filter(|name| self.looping.contains(*name))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -368,6 +378,7 @@ impl Links {
         let (names, defined) = names(reading);
         links.names.insert(path.to_owned(), Arc::new(names));
         links.defined.insert(path.to_owned(), Arc::new(defined));
+        links.looping = loops::looping(reading);
         links.imports = reading
             .functions
             .iter()
@@ -436,6 +447,7 @@ impl Links {
 
     /// Tells a reading what other files found out.
     pub(super) fn seed(&self, reading: &mut Reading) {
+        reading.looping = self.looping.clone();
         if self.spots.is_empty() && self.functions.is_empty() {
             return;
         }

@@ -95,8 +95,8 @@ impl Editor<'_> {
     pub fn whole(&mut self) {
         for object in self.reading.objects.iter().filter(|o| o.is_static) {
             let whole = self.reading.is_whole(object) || self.reading.shrinks(object);
-            let stays = !whole || self.reading.vars.is_plain(object.place);
-            if stays || !self.editable(object.tok) {
+            let plain = self.reading.vars.is_plain(object.place) && !self.arena(object.place);
+            if !whole || plain || !self.editable(object.tok) {
                 continue;
             }
             // After the brackets of an array, and the parameters of functions it points to.

@@ -1,15 +1,21 @@
 //! Which loops need help: how much of them the verifier would follow.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rustc_hash::FxHashMap;
 
 use super::super::facts::{Instance, Loop};
+use super::super::read::Reading;
 use super::super::vars::Tok;
 use super::{BRANCHES, End, FEW, FOLLOWED, INDEXED, Search, span};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{FunctionId, Toks};
 use crate::c::types::EntityKind;
+use crate::rewrite::family::PREFIX;
+use crate::rewrite::library::{self, Treatment};
+
+/// How deep calls are followed in search of loops.
+const DEEP: u32 = 8;
 
 /// How much the verifier has to follow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,16 +103,47 @@ impl Search<'_> {
                     false if self.indexes_movable(this) => FEW,
                     false => 1,
                 };
-                let many = iterations.is_none_or(|r| r > few) && self.holds_loop(this);
+                let holds_loop = self.holds_loop(this);
+                let many = holds_loop && iterations.is_none_or(|r| r > few);
                 let long = iterations.is_some_and(|times| {
                     let followed = self.followed(this, times, functions);
-                    let branchy = times > 1 && followed.branches > BRANCHES;
+                    let branchy = !holds_loop && times > 1 && followed.branches > BRANCHES;
+                    let branchy = branchy && !self.may_loop(span(this.body), 0);
                     times > few.max(FEW) && followed.tokens > FOLLOWED
                         || branchy && !self.indexes(this) && !self.hiding(this).1.is_empty()
                 });
                 many || long
             }
         }
+    }
+
+    /// Whether a function is called among tokens, or in what is called there, that has a loop with
+    /// `can_loop`, as most of those of the C library do.
+    fn may_loop(&self, toks: Toks, depth: u32) -> bool {
+        let model = self.reading.model;
+        let memory = |name: &[u8]| {
+            let plain = name.strip_prefix(PREFIX.as_bytes()).unwrap_or(name);
+            library::function(plain).is_some_and(|f| f.treatment != Treatment::Numbers)
+        };
+        let around = self.index.functions(toks);
+        let mut calls = around.flat_map(|f| model.info(f).calls.iter());
+        calls.any(|call| {
+            let at = model.tree[call.expr].toks.start;
+            let Some(callee) = call.callee.filter(|_| toks.contains(at)) else {
+                return false;
+            };
+            let name = self.reading.unit.symbols.text(model[callee].name);
+            match model[callee].kind {
+                EntityKind::Function {
+                    definition: Some(function),
+                    ..
+                } => {
+                    let body = model.tree[model.tree[function].body].toks;
+                    depth < DEEP && self.may_loop(body, depth + 1)
+                }
+                _ => memory(name) || self.reading.looping.contains(name),
+            }
+        })
     }
 
     /// What the verifier follows in so many iterations.
@@ -187,4 +224,32 @@ impl Search<'_> {
         }
         total
     }
+}
+
+/// The functions with external linkage that loop, themselves or in what they call: as far as other files
+/// have to know, any loop counts.
+pub fn looping(reading: &Reading) -> BTreeSet<Vec<u8>> {
+    let model = reading.model;
+    let search = Search::new(reading);
+    let of_loop = |l: &Loop| model.stmt_function(l.stmt);
+    let own: HashSet<FunctionId> = reading.loops.iter().filter_map(of_loop).collect();
+    let own = search.with_callers(own);
+    let functions = (0..model.tree.functions.len()).map(|at| FunctionId(at as u32));
+    let named = functions.filter_map(|f| Some((f, model.info(f).entity?)));
+    let external = named.filter(|(_, entity)| {
+        matches!(
+            model[*entity].kind,
+            EntityKind::Function {
+                internal: false,
+                ..
+            }
+        )
+    });
+    let loops = external.filter(|(f, _)| {
+        let body = model.tree[model.tree[*f].body].toks;
+        own.contains(f) || search.may_loop(body, 0)
+    });
+    loops
+        .map(|(_, entity)| reading.unit.symbols.text(model[entity].name).to_vec())
+        .collect()
 }

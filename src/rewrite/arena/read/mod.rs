@@ -16,7 +16,7 @@ mod objects;
 mod stmt;
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rustc_hash::FxHashMap;
 
@@ -113,6 +113,8 @@ pub struct Reading<'a> {
     divided: Option<TypeId>,
     /// What meets the heap may move into the arena.
     pub moving: bool,
+    /// Functions of other files that loop.
+    pub looping: BTreeSet<Vec<u8>>,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
     /// The functions that jump, once somebody asked.
@@ -184,6 +186,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         calculated: Vec::new(),
         grows: false,
         moving: false,
+        looping: BTreeSet::new(),
         instances: vec![None],
         jumping: OnceCell::new(),
         toks: &unit.tokens,
