@@ -15,8 +15,6 @@ pub struct Fixture {
     pub source: PathBuf,
     /// What it returns; nothing if that depends on the machine.
     pub value: Option<i32>,
-    /// What it says.
-    pub text: String,
 }
 
 /// The programs of a directory of fixtures, by name.
@@ -71,7 +69,6 @@ fn fixture(base: &Path, source: PathBuf) -> Fixture {
         name,
         source,
         value,
-        text,
     }
 }
 
