@@ -256,14 +256,14 @@ impl<'a> Numbers<'a> {
                     value = right;
                 }
                 let constant = self.model.value(value);
-                (constant.is_some() || self.is_hidden(value)).then_some((value, constant))
+                (constant.is_some() || self.hidden_before(value)).then_some((value, constant))
             }
             _ => None,
         }
     }
 
-    /// `static_opaque(0)` and the like, from an earlier run.
-    fn is_hidden(&self, expr: ExprId) -> bool {
+    /// Whether a value was hidden by an earlier run: `static_opaque(0)` and the like.
+    pub fn hidden_before(&self, expr: ExprId) -> bool {
         let model = self.model;
         let ExprKind::Call { callee, .. } = model.tree[model.tree.bare(expr)].kind else {
             return false;
@@ -275,11 +275,6 @@ impl<'a> Numbers<'a> {
                 b"static_opaque" | b"static_from"
             )
         })
-    }
-
-    /// Whether a value was hidden by an earlier run.
-    pub fn hidden_before(&self, expr: ExprId) -> bool {
-        self.is_hidden(expr)
     }
 
     /// The steps of a variable within some tokens; `None` if it changes in another way there.

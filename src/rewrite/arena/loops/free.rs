@@ -6,7 +6,7 @@ use super::super::facts::Loop;
 use super::super::numbers::{Change, changes};
 use super::{End, Search, span};
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtId, StmtKind, Toks, Unary};
-use crate::c::types::{EntityId, FieldRef, Parent, Type, TypeId};
+use crate::c::types::{EntityId, EntityKind, FieldRef, Parent, Storage, Type, TypeId};
 
 /// How far assignments of pointers are followed back.
 const DEEP: u32 = 4;
@@ -387,6 +387,44 @@ impl Search<'_> {
         })
     }
 
+    /// Whether a value depends on an argument of a function that calls itself, which is another one at
+    /// each depth, as in each iteration of a loop; or on a number that was hidden when such a function
+    /// became a loop.
+    fn changes_with_depth(&self, value: ExprId) -> bool {
+        let model = self.reading.model;
+        let changes = |entity: EntityId| {
+            let hidden = |change: Change| matches!(change, Change::Set(value) if self.numbers.hidden_before(value));
+            match model[entity].kind {
+                EntityKind::Object {
+                    storage: Storage::Parameter,
+                    function: Some(function),
+                } => {
+                    model.is_recursive(function)
+                        || self.numbers.of(entity).iter().any(|m| hidden(m.change))
+                }
+                _ => false,
+            }
+        };
+        let mut parts = model.tree.operands(value).into_iter();
+        model.entity(value).is_some_and(changes) || parts.any(|p| self.changes_with_depth(p))
+    }
+
+    /// Whether clang sees that a remainder is at most `most`, and leaves a mask out.
+    fn is_remainder_below(&self, value: ExprId, most: i128) -> bool {
+        let model = self.reading.model;
+        match model.tree[model.tree.bare(value)].kind {
+            ExprKind::Cast(_, inner) => self.is_remainder_below(inner, most),
+            ExprKind::Binary {
+                op: Binary::Rem,
+                right,
+                ..
+            } => model
+                .value(right)
+                .is_some_and(|by| 0 < by && by <= most + 1),
+            _ => false,
+        }
+    }
+
     /// Whether a part of an expression is neither a constant nor one of some counters.
     fn unknown(&self, expr: ExprId, counters: &[EntityId]) -> bool {
         let model = self.reading.model;
@@ -397,7 +435,9 @@ impl Search<'_> {
             let mods = self.numbers.of(entity);
             let constant = !mods.is_empty()
                 && mods.iter().all(|m| match m.change {
-                    Change::Set(value) => self.numbers.is_known(value),
+                    Change::Set(value) => {
+                        self.numbers.is_known(value) && !self.changes_with_depth(value)
+                    }
                     Change::Step(_) => true,
                     _ => false,
                 });
@@ -419,8 +459,10 @@ impl Search<'_> {
                 // What is cut to a few bits is an index that can be proven; the verifier does not
                 // know what a division leaves.
                 let masked = match model.tree[expr].kind {
-                    ExprKind::Binary { op, right, .. } => match (op, model.value(right)) {
-                        (Binary::BitAnd, Some(_)) => true,
+                    ExprKind::Binary {
+                        op, left, right, ..
+                    } => match (op, model.value(right)) {
+                        (Binary::BitAnd, Some(mask)) => !self.is_remainder_below(left, mask),
                         (Binary::Rem, Some(by)) => {
                             let unsigned = model.operation(expr).is_some_and(|n| n.unsigned);
                             unsigned && by.count_ones() == 1
