@@ -229,7 +229,7 @@ impl Clang {
         replaced: &[(PathBuf, Vec<u8>)],
     ) -> &'static [&'static str] {
         let replaced = || replaced.iter().any(|(_, bytes)| says_arena(bytes));
-        match self.version >= 18 && (replaced() || keeps_in_arena(source, 0)) {
+        match self.version >= 18 && (replaced() || keeps_in_arena(source, &mut HashSet::new())) {
             true => ARENA_ARGUMENTS,
             false => &["-mcpu=v3"],
         }
@@ -248,17 +248,20 @@ impl Clang {
     }
 }
 
-/// How deep included files are looked into for what says where the heap lies.
-const DEEP: usize = 8;
+/// Larger files are not looked into for what says where the heap lies.
+const MOST_BYTES: u64 = 16 << 20;
 
 fn says_arena(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, ARENA.as_bytes()).is_some()
 }
 
-/// Whether a file on disk, or one beside it that it includes, says that the heap lies in an arena.
-fn keeps_in_arena(path: &Path, depth: usize) -> bool {
+/// Whether a file on disk, or one beside it that it includes, says that the heap lies in an arena. Each is
+/// read once.
+fn keeps_in_arena(path: &Path, seen: &mut HashSet<PathBuf>) -> bool {
     // The allocator's header explains the choice.
-    if depth > DEEP || path.file_name() == Some(OsStr::new(HEADER_NAME)) {
+    let allocator = path.file_name() == Some(OsStr::new(HEADER_NAME));
+    let readable = |file: fs::Metadata| file.is_file() && file.len() <= MOST_BYTES;
+    if allocator || !fs::metadata(path).is_ok_and(readable) || !seen.insert(path.to_owned()) {
         return false;
     }
     let Ok(bytes) = fs::read(path) else {
@@ -271,7 +274,7 @@ fn keeps_in_arena(path: &Path, depth: usize) -> bool {
         let name = include.strip_prefix("include")?.trim_start();
         name.strip_prefix('"')?.split('"').next()
     });
-    says_arena(&bytes) || names.any(|name| keeps_in_arena(&beside.join(name), depth + 1))
+    says_arena(&bytes) || names.any(|name| keeps_in_arena(&beside.join(name), seen))
 }
 
 /// The directory that headers which are on no disk seem to lie in. It does not change from one

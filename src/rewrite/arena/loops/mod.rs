@@ -115,6 +115,8 @@ pub struct Search<'a> {
     /// Functions in which something loops without a bound in sight, themselves or in what they
     /// call.
     looping: HashSet<FunctionId>,
+    /// Functions that call what loops elsewhere, themselves or in what they call.
+    calling: HashSet<FunctionId>,
     /// By loop: whether it gets `can_loop`.
     needs: Vec<bool>,
 }
@@ -134,6 +136,7 @@ impl<'a> Search<'a> {
             numbers,
             ends: Vec::new(),
             looping: HashSet::new(),
+            calling: weight::calling(reading),
             needs: Vec::new(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();

@@ -10,12 +10,9 @@ use super::super::vars::Tok;
 use super::{BRANCHES, End, FEW, FOLLOWED, INDEXED, Search, span};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{FunctionId, Toks};
-use crate::c::types::EntityKind;
+use crate::c::types::{EntityId, EntityKind, Model};
 use crate::rewrite::family::PREFIX;
 use crate::rewrite::library::{self, Treatment};
-
-/// How deep calls are followed in search of loops.
-const DEEP: u32 = 8;
 
 /// How much the verifier has to follow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,21 +70,7 @@ impl Search<'_> {
                 found.insert(FunctionId(at as u32));
             }
         }
-        self.with_callers(found)
-    }
-
-    /// Functions, and those that call them.
-    fn with_callers(&self, mut found: HashSet<FunctionId>) -> HashSet<FunctionId> {
-        let model = self.reading.model;
-        // Callees come before callers.
-        for component in model.components() {
-            for &function in component {
-                if model.callees(function).any(|c| found.contains(&c)) {
-                    found.insert(function);
-                }
-            }
-        }
-        found
+        with_callers(model, found)
     }
 
     /// Whether a loop gets `can_loop`. `functions` has what is known of how many tokens the verifier
@@ -108,7 +91,7 @@ impl Search<'_> {
                 let long = iterations.is_some_and(|times| {
                     let followed = self.followed(this, times, functions);
                     let branchy = !holds_loop && times > 1 && followed.branches > BRANCHES;
-                    let branchy = branchy && !self.may_loop(span(this.body), 0);
+                    let branchy = branchy && !self.may_loop(span(this.body));
                     times > few.max(FEW) && followed.tokens > FOLLOWED
                         || branchy && !self.indexes(this) && !self.hiding(this).1.is_empty()
                 });
@@ -117,32 +100,19 @@ impl Search<'_> {
         }
     }
 
-    /// Whether a function is called among tokens, or in what is called there, that has a loop with
-    /// `can_loop`, as most of those of the C library do.
-    fn may_loop(&self, toks: Toks, depth: u32) -> bool {
+    /// Whether a function is called among tokens that may have a loop with `can_loop` in it, by what it
+    /// calls itself.
+    fn may_loop(&self, toks: Toks) -> bool {
         let model = self.reading.model;
-        let memory = |name: &[u8]| {
-            let plain = name.strip_prefix(PREFIX.as_bytes()).unwrap_or(name);
-            library::function(plain).is_some_and(|f| f.treatment != Treatment::Numbers)
-        };
         let around = self.index.functions(toks);
         let mut calls = around.flat_map(|f| model.info(f).calls.iter());
         calls.any(|call| {
-            let at = model.tree[call.expr].toks.start;
-            let Some(callee) = call.callee.filter(|_| toks.contains(at)) else {
-                return false;
-            };
-            let name = self.reading.unit.symbols.text(model[callee].name);
-            match model[callee].kind {
-                EntityKind::Function {
-                    definition: Some(function),
-                    ..
-                } => {
-                    let body = model.tree[model.tree[function].body].toks;
-                    depth < DEEP && self.may_loop(body, depth + 1)
-                }
-                _ => memory(name) || self.reading.looping.contains(name),
-            }
+            let inside = toks.contains(model.tree[call.expr].toks.start);
+            let callee = call.callee.filter(|_| inside);
+            callee.is_some_and(|callee| match model[callee].definition() {
+                Some(function) => self.calling.contains(&function),
+                None => loops_elsewhere(self.reading, callee),
+            })
         })
     }
 
@@ -226,30 +196,56 @@ impl Search<'_> {
     }
 }
 
+/// Functions, and those that call them.
+fn with_callers(model: &Model, mut found: HashSet<FunctionId>) -> HashSet<FunctionId> {
+    // Callees come before callers.
+    for component in model.components() {
+        for &function in component {
+            if model.callees(function).any(|c| found.contains(&c)) {
+                found.insert(function);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a function that the unit does not define loops: most of those of the C library do, and other
+/// files tell of theirs.
+fn loops_elsewhere(reading: &Reading, callee: EntityId) -> bool {
+    let name = reading.unit.symbols.text(reading.model[callee].name);
+    let plain = name.strip_prefix(PREFIX.as_bytes()).unwrap_or(name);
+    library::function(plain).is_some_and(|f| f.treatment != Treatment::Numbers)
+        || reading.looping.contains(name)
+}
+
+/// The functions that call what loops elsewhere, and those that call them.
+pub(super) fn calling(reading: &Reading) -> HashSet<FunctionId> {
+    let model = reading.model;
+    let functions = (0..model.tree.functions.len()).map(|at| FunctionId(at as u32));
+    let own = functions.filter(|&function| {
+        let mut callees = model.info(function).calls.iter().filter_map(|c| c.callee);
+        callees.any(|c| model[c].definition().is_none() && loops_elsewhere(reading, c))
+    });
+    with_callers(model, own.collect())
+}
+
 /// The functions with external linkage that loop, themselves or in what they call: as far as other files
 /// have to know, any loop counts.
 pub fn looping(reading: &Reading) -> BTreeSet<Vec<u8>> {
     let model = reading.model;
-    let search = Search::new(reading);
     let of_loop = |l: &Loop| model.stmt_function(l.stmt);
     let own: HashSet<FunctionId> = reading.loops.iter().filter_map(of_loop).collect();
-    let own = search.with_callers(own);
-    let functions = (0..model.tree.functions.len()).map(|at| FunctionId(at as u32));
-    let named = functions.filter_map(|f| Some((f, model.info(f).entity?)));
-    let external = named.filter(|(_, entity)| {
-        matches!(
-            model[*entity].kind,
+    let loops = with_callers(model, own).into_iter().chain(calling(reading));
+    let external = loops.filter_map(|function| {
+        let entity = model.info(function).entity?;
+        let linked = matches!(
+            model[entity].kind,
             EntityKind::Function {
                 internal: false,
                 ..
             }
-        )
+        );
+        linked.then(|| reading.unit.symbols.text(model[entity].name).to_vec())
     });
-    let loops = external.filter(|(f, _)| {
-        let body = model.tree[model.tree[*f].body].toks;
-        own.contains(f) || search.may_loop(body, 0)
-    });
-    loops
-        .map(|(_, entity)| reading.unit.symbols.text(model[entity].name).to_vec())
-        .collect()
+    external.collect()
 }
