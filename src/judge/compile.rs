@@ -457,4 +457,26 @@ mod tests {
     fn json_strings_are_escaped() {
         assert_eq!(json_string(Path::new("a\"b\\c\n")), r#""a\"b\\c\u000a""#);
     }
+
+    #[test]
+    fn the_arena_is_found_in_included_files() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).expect("it can be written");
+            path
+        };
+        let main = write("main.c", "# include \"a.h\"\n");
+        write(
+            "a.h",
+            "#include \"a.h\"\n#include \"b.h\"\n#include <c.h>\n",
+        );
+        let found = || keeps_in_arena(&main, &mut HashSet::new());
+        write("c.h", ARENA);
+        write(HEADER_NAME, ARENA);
+        write("b.h", "#include \"dynamic_memory.h\"\n");
+        assert!(!found());
+        write("b.h", ARENA);
+        assert!(found());
+    }
 }

@@ -4,33 +4,7 @@
 use crate::common::Dir;
 
 /// A list whose sum is a function that calls itself.
-const SUMS: &str = "\
-#ifndef SUMS_H
-#define SUMS_H
-#include <stdlib.h>
-
-struct item { int value; struct item *next, *inner; };
-
-static struct item *item_new(int value, struct item *next, struct item *inner)
-{
-	struct item *item = malloc(sizeof(*item));
-
-	if (!item)
-		return NULL;
-	item->value = value;
-	item->next = next;
-	item->inner = inner;
-	return item;
-}
-
-static long item_sum(const struct item *item)
-{
-	if (!item)
-		return 0;
-	return item->value + 2 * item_sum(item->inner) + item_sum(item->next);
-}
-#endif
-";
+const SUMS: &str = include_str!("../../fixtures/recursion/two_headers/sums.h");
 
 /// A program that includes it, with declarations of its own.
 fn program(own: &str, result: &str) -> String {
@@ -206,4 +180,20 @@ fn a_c_file_that_a_program_includes_is_code_for_bpf() {
         .says(&["skipped 1 file with calls of the allocator"]);
     let text = rewritten(&dir, "sums.c");
     assert!(text.contains("struct item_sum_frame {"), "{text}");
+}
+
+#[test]
+fn programs_in_headers_are_done_after_one_run() {
+    let copied = include_str!("../../fixtures/plain/structures_copied_in_words.c");
+    let kept = include_str!("../../fixtures/plain/pointers_to_locals_in_blocks.c");
+    let literals = include_str!("../../fixtures/plain/names_in_static_pointers.c");
+    for (text, backend) in [(copied, "arena"), (kept, "auto"), (literals, "auto")] {
+        let files = [("all.bpf.h", text), ("b.bpf.c", "#include \"all.bpf.h\"\n")];
+        let dir = Dir::with(&files);
+        dir.rewrite(&["--backend", backend, "-o", "out", "."])
+            .exits(0)
+            .says(&["rewrote"]);
+        dir.rewrite(&["--backend", backend, "--check", "out"])
+            .exits(0);
+    }
 }

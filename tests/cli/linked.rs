@@ -422,3 +422,37 @@ fn statics_that_clang_would_make_bytes_of_are_kept() {
         assert!(!text.contains(kept), "{any_number}: {text}");
     }
 }
+
+#[test]
+fn tables_of_rows_move_where_a_loop_with_can_loop_goes_through_them() {
+    // clang steps a pointer to the row on, and its comparison of the counter proves nothing then.
+    let text = |table: &str, element: &str| {
+        let walk = format!(
+            "{table};\n\nint all(void)\n{{\n\tint sum = 0;\n\n\
+             \tfor (unsigned i = 0; i < 60; i++)\n\t\tsum += add({element});\n\treturn sum;\n}}\n"
+        );
+        let dir = Dir::with(&[("a.c", &[LIST, &walk].concat())]);
+        result(&dir, &["a.c"])
+    };
+    let rows = text("static const int rows[60][2] = { { 1, 2 } }", "rows[i][1]");
+    assert!(rows.contains("i < 60 && can_loop"), "{rows}");
+    assert!(
+        rows.contains("static const int __arena rows[60][2]"),
+        "{rows}"
+    );
+    let numbers = text("static const int numbers[60] = { 1, 2 }", "numbers[i]");
+    assert!(numbers.contains("i < 60 && can_loop"), "{numbers}");
+    assert!(!numbers.contains("__arena numbers"), "{numbers}");
+}
+
+#[test]
+fn the_header_is_not_included_inside_of_a_declaration() {
+    let text = LIST.replace("int value; };", "int\n#define POOL_SIZE 65536\nvalue; };");
+    let dir = Dir::with(&[("a.c", &text)]);
+    let text = result(&dir, &["a.c"]);
+    let include = text.find(DEFINE).expect("the include");
+    assert!(
+        include < text.find("struct node").expect("the structure"),
+        "{text}"
+    );
+}

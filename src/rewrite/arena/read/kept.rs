@@ -33,7 +33,14 @@ impl Reading<'_> {
         let model = self.model;
         let tree = &model.tree;
         let ty = model[object.entity].ty;
-        let array = model.is_array(ty);
+        // A pointer to a literal that becomes an array of characters.
+        let literal = || {
+            let table = self.table(object).filter(|t| self.in_arena(t.star));
+            let init = table.and_then(|_| object.init)?;
+            model.array_len(model.type_of(tree.bare(init)))
+        };
+        let length = model.array_len(ty).or_else(literal);
+        let array = model.is_array(ty) || length.is_some();
         if object.kind != ObjectKind::Static || self.is_kept(object) {
             return false;
         }
@@ -49,7 +56,7 @@ impl Reading<'_> {
                 ExprKind::Index(a, index) if array && *a == name => {
                     if model.value(*index).is_none() {
                         // A loop of a few iterations is unrolled, and the index constant.
-                        if model.array_len(ty).is_none_or(|len| len > 32) {
+                        if length.is_none_or(|len| len > 32) {
                             return false;
                         }
                         stores |= object.is_static;
