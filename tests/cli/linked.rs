@@ -447,7 +447,10 @@ fn tables_of_rows_move_where_a_loop_with_can_loop_goes_through_them() {
 
 #[test]
 fn the_header_is_not_included_inside_of_a_declaration() {
-    let text = LIST.replace("int value; };", "int\n#define POOL_SIZE 65536\nvalue; };");
+    let text = LIST.replace(
+        "{ struct node *next; int value; }",
+        "{ int\n#define POOL_SIZE 65536\nvalue; struct node *next; }",
+    );
     let dir = Dir::with(&[("a.c", &text)]);
     let text = result(&dir, &["a.c"]);
     let include = text.find(DEFINE).expect("the include");
