@@ -36,7 +36,7 @@ impl Reading<'_> {
         // A pointer to a literal that becomes an array of characters.
         let literal = || {
             let table = self.table(object).filter(|t| self.in_arena(t.star));
-            let init = table.and_then(|_| object.init)?;
+            let init = table.and(object.init)?;
             model.array_len(model.type_of(tree.bare(init)))
         };
         let length = model.array_len(ty).or_else(literal);
