@@ -19,11 +19,7 @@ use crate::judge::verdict::Stats;
 /// are touched only then; since Linux 6.4 a longer log keeps its end, before that its start.
 const LOG_BYTES: usize = 16 << 20;
 
-/// Bytes offered for the statistics of a program that loads; a refusal there is asked for again
-/// with [`LOG_BYTES`].
-const STATS_BYTES: usize = 64 << 10;
-
-/// Bytes offered where that was too little. Even with the figures only the verifier writes a line
+/// Bytes offered for the figures where that was too little. Even with them only the verifier writes a line
 /// for each call of a global function that it meets, so a loop of some hundred rounds fills the
 /// buffer, and the kernel refuses a sound program with `ENOSPC`. The longest such line (170 bytes,
 /// with a name of 128) for every other of the 1,000,000 instructions it walks at most cannot fill
@@ -323,7 +319,7 @@ impl ObjectFile {
 
     /// Loads without the way that the verifier takes.
     fn attempt_for_stats(&self, select: &Select<'_>) -> Result<Attempt, Error> {
-        let attempt = self.attempt(select, LOG_STATS, STATS_BYTES)?;
+        let attempt = self.attempt(select, LOG_STATS, LOG_BYTES)?;
         if attempt.object.as_ref().err() == Some(&NO_SPACE) {
             return self.attempt(select, LOG_STATS, MOST_STATS_BYTES);
         }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use crate::generate::Program;
+use crate::parallel::in_parallel;
 use crate::toolchain::{
     bpf_malloc, clang, native, output, returned, root, strict, unit, words, write,
 };
@@ -43,31 +42,6 @@ pub fn judge_in(
     });
     let names = programs.iter().map(|program| program.tag.clone());
     names.zip(verdicts.into_iter().flatten()).collect()
-}
-
-/// Does something with each, on two processors; results in the order of what they are of.
-pub fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = all.get(at) else {
-                return done;
-            };
-            done.push((at, one(item)));
-        }
-    };
-    let mut found: Vec<_> = thread::scope(|scope| {
-        let threads = [scope.spawn(work), scope.spawn(work)];
-        let results = threads.into_iter().flat_map(|thread| {
-            let done = thread.join();
-            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        results.collect()
-    });
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What the programs as they are return in user space, `sanitized` where no other test of the same

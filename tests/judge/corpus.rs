@@ -11,8 +11,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::batch::{first_error, in_parallel};
+use crate::batch::first_error;
 use crate::kernel::verify;
+use crate::parallel::in_parallel;
 use crate::toolchain::{OLD_C, clang_for_user_space, native, output, root};
 
 /// Where programs lie in the source packages.

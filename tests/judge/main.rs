@@ -17,6 +17,8 @@ mod generate;
 mod kernel;
 #[path = "../common/kernel_log.rs"]
 mod kernel_log;
+#[path = "../common/parallel.rs"]
+mod parallel;
 #[path = "../common/plain.rs"]
 mod plain;
 mod toolchain;

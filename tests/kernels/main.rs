@@ -21,6 +21,8 @@ mod loops;
 mod matrix;
 #[path = "../common/replay.rs"]
 mod operations;
+#[path = "../common/parallel.rs"]
+mod parallel;
 mod plain;
 #[path = "../linked/project.rs"]
 mod project;
@@ -35,6 +37,7 @@ use bpf_malloc::heap::{HEADER, HEADER_NAME};
 use bpf_malloc::judge::compile::Clang;
 use expect::{Case, cases, cases_in, version};
 use matrix::{Cell, Matrix};
+use parallel::in_parallel;
 use serde_json::Value;
 
 /// The kernels whose logs are kept: their wordings differ most, and three of them have arenas.
@@ -112,15 +115,12 @@ fn verdicts_on_other_kernels() {
             case.tag("verdict") != Some("does not compile") && case.tag("emulated").is_none()
         })
         .collect();
-    let objects: Vec<(String, Vec<u8>)> = programs
-        .iter()
-        .map(|case| {
-            let bytes = clang
-                .compile(&case.path, &[], &[(HEADER_NAME, HEADER)], &[])
-                .unwrap_or_else(|error| panic!("{error}"));
-            (case.name.clone(), bytes)
-        })
-        .collect();
+    let objects: Vec<(String, Vec<u8>)> = in_parallel(&programs, |case| {
+        let bytes = clang
+            .compile(&case.path, &[], &[(HEADER_NAME, HEADER)], &[])
+            .unwrap_or_else(|error| panic!("{error}"));
+        (case.name.clone(), bytes)
+    });
     let directory = tempfile::tempdir_in(target).expect("a directory");
     let initramfs = vm::initramfs(
         directory.path(),

@@ -15,6 +15,7 @@ use bpf_malloc::kernel::run::RunInput;
 use crate::expect::version;
 use crate::fixtures::{Fixture, copy, fixtures};
 use crate::kernel::say;
+use crate::parallel::in_parallel;
 
 /// The oldest kernel that they are run on: most of them need arenas.
 const OLDEST: (u32, u32) = (6, 12);
@@ -63,9 +64,11 @@ fn build(fixture: &Fixture, clang: &Clang) -> Result<Vec<u8>, String> {
 /// What a virtual machine needs to run them, all or a part of them: files by name.
 pub fn files(clang: &Clang, all: bool) -> Vec<(String, Vec<u8>)> {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
-    for fixture in programs(all) {
+    let programs = programs(all);
+    let objects = in_parallel(&programs, |fixture| build(fixture, clang));
+    for (fixture, object) in programs.iter().zip(objects) {
         let name = fixture.name.replace('/', "+");
-        match build(&fixture, clang) {
+        match object {
             Ok(object) => files.push((format!("{name}.plain"), object)),
             Err(problem) => problems.push(format!("{name}: {problem}")),
         }
