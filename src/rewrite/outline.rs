@@ -2,7 +2,7 @@
 //!
 //! A syntax tree of a whole BPF file nearly always has errors; brackets do not. Where the arms of
 //! a conditional open or close different brackets, each arm starts from the state before the
-//! group, and the first live arm decides how it goes on.
+//! group, and the first live arm decides how it goes on; unless what it opens is never closed.
 
 use crate::c::conditionals::Conditionals;
 use crate::c::directives::{self, Step};
@@ -71,7 +71,13 @@ const NONE: usize = usize::MAX;
 impl Outline {
     /// Finds the brackets of a file. Linear in the number of tokens.
     pub fn new(lexed: &Lexed, conditionals: &Conditionals) -> Self {
-        Builder::new(lexed, conditionals).run()
+        let (outline, broken) = Builder::new(lexed, conditionals, &[]).run();
+        if broken.is_empty() {
+            return outline;
+        }
+        // What such a group opens must not swallow the rest of the file: it is left out more likely
+        // than not, or the file would not compile.
+        Builder::new(lexed, conditionals, &broken).run().0
     }
 
     /// The partner of the bracket at token `index`.
@@ -155,7 +161,13 @@ struct Saved {
 struct Builder<'a> {
     lexed: &'a Lexed<'a>,
     conditionals: &'a Conditionals,
+    /// The groups that leave the brackets as they were before them.
+    broken: &'a [usize],
     frames: Vec<Frame>,
+    /// The innermost conditional group around each frame's bracket.
+    group_of: Vec<Option<usize>>,
+    /// That around the current token.
+    group: Option<usize>,
     frame_of: Vec<usize>,
     mate: Vec<usize>,
     dead: Vec<bool>,
@@ -166,11 +178,14 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(lexed: &'a Lexed<'a>, conditionals: &'a Conditionals) -> Self {
+    fn new(lexed: &'a Lexed<'a>, conditionals: &'a Conditionals, broken: &'a [usize]) -> Self {
         let count = lexed.tokens.len();
         Self {
             lexed,
             conditionals,
+            broken,
+            group_of: vec![None],
+            group: None,
             frames: vec![Frame {
                 kind: FrameKind::File,
                 open: None,
@@ -187,7 +202,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(mut self) -> Outline {
+    /// The outline, and the groups that open brackets which the file never closes.
+    fn run(mut self) -> (Outline, Vec<usize>) {
         let mut saved: Vec<Saved> = Vec::new();
         let mut directives = self.lexed.directives.iter().peekable();
         let mut groups = 0;
@@ -218,7 +234,9 @@ impl<'a> Builder<'a> {
                     }
                     Some(Step::Close) => {
                         if let Some(top) = saved.pop() {
-                            if top.chosen.is_none() && top.arm_dead {
+                            if self.broken.binary_search(&top.group).is_ok() {
+                                self.leave(top.before, index);
+                            } else if top.chosen.is_none() && top.arm_dead {
                                 self.stack = top.before;
                             } else if let Some(chosen) = top.chosen {
                                 self.stack = chosen;
@@ -226,6 +244,7 @@ impl<'a> Builder<'a> {
                         }
                     }
                 }
+                self.group = saved.last().map(|top| top.group);
             }
             if index < self.lexed.tokens.len() {
                 self.frame_of[index] = self.top().0;
@@ -237,12 +256,30 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        Outline {
+        let unclosed = self.stack.iter().filter_map(|&(at, _)| self.group_of[at]);
+        let mut broken: Vec<usize> = unclosed
+            .filter(|&at| !self.conditionals.groups[at].guard)
+            .collect();
+        broken.sort_unstable();
+        broken.dedup();
+        let outline = Outline {
             frames: self.frames,
             frame_of: self.frame_of,
             mate: self.mate,
             dead: self.dead,
+        };
+        (outline, broken)
+    }
+
+    /// Goes back to what was open before a group, and closes at `index` what the group opened.
+    fn leave(&mut self, before: Stack, index: usize) {
+        for &(frame, _) in self.stack.iter().filter(|&&(at, _)| at != 0) {
+            // Stacks are sorted: what is opened later has the higher number.
+            if before.binary_search_by_key(&frame, |&(at, _)| at).is_err() {
+                self.frames[frame].close = index;
+            }
         }
+        self.stack = before;
     }
 
     /// The innermost open frame and the start of the statement in it.
@@ -260,6 +297,7 @@ impl<'a> Builder<'a> {
             parent,
             head,
         });
+        self.group_of.push(self.group);
         self.stack.push((self.frames.len() - 1, index + 1));
     }
 
@@ -541,6 +579,19 @@ mod tests {
             kinds("int BPF_PROG(fx, int a) { return 0; }\nint x[] = { [1] = { 2 } };"),
             [Function, Init, Init]
         );
+    }
+
+    #[test]
+    fn what_a_group_leaves_open_ends_with_it() {
+        let source = "#ifdef A\nvoid f(void) {\nreturn\n#endif\nvoid *malloc(unsigned long n);\n\
+                      void h(void) { }\n";
+        let lexed = lex(source.as_bytes());
+        let outline = Outline::new(&lexed, &Conditionals::new(&lexed));
+        let functions: Vec<_> = outline.functions().collect();
+        assert_eq!(functions.len(), 2);
+        let name = outline.function_name(&lexed, functions[1]).unwrap();
+        assert_eq!(&*lexed.text(&lexed.tokens[name]), b"h");
+        assert_eq!(outline.function_of(name), None);
     }
 
     #[test]
