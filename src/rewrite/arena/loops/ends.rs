@@ -109,7 +109,13 @@ impl Search<'_> {
         };
         let entity = model.named(expr)?;
         let number = model.number(model[entity].ty).is_some();
-        (number && model[entity].is_automatic()).then_some(entity)
+        (number && model[entity].is_automatic() && !self.is_in_heap(entity)).then_some(entity)
+    }
+
+    /// Whether a variable moves into the arena, where the verifier forgets its value.
+    pub(super) fn is_in_heap(&self, entity: EntityId) -> bool {
+        let place = self.reading.place_of(entity);
+        place.is_some_and(|place| self.reading.vars.is_arena(place))
     }
 
     /// `i < 10` and the like, where `i` starts at a constant and only steps towards the end.

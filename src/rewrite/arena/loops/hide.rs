@@ -225,6 +225,7 @@ impl Search<'_> {
         let mut changed: Vec<EntityId> = changed.collect();
         changed.sort();
         changed.dedup();
+        changed.retain(|&entity| !self.is_in_heap(entity));
         changed.retain(|&entity| {
             let mods = self.numbers.of(entity);
             let inside = |m: &&Mod| within.iter().any(|t| t.contains(m.tok));
