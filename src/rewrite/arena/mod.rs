@@ -36,7 +36,6 @@ mod versions;
 pub use self::links::{Known, Links};
 pub use self::plan::{DEFINE, Found, is_chosen, links, plan};
 pub use self::stored::DEFINE_STORED;
-pub(super) use self::tables::is_table;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;

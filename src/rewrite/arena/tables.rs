@@ -5,95 +5,21 @@
 //! and the verifier lets functions that take any address have them: accepted, and wrong. A table that
 //! is only read becomes an array of arrays, `names[][2]`, in which nothing is an address.
 //!
+//! Most become one before it is asked what lies where ([`crate::rewrite::filled`]); what is left here are
+//! tables on the stack, and those that macros write.
+//!
 //! So does a pointer into an arena that has a literal as its value and is only read:
 //! `static const char *const name = "a"` becomes `name[]`. No literal lies in an arena.
 
 use super::edits::Editor;
 use super::facts::{Object, ObjectKind};
 use super::read::Reading;
-use super::vars::Tok;
-use crate::c::syntax::tree::{ExprId, ExprKind, Part, Unary};
+use crate::c::syntax::tree::{ExprKind, Part};
 use crate::c::types::{EntityId, Model, Parent, TypeId};
+use crate::rewrite::filled::tables::{Table, find, is_written_to};
 use crate::rewrite::plan::EditKind;
 
 const REASON: &str = "the loader sets no addresses inside of data: the table would hold numbers";
-
-/// A table that becomes an array of arrays, or a pointer that becomes an array.
-#[derive(Clone, Copy, Debug)]
-pub struct Table {
-    /// The `*` that goes.
-    pub star: Tok,
-    /// What is kept of the declarator begins here: `const` after the `*` goes too, where the
-    /// characters are constant.
-    rest: Tok,
-    /// After the brackets, or the name.
-    end: Tok,
-    /// Of a table, bytes of the longest literal, its terminator too.
-    width: Option<u64>,
-}
-
-/// Whether a variable is a table of literals that becomes an array of arrays.
-pub(in crate::rewrite) fn is_table(model: &Model, entity: EntityId) -> bool {
-    find(model, entity).is_some()
-}
-
-/// The table of literals that a variable is, if it is indexed with a variable and only read.
-fn find(model: &Model, entity: EntityId) -> Option<Table> {
-    let tree = &model.tree;
-    let &[declarator] = model[entity].declarators.as_slice() else {
-        return None;
-    };
-    let [
-        Part::Array { toks, .. },
-        Part::Pointer {
-            star, qualifiers, ..
-        },
-    ] = tree[declarator].parts.as_slice()
-    else {
-        return None;
-    };
-    let element = model.pointee(model.declarator_type(declarator))?;
-    if model.pointee(element) != Some(TypeId::CHAR) {
-        return None;
-    }
-    let ExprKind::List(elements) = &tree[tree[declarator].init?].kind else {
-        return None;
-    };
-    let mut width = 1;
-    for element in elements {
-        let value = tree.bare(element.value);
-        if tree[value].kind != ExprKind::Text {
-            return None;
-        }
-        width = width.max(model.array_len(model.type_of(value))?);
-    }
-    let mut varies = false;
-    for &name in model.uses(entity) {
-        let Parent::Expr(outer) = model.parent(name) else {
-            return None;
-        };
-        match tree[outer].kind {
-            ExprKind::Index(array, index) if array == name => {
-                varies |= model.value(index).is_none();
-                if is_written_to(model, outer) {
-                    return None;
-                }
-            }
-            ExprKind::SizeofExpr(_) => {}
-            ExprKind::Paren(_) => {}
-            _ => return None,
-        }
-    }
-    varies.then_some(Table {
-        star: *star,
-        rest: match tree[tree[declarator].decl].specifiers.is_const {
-            true => qualifiers.end,
-            false => star + 1,
-        },
-        end: toks.end,
-        width: Some(width),
-    })
-}
 
 /// The pointer to a literal that a variable is, if it is only read.
 fn find_text(model: &Model, entity: EntityId) -> Option<Table> {
@@ -131,18 +57,6 @@ fn find_text(model: &Model, entity: EntityId) -> Option<Table> {
         end: name + 1,
         width: None,
     })
-}
-
-fn is_written_to(model: &Model, element: ExprId) -> bool {
-    let Parent::Expr(outer) = model.parent(element) else {
-        return false;
-    };
-    match model.tree[outer].kind {
-        ExprKind::Assign { left, .. } => left == element,
-        ExprKind::Unary(Unary::AddressOf | Unary::Increment | Unary::Decrement, _)
-        | ExprKind::Postfix { .. } => true,
-        _ => false,
-    }
 }
 
 impl Reading<'_> {
@@ -183,7 +97,7 @@ impl Editor<'_> {
             self.change(star.file, star.start, end, String::new(), kind, REASON);
             // In place of the bracket: what comes after the declarator is inserted there.
             let text = match table.width {
-                Some(width) => format!("][{width}]"),
+                Some(_) => table.brackets(),
                 None => {
                     let name = reading.unit.text(&reading.unit.tokens[table.end - 1]);
                     format!("{}[]", String::from_utf8_lossy(name))

@@ -5,8 +5,9 @@
 //! see which element is used, the program reads that, and functions that take any address have it:
 //! accepted, and wrong. So such values are assigned at run time, before the first use.
 //!
-//! Tables of nothing but literals become arrays of arrays instead ([`super::arena::is_table`]).
+//! Tables of nothing but literals become arrays of arrays instead ([`tables`]).
 
+pub(super) mod tables;
 mod values;
 
 use rustc_hash::FxHashSet;
@@ -57,6 +58,13 @@ fn find(model: &Model, project: &dyn Project) -> Found {
     let mut outside = Vec::new();
     for index in 0..model.entities.len() {
         let entity = EntityId(index as u32);
+        if let Some((tok, edits)) = table(model, entity) {
+            found.edits.extend(edits);
+            found
+                .reasons
+                .push((tok, format!("`{}`", name_of(model, entity))));
+            continue;
+        }
         let variable = match variable(model, project, entity) {
             Ok(Some(variable)) => variable,
             Ok(None) => continue,
@@ -99,6 +107,19 @@ fn find(model: &Model, project: &dyn Project) -> Found {
     found
 }
 
+/// What makes an array of arrays of a variable outside of the stack that is a table of literals, and where
+/// it stands.
+fn table(model: &Model, entity: EntityId) -> Option<(Tok, Vec<FileEdit>)> {
+    let EntityKind::Object { storage, .. } = model[entity].kind else {
+        return None;
+    };
+    if matches!(storage, Storage::Local | Storage::Parameter) {
+        return None;
+    }
+    let table = tables::find(model, entity)?;
+    Some((table.star, table.edits(model)?))
+}
+
 fn name_of(model: &Model, entity: EntityId) -> String {
     String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
 }
@@ -131,7 +152,7 @@ fn variable(
     {
         return Ok(None);
     }
-    if super::arena::is_table(model, entity) {
+    if tables::find(model, entity).is_some() {
         return Ok(None);
     }
     let (needs, written) = values::uses(model, entity, storage);
