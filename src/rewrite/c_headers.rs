@@ -63,6 +63,8 @@ pub fn drop(
             Some("it stands in a conditional".to_owned())
         } else if !include.top_level && !is_repeated(&includes[..index], include) {
             Some("it stands inside of a declaration".to_owned())
+        } else if stays_inside(&includes[index + 1..], include) {
+            Some("it is included again inside of a declaration".to_owned())
         } else {
             None
         };
@@ -97,6 +99,13 @@ pub fn drop(
 fn is_repeated(before: &[Include], include: &Include) -> bool {
     let mut before = before.iter().filter(|i| i.name == include.name);
     before.any(|i| i.top_level && !i.conditional)
+}
+
+/// Whether a header is included again inside of a declaration, in a conditional: that stays, and is empty
+/// only after this one.
+fn stays_inside(behind: &[Include], include: &Include) -> bool {
+    let mut behind = behind.iter().filter(|i| i.name == include.name);
+    behind.any(|i| !i.top_level && i.conditional)
 }
 
 /// Whether a file uses what the header brings only for those who ask for it.

@@ -7,6 +7,7 @@
 use super::edits::Editor;
 use super::facts::HelperArgument;
 use crate::c::syntax::tree::{ExprId, ExprKind, Unary};
+use crate::c::types::Field;
 use crate::rewrite::plan::EditKind;
 
 /// How many bytes of the stack one argument may take. BPF has 512 for all functions of a call chain.
@@ -26,11 +27,13 @@ enum Use {
 enum Size {
     /// Another argument says so.
     Argument(usize),
-    /// What it points to, as a whole.
-    Pointee,
+    /// A key of the map that is the first argument.
+    Key,
+    /// A value of that map.
+    Value,
 }
 
-use Size::{Argument, Pointee};
+use Size::{Argument, Key, Value};
 use Use::{Fills, Reads};
 
 /// Sources: `include/uapi/linux/bpf.h` of Linux 6.18.
@@ -43,16 +46,13 @@ const HELPERS: &[(&str, &[(usize, Use)])] = &[
     ("bpf_get_ns_current_pid_tgid", &[(2, Fills(Argument(3)))]),
     ("bpf_get_stack", &[(1, Fills(Argument(2)))]),
     ("bpf_get_task_stack", &[(1, Fills(Argument(2)))]),
-    ("bpf_map_delete_elem", &[(1, Reads(Pointee))]),
-    ("bpf_map_lookup_elem", &[(1, Reads(Pointee))]),
-    ("bpf_map_lookup_percpu_elem", &[(1, Reads(Pointee))]),
-    ("bpf_map_peek_elem", &[(1, Fills(Pointee))]),
-    ("bpf_map_pop_elem", &[(1, Fills(Pointee))]),
-    ("bpf_map_push_elem", &[(1, Reads(Pointee))]),
-    (
-        "bpf_map_update_elem",
-        &[(1, Reads(Pointee)), (2, Reads(Pointee))],
-    ),
+    ("bpf_map_delete_elem", &[(1, Reads(Key))]),
+    ("bpf_map_lookup_elem", &[(1, Reads(Key))]),
+    ("bpf_map_lookup_percpu_elem", &[(1, Reads(Key))]),
+    ("bpf_map_peek_elem", &[(1, Fills(Value))]),
+    ("bpf_map_pop_elem", &[(1, Fills(Value))]),
+    ("bpf_map_push_elem", &[(1, Reads(Value))]),
+    ("bpf_map_update_elem", &[(1, Reads(Key)), (2, Reads(Value))]),
     ("bpf_perf_event_output", &[(3, Reads(Argument(4)))]),
     ("bpf_perf_event_read_value", &[(2, Fills(Argument(3)))]),
     ("bpf_probe_read", &[(0, Fills(Argument(1)))]),
@@ -171,24 +171,71 @@ impl Editor<'_> {
                     false => value.to_string(),
                 })
             }
-            Pointee => {
-                let to = model.pointee(model.decay_of(args[index]))?;
-                let bytes = model.size_of(to)?;
-                if !(1..=MOST).contains(&i128::from(bytes)) {
-                    return None;
-                }
-                // `sizeof(*p)`, `sizeof(p->key)` for `&p->key`.
-                let (inner, star) = match model.tree[model.tree.bare(args[index])].kind {
-                    ExprKind::Unary(Unary::AddressOf, inner) => (inner, ""),
-                    _ => (args[index], "*"),
-                };
-                let toks = model.tree[inner].toks;
-                let plain = !self.names_block((toks.start, toks.end));
-                Some(match plain && self.together(toks.start, toks.end - 1) {
-                    true => format!("sizeof({star}{})", self.source(toks.start, toks.end - 1)),
-                    false => bytes.to_string(),
-                })
-            }
+            Key => self.pointee(args[index], self.map_bytes(args[0], "key")),
+            Value => self.pointee(args[index], self.map_bytes(args[0], "value")),
+        }
+    }
+
+    /// The size of what an argument points to, or `wanted` if that is another one. A cast says nothing
+    /// about the size, and neither does a pointer to anything.
+    fn pointee(&self, arg: ExprId, wanted: Option<u64>) -> Option<String> {
+        let model = self.reading().model;
+        let tree = &model.tree;
+        let mut arg = tree.bare(arg);
+        while let ExprKind::Cast(_, inner) = tree[arg].kind {
+            arg = tree.bare(inner);
+        }
+        // Of an array all of it, of what a pointer points to one.
+        let array = model.is_array(model.type_of(arg));
+        let to = match array {
+            true => Some(model.type_of(arg)),
+            false => model.pointee(model.decay_of(arg)),
+        };
+        let own = to.and_then(|to| model.size_of(to)).filter(|&size| size > 1);
+        let bytes = wanted.or(own)?;
+        if !(1..=MOST).contains(&i128::from(bytes)) {
+            return None;
+        }
+        // `sizeof(*p)`, `sizeof(p->key)` for `&p->key`.
+        let (inner, star) = match tree[arg].kind {
+            ExprKind::Unary(Unary::AddressOf, inner) => (inner, ""),
+            _ if array => (arg, ""),
+            ExprKind::Name(_)
+            | ExprKind::Member { .. }
+            | ExprKind::Index(..)
+            | ExprKind::Call { .. }
+            | ExprKind::Unary(..) => (arg, "*"),
+            _ => return Some(bytes.to_string()),
+        };
+        let toks = tree[inner].toks;
+        let written = own == Some(bytes)
+            && !self.names_block((toks.start, toks.end))
+            && self.together(toks.start, toks.end - 1);
+        Some(match written {
+            true => format!("sizeof({star}{})", self.source(toks.start, toks.end - 1)),
+            false => bytes.to_string(),
+        })
+    }
+
+    /// The size of the keys or values of a map, `&map`: `__type(key, T)` is a member `T *key`,
+    /// `__uint(key_size, 8)` a member `int (*key_size)[8]`.
+    fn map_bytes(&self, map: ExprId, part: &str) -> Option<u64> {
+        let model = self.reading().model;
+        let ExprKind::Unary(Unary::AddressOf, inner) = model.tree[model.tree.bare(map)].kind else {
+            return None;
+        };
+        let record = model.record(model.type_of(inner))?;
+        let fields = model[record].fields.as_deref()?;
+        let pointee = |name: &str| {
+            let named = |f: &&Field| {
+                let field = f.name.map(|name| model.unit.symbols.text(name));
+                field == Some(name.as_bytes())
+            };
+            model.pointee(fields.iter().find(named)?.ty)
+        };
+        match pointee(part) {
+            Some(ty) => model.size_of(ty),
+            None => model.array_len(pointee(&format!("{part}_size"))?),
         }
     }
 }
