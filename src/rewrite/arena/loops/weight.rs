@@ -95,7 +95,10 @@ impl Search<'_> {
                     times > few.max(FEW) && followed.tokens > FOLLOWED
                         || branchy && !self.indexes(this) && !self.hiding(this).1.is_empty()
                 });
-                many || long
+                // The verifier leaves a loop whose bound it does not know after each iteration, and
+                // follows what comes behind it as often.
+                let open = iterations.is_none() && few == 1;
+                many || long || open
             }
         }
     }
