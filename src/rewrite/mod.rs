@@ -109,7 +109,9 @@ pub struct Options {
 /// Whether a file can hold anything that a rewrite is about. Fast (it looks at bytes, not at
 /// tokens), never wrong in saying no.
 pub fn may_matter(source: &[u8]) -> bool {
-    filter::mentions_family(source) || arena::is_chosen(source)
+    filter::mentions_family(source)
+        || arena::is_chosen(source)
+        || calls::first_use(source).is_some()
 }
 
 /// What the functions with external linkage of a file do with blocks, for the plans of the other

@@ -280,6 +280,10 @@ impl<'a> Builder<'a> {
             }
         }
         self.stack = before;
+        // What comes next is no part of a statement that began in the group.
+        if let Some(top) = self.stack.last_mut() {
+            top.1 = index;
+        }
     }
 
     /// The innermost open frame and the start of the statement in it.
@@ -583,8 +587,8 @@ mod tests {
 
     #[test]
     fn what_a_group_leaves_open_ends_with_it() {
-        let source = "#ifdef A\nvoid f(void) {\nreturn\n#endif\nvoid *malloc(unsigned long n);\n\
-                      void h(void) { }\n";
+        let source = "#ifdef A\nvoid f(void) {\nreturn\n#endif\nvoid h(void) { }\n\
+                      void *malloc(unsigned long n);\n";
         let lexed = lex(source.as_bytes());
         let outline = Outline::new(&lexed, &Conditionals::new(&lexed));
         let functions: Vec<_> = outline.functions().collect();
@@ -592,6 +596,7 @@ mod tests {
         let name = outline.function_name(&lexed, functions[1]).unwrap();
         assert_eq!(&*lexed.text(&lexed.tokens[name]), b"h");
         assert_eq!(outline.function_of(name), None);
+        assert_eq!(outline.frames[functions[1]].head + 1, name);
     }
 
     #[test]

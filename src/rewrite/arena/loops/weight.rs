@@ -87,17 +87,21 @@ impl Search<'_> {
                     false => 1,
                 };
                 let holds_loop = self.holds_loop(this);
-                let many = holds_loop && iterations.is_none_or(|r| r > few);
+                let calls_loop = self.may_loop(span(this.body));
+                let arena = self.reading.moving;
+                // Whether it may have more iterations than so many.
+                let more = |than| iterations.is_none_or(|r| r > than);
+                let many = holds_loop && more(few) || arena && calls_loop && more(few.max(FEW));
                 let long = iterations.is_some_and(|times| {
                     let followed = self.followed(this, times, functions);
                     let branchy = !holds_loop && times > 1 && followed.branches > BRANCHES;
-                    let branchy = branchy && !self.may_loop(span(this.body));
+                    let branchy = branchy && !calls_loop;
                     times > few.max(FEW) && followed.tokens > FOLLOWED
                         || branchy && !self.indexes(this) && !self.hiding(this).1.is_empty()
                 });
                 // The verifier leaves a loop whose bound it does not know after each iteration, and
                 // follows what comes behind it as often.
-                let open = iterations.is_none() && few == 1;
+                let open = arena && iterations.is_none() && few == 1;
                 many || long || open
             }
         }
