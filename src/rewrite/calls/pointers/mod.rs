@@ -501,13 +501,10 @@ impl Pointers<'_, '_> {
             });
         linked
             && model.tree.decls.iter().enumerate().any(|(index, decl)| {
-                // A name for a type is no pointer.
-                let storage = &decl.specifiers.storage;
-                let written =
-                    !matches!(decl.specifiers.base, Base::Unknown) && storage.typedef.is_none();
+                let written = !matches!(decl.specifiers.base, Base::Unknown);
                 let id = crate::c::syntax::tree::DeclId(index as u32);
-                let external =
-                    storage.r#static.is_none() && matches!(model.decl_parent(id), Parent::Unit);
+                let external = decl.specifiers.storage.r#static.is_none()
+                    && matches!(model.decl_parent(id), Parent::Unit);
                 written
                     && (external || decl.toks.start < decl.toks.end && header(decl.toks.start))
                     && decl.declarators.iter().any(|&d| {
