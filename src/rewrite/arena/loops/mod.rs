@@ -140,12 +140,20 @@ impl<'a> Search<'a> {
             needs: Vec::new(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
-        search.looping = search.looping();
+        search.needs = vec![false; reading.loops.len()];
         let mut functions = FxHashMap::default();
-        search.needs = (0..reading.loops.len())
-            .map(|index| search.look(index, &mut functions))
-            .collect();
-        search
+        // What gets `can_loop` is a reason for the loops around it, and around calls of it.
+        loop {
+            search.looping = search.looping();
+            let needs: Vec<bool> = (0..reading.loops.len())
+                .map(|index| search.needs[index] || search.look(index, &mut functions))
+                .collect();
+            let done = needs == search.needs;
+            search.needs = needs;
+            if done {
+                return search;
+            }
+        }
     }
 
     /// Those of some loops that get `can_loop`.

@@ -58,8 +58,8 @@ impl Search<'_> {
     pub(super) fn looping(&self) -> HashSet<FunctionId> {
         let model = self.reading.model;
         let mut found: HashSet<FunctionId> = HashSet::new();
-        for (this, end) in self.reading.loops.iter().zip(&self.ends) {
-            if *end == End::Unseen {
+        for (index, this) in self.reading.loops.iter().enumerate() {
+            if self.is_unbounded(index) {
                 found.extend(model.stmt_function(this.stmt));
             }
         }
@@ -71,6 +71,11 @@ impl Search<'_> {
             }
         }
         with_callers(model, found)
+    }
+
+    /// Whether no bound of a loop is in sight of the verifier, or what gets `can_loop` all the same.
+    fn is_unbounded(&self, index: usize) -> bool {
+        self.ends[index] == End::Unseen || self.needs[index]
     }
 
     /// Whether a loop gets `can_loop`. `functions` has what is known of how many tokens the verifier
@@ -133,7 +138,7 @@ impl Search<'_> {
     fn holds_loop(&self, this: &Loop) -> bool {
         let body = span(this.body);
         let mut loops = self.index.loops(this.instance, body);
-        loops.any(|l| self.ends[l] == End::Unseen)
+        loops.any(|l| self.is_unbounded(l))
             || self.calls_in(body).any(|f| self.looping.contains(&f))
     }
 
