@@ -191,8 +191,8 @@ impl Editor<'_> {
             true => Some(model.type_of(arg)),
             false => model.pointee(model.decay_of(arg)),
         };
-        let own = to.and_then(|to| model.size_of(to)).filter(|&size| size > 1);
-        let bytes = wanted.or(own)?;
+        let own = to.and_then(|to| model.size_of(to));
+        let bytes = wanted.or(own.filter(|&size| size > 1))?;
         if !(1..=MOST).contains(&i128::from(bytes)) {
             return None;
         }
