@@ -1365,6 +1365,8 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 /* Read or written by a thread that does not hold the lock. */
 #define DYNMEM_LOAD(at) __atomic_load_n(at, __ATOMIC_RELAXED)
 #define DYNMEM_STORE(at, value) __atomic_store_n(at, value, __ATOMIC_RELAXED)
+/* The same, and what the thread that wrote it did before is done. */
+#define DYNMEM_LOAD_ACQUIRE(at) __atomic_load_n(at, __ATOMIC_ACQUIRE)
 #else
 #define DYNMEM_EXCHANGE(at, value) __sync_lock_test_and_set(at, value)
 /*
@@ -1399,6 +1401,11 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #define DYNMEM_COUNT(at) ((void)__sync_fetch_and_add(at, 1))
 #define DYNMEM_LOAD(at) (*(volatile __typeof__(*(at)) *)(at))
 #define DYNMEM_STORE(at, value) (*(volatile __typeof__(*(at)) *)(at) = (value))
+/*
+ * What comes behind it are stores that depend on a branch on the value: no processor makes them before
+ * it has that. BPF has a load-acquire from Linux 6.15 only.
+ */
+#define DYNMEM_LOAD_ACQUIRE(at) DYNMEM_LOAD(at)
 #endif
 
 /*
@@ -1947,7 +1954,8 @@ DYNMEM_INLINE dynmem_u64 dynmem_drain(struct dynmem_heap *heap, dynmem_u64 *inde
 	at = at << DYNMEM_GROUP_LOG | (dynmem_lowest(tags | 1ULL << 63) >> 4);
 	DYNMEM_HIDE(at);
 	at &= DYNMEM_INDEX_MASK;
-	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + at]);
+	/* The group's bit may be of another block, so it says nothing of what was done with this one. */
+	tag = DYNMEM_LOAD_ACQUIRE(&heap->tags[DYNMEM_MARGIN + at]);
 	/*
 	 * A bit left behind: whoever hands over sets it last, and the block was found before, by the bit of
 	 * another one in its group. No error of the program, so not counted as one. (Nor is a block that is

@@ -17,6 +17,8 @@
 /* Read or written by a thread that does not hold the lock. */
 #define DYNMEM_LOAD(at) __atomic_load_n(at, __ATOMIC_RELAXED)
 #define DYNMEM_STORE(at, value) __atomic_store_n(at, value, __ATOMIC_RELAXED)
+/* The same, and what the thread that wrote it did before is done. */
+#define DYNMEM_LOAD_ACQUIRE(at) __atomic_load_n(at, __ATOMIC_ACQUIRE)
 #else
 #define DYNMEM_EXCHANGE(at, value) __sync_lock_test_and_set(at, value)
 /*
@@ -51,6 +53,11 @@
 #define DYNMEM_COUNT(at) ((void)__sync_fetch_and_add(at, 1))
 #define DYNMEM_LOAD(at) (*(volatile __typeof__(*(at)) *)(at))
 #define DYNMEM_STORE(at, value) (*(volatile __typeof__(*(at)) *)(at) = (value))
+/*
+ * What comes behind it are stores that depend on a branch on the value: no processor makes them before
+ * it has that. BPF has a load-acquire from Linux 6.15 only.
+ */
+#define DYNMEM_LOAD_ACQUIRE(at) DYNMEM_LOAD(at)
 #endif
 
 /*

@@ -206,7 +206,8 @@ DYNMEM_INLINE dynmem_u64 dynmem_drain(struct dynmem_heap *heap, dynmem_u64 *inde
 	at = at << DYNMEM_GROUP_LOG | (dynmem_lowest(tags | 1ULL << 63) >> 4);
 	DYNMEM_HIDE(at);
 	at &= DYNMEM_INDEX_MASK;
-	tag = DYNMEM_LOAD(&heap->tags[DYNMEM_MARGIN + at]);
+	/* The group's bit may be of another block, so it says nothing of what was done with this one. */
+	tag = DYNMEM_LOAD_ACQUIRE(&heap->tags[DYNMEM_MARGIN + at]);
 	/*
 	 * A bit left behind: whoever hands over sets it last, and the block was found before, by the bit of
 	 * another one in its group. No error of the program, so not counted as one. (Nor is a block that is
