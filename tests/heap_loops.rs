@@ -20,23 +20,16 @@ use kernel::{can_load, say, skip};
 use kernel_log::{KernelLog, no_verifier_bug};
 
 const PROGRAMS: u64 = 200;
-/// So many for the build that takes ten times as long to verify.
-const FEW: u64 = 60;
 /// Programs in a file: compiling the header is most of the time.
 const IN_FILE: u64 = 20;
 
-/// The verified instructions of each of the first programs, or why it is refused.
-fn verify(
-    programs: u64,
-    build: &str,
-    header: &str,
-    arguments: &[&str],
-) -> Vec<Result<u64, String>> {
+/// The verified instructions of each program, or why it is refused.
+fn verify(build: &str, header: &str, arguments: &[&str]) -> Vec<Result<u64, String>> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let clang = Clang::find().expect("a clang");
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     let mut found = Vec::new();
-    for first in (0..programs).step_by(IN_FILE as usize) {
+    for first in (0..PROGRAMS).step_by(IN_FILE as usize) {
         let numbers = first..first + IN_FILE;
         let text: String = numbers.clone().map(loops::program).collect();
         let path = directory.join(format!("loops-{}-{first}.bpf.c", build.replace(' ', "-")));
@@ -66,7 +59,7 @@ fn verify(
 /// `build` accepts what is accepted with the allocator that does nothing.
 fn accepts_all(build: &str, arguments: &[&str]) {
     if can_load(build) {
-        let (_, refused) = accepted(PROGRAMS, build, arguments);
+        let (_, refused) = accepted(build, arguments);
         assert!(refused.is_empty(), "{build}:\n{}", refused.concat());
     }
 }
@@ -93,13 +86,13 @@ fn the_kernels_log_is_watched() {
     }
 }
 
-/// How many of the first programs are accepted, and those refused that are accepted with the
-/// allocator that does nothing; says what it took.
-fn accepted(programs: u64, build: &str, arguments: &[&str]) -> (usize, Vec<String>) {
+/// How many programs are accepted, and those refused that are accepted with the allocator that does
+/// nothing; says what it took.
+fn accepted(build: &str, arguments: &[&str]) -> (usize, Vec<String>) {
     static NATURAL: OnceLock<Vec<Result<u64, String>>> = OnceLock::new();
-    let natural = NATURAL.get_or_init(|| verify(PROGRAMS, "nothing", loops::NOTHING, &[]));
+    let natural = NATURAL.get_or_init(|| verify("nothing", loops::NOTHING, &[]));
     let log = KernelLog::from_now();
-    let found = verify(programs, build, HEADER, arguments);
+    let found = verify(build, HEADER, arguments);
     // Some of these programs had the verifier find itself at fault.
     no_verifier_bug(log, build, skip);
     let mut refused = Vec::new();
@@ -115,7 +108,6 @@ fn accepted(programs: u64, build: &str, arguments: &[&str]) -> (usize, Vec<Strin
     }
     assert!(!counts.is_empty(), "{:?} {:?}", natural[0], found[0]);
     counts.sort_unstable();
-    let natural = &natural[..found.len()];
     let possible = natural.iter().filter(|result| result.is_ok()).count();
     say(&format!(
         "{build}: {} of {possible} accepted, median {}, most {} verified instructions\n",
@@ -124,7 +116,7 @@ fn accepted(programs: u64, build: &str, arguments: &[&str]) -> (usize, Vec<Strin
         counts[counts.len() - 1]
     ));
     assert!(
-        possible as u64 * 20 >= programs * 19,
+        possible >= 190,
         "{possible} programs can be accepted at all"
     );
     (counts.len(), refused)
@@ -166,8 +158,8 @@ fn the_build_with_a_map_of_pools_is_accepted_in_every_loop() {
 fn the_build_with_inline_calls_is_accepted_in_most_loops() {
     const TEST: &str = "the_build_with_inline_calls_is_accepted_in_most_loops";
     if can_load(TEST) {
-        let (count, refused) = accepted(FEW, "inline", &["-DDYNAMIC_MEMORY_INLINE"]);
-        assert!(count >= 45, "{}", refused.concat());
+        let (count, refused) = accepted("inline", &["-DDYNAMIC_MEMORY_INLINE"]);
+        assert!(count >= 150, "{}", refused.concat());
         for reason in &refused {
             let large = reason.contains("too large") || reason.contains("too complex");
             assert!(large, "{reason}");

@@ -375,12 +375,12 @@ fn assemble(
 /// The tokens of a file, if it can hold anything to rewrite.
 fn read<'s>(source: &'s [u8], project: &dyn Project) -> Option<lexer::Lexed<'s>> {
     let names = &project.facts().names;
-    let lowered = calls::first_use(source).is_some();
-    if names.is_empty() && !lowered && !may_matter(source) {
+    if names.is_empty() && !may_matter(source) {
         return None;
     }
     let lexed = lexer::lex(source);
-    let matters = lowered || uses_family(&lexed) || mentions(&lexed, project);
+    let lowered = || calls::first_use(source).is_some();
+    let matters = lowered() || uses_family(&lexed) || mentions(&lexed, project);
     matters.then_some(lexed)
 }
 

@@ -459,3 +459,38 @@ fn the_header_is_not_included_inside_of_a_declaration() {
         "{text}"
     );
 }
+
+#[test]
+fn what_another_file_gives_a_function_moves_only_with_the_heap() {
+    // Of what this function gets nobody knows all: a file that is not looked at may give it the packet.
+    let measure = "#include <stdlib.h>\nvoid drop(void *p) { free(p); }\n\
+                   int measure(const char *text)\n{\n\tint sum = 0;\n\n\
+                   \tfor (int i = 0; text[i]; i++)\n\t\tsum += text[i];\n\treturn sum;\n}\n";
+    let text = |given: &str| {
+        let declared = "int measure(const char *text);";
+        let some = format!("{LIST}\n{declared}\nint some(void) {{ return measure({given}); }}\n");
+        let dir = Dir::with(&[("measure.c", measure), ("some.c", &some)]);
+        dir.rewrite(&["--all", "-o", "out", "."]).exits(0);
+        dir.read("out/measure.c")
+    };
+    let stays = text("\"some\"");
+    assert!(stays.contains("int measure(const char *text)"), "{stays}");
+    let moves = text("(const char *)head");
+    assert!(
+        moves.contains("measure(const char __arena *text)"),
+        "{moves}"
+    );
+}
+
+#[test]
+fn loops_around_calls_of_what_loops_elsewhere_get_can_loop_where_they_are_long() {
+    let calls = "#include <stdlib.h>\nvoid drop(void *p) { free(p); }\n\
+                 int add(int value);\nint all(void)\n{\n\tint sum = 0;\n\n\
+                 \tfor (int i = 0; i < 40; i++)\n\t\tsum += add(i);\n\
+                 \tfor (int k = 0; k < 5; k++)\n\t\tsum += add(k);\n\treturn sum;\n}\n";
+    let dir = Dir::with(&[("list.c", LIST), ("calls.c", calls)]);
+    dir.rewrite(&["--all", "-o", "out", "."]).exits(0);
+    let text = dir.read("out/calls.c");
+    assert!(text.contains("i < 40 && can_loop"), "{text}");
+    assert!(text.contains("for (int k = 0; k < 5; k++)"), "{text}");
+}

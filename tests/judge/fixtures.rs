@@ -34,11 +34,10 @@ pub fn judge(directory: &str, kernel: bool) -> Vec<(String, Verdict)> {
         .collect()
 }
 
-/// What the program returns in user space, `sanitized` as it is; after the rewrite most of the time
-/// would go into the sanitizers' look at the allocator.
-fn run(source: &Path, sanitized: bool, arguments: &[&str], to: &Path) -> Result<i32, String> {
+/// What the program returns in user space.
+fn run(source: &Path, arguments: &[&str], to: &Path) -> Result<i32, String> {
     let compiled = output(
-        native(sanitized)
+        native(true)
             .args(["-w", "-DPROGRAM=prog", "-I"])
             .arg(source.parent().expect("a directory"))
             .args(arguments)
@@ -66,7 +65,7 @@ fn in_user_space(fixture: &Fixture, place: &Path) -> Verdict {
     // Helpers of the kernel are not there in user space.
     let plain = fixture.value.filter(|_| !fixture.name.contains(".bpf"));
     if let Some(wanted) = plain {
-        let value = run(&fixture.source, true, &[], &place.join("before"));
+        let value = run(&fixture.source, &[], &place.join("before"));
         assert_eq!(value, Ok(wanted), "the fixture {} is wrong", fixture.name);
     }
     let source = place.join("src");
@@ -88,7 +87,7 @@ fn in_user_space(fixture: &Fixture, place: &Path) -> Verdict {
     let out = place.join("out");
     let file = out.join(fixture.source.file_name().expect("a name"));
     if let Some(wanted) = plain {
-        match run(&file, false, &["-Dnative_executable"], &place.join("after")) {
+        match run(&file, &["-Dnative_executable"], &place.join("after")) {
             Ok(value) if value == wanted => {}
             Ok(value) => return Err(format!("WRONG in user space: {value}, not {wanted}")),
             Err(said) => return Err(format!("the rewrite in user space: {said}")),

@@ -34,7 +34,6 @@ pub(super) struct Told {
     program: bool,
     spots: BTreeSet<Spot>,
     functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
-    movable: Vec<(Vec<u8>, BTreeSet<usize>)>,
     imports: Vec<Vec<u8>>,
     looping: Vec<Vec<u8>>,
 }
@@ -56,10 +55,6 @@ pub struct Links {
     followed: BTreeMap<PathBuf, BTreeSet<Spot>>,
     /// By name of a function with external linkage: which of its pointers point into the arena.
     functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
-    /// By the same: which of them point to other memory that could move into the arena.
-    movable: BTreeMap<Vec<u8>, BTreeSet<usize>>,
-    /// By the same: which of them point to memory that has to stay where it is.
-    fixed: BTreeMap<Vec<u8>, BTreeSet<usize>>,
     /// Per file, the names with external linkage that it declares.
     names: BTreeMap<PathBuf, Arc<BTreeSet<Vec<u8>>>>,
     /// Per file, those of them that it defines. What no file defines (functions of the kernel, the C
@@ -191,8 +186,6 @@ impl Links {
         add_each(&mut self.stored, &other.stored);
         add_each(&mut self.followed, &other.followed);
         add_each(&mut self.functions, &other.functions);
-        add_each(&mut self.movable, &other.movable);
-        add_each(&mut self.fixed, &other.fixed);
         // Each file tells of its own names.
         for (path, names) in &other.names {
             self.names.insert(path.clone(), Arc::clone(names));
@@ -311,10 +304,6 @@ impl Links {
             program: self.has_program(path),
             spots: self.spots.iter().filter(reached).cloned().collect(),
             functions: names().filter_map(function).collect(),
-            movable: names()
-                .map(|name| (name.clone(), self.movable(name)))
-                .filter(|(_, indices)| !indices.is_empty())
-                .collect(),
             imports: names()
                 .filter(|name| self.imports.contains(*name))
                 .cloned()
@@ -324,14 +313,6 @@ impl Links {
                 .cloned()
                 .collect(),
         }
-    }
-
-    /// Which pointers of a function point to memory that could move into the arena, all of it.
-    fn movable(&self, name: &[u8]) -> BTreeSet<usize> {
-        let fixed = self.fixed.get(name);
-        let stays = |index: &&usize| fixed.is_some_and(|fixed| fixed.contains(*index));
-        let movable = self.movable.get(name).into_iter().flatten();
-        movable.filter(|index| !stays(index)).copied().collect()
     }
 
     /// The headers that have to be edited.
@@ -455,16 +436,11 @@ impl Links {
         links.spots.extend(links.stored.values().flatten().cloned());
         for (name, func) in external(reading) {
             let spaces = reading.spaces(&reading.functions[func.0 as usize]);
-            let vars = &reading.vars;
-            let those = |wanted: &dyn Fn(Var) -> bool| {
-                let indices = spaces.iter().enumerate().filter(|(_, s)| wanted(**s));
-                indices.map(|(index, _)| index).collect()
-            };
-            let movable = those(&|s| reading.can_take(s));
-            links.movable.insert(name.clone(), movable);
-            let fixed = those(&|s| vars.is_fixed(s));
-            links.fixed.insert(name.clone(), fixed);
-            links.functions.insert(name, those(&|s| vars.is_arena(s)));
+            let arena = spaces.iter().enumerate();
+            let arena = arena.filter(|(_, s)| reading.vars.is_arena(**s));
+            links
+                .functions
+                .insert(name, arena.map(|(i, _)| i).collect());
         }
         links
     }
@@ -476,7 +452,6 @@ impl Links {
             return;
         }
         let mut arena: Vec<(Var, Tok)> = Vec::new();
-        let mut movable: Vec<Var> = Vec::new();
         for (loc, behind, var, tok) in spots(reading) {
             let spot = Spot {
                 path: reading.unit.file(loc.file).path.clone(),
@@ -494,11 +469,6 @@ impl Links {
             for &index in self.functions.get(&name).into_iter().flatten() {
                 arena.extend(spaces.get(index).map(|&s| (s, tok)));
             }
-            let indices = self.movable(&name).into_iter();
-            movable.extend(indices.filter_map(|index| spaces.get(index).copied()));
-        }
-        for var in movable {
-            reading.vars.is_somewhere(var);
         }
         for (var, tok) in arena {
             reading.vars.seed(var, Seed::Arena, tok);

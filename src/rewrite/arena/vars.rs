@@ -129,12 +129,6 @@ impl Vars {
         self.fixed[root] |= self.fixes(var, seed);
     }
 
-    /// Says that somebody knows where a class lies, and that nothing in it has to stay there.
-    pub fn is_somewhere(&mut self, var: Var) {
-        let root = self.find(var).0 as usize;
-        self.known[root] = true;
-    }
-
     /// Whether a seed says that a variable has to stay where it is.
     fn fixes(&self, var: Var, seed: Seed) -> bool {
         matches!(seed, Seed::Plain(why) if why != Plain::Literal)
