@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 
 use super::family::Alloc;
-use super::project::Facts;
 use crate::c::lexer::{is_ident_byte, line_ending, splice};
 
 /// Parts of words of which every name of the allocator holds one.
@@ -57,15 +56,16 @@ pub fn mentions_family(source: &[u8]) -> bool {
     spliced_word(source)
 }
 
-/// A search for the names through which other files may get a block (see [`Facts::names`]).
+/// A search for names, for example those through which other files may get a block.
 #[derive(Debug)]
 pub struct Mentions(Option<AhoCorasick>);
 
 impl Mentions {
     /// Prepares the search.
-    pub fn new(facts: &Facts) -> Self {
-        let names = (!facts.names.is_empty()).then_some(&facts.names);
-        Self(names.and_then(|names| AhoCorasick::new(names).ok()))
+    pub fn new<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
+        let mut names = names.peekable();
+        let some = names.peek().is_some();
+        Self(some.then(|| AhoCorasick::new(names).ok()).flatten())
     }
 
     /// Whether the bytes hold one of the names as a word. Comments are not told from code.
@@ -189,12 +189,9 @@ mod tests {
 
     #[test]
     fn finds_names_as_words() {
-        let mut facts = Facts::default();
-        assert!(!Mentions::new(&facts).found_in(b"NEW(x)"));
-        facts
-            .names
-            .extend([b"NEW".to_vec(), b"NEW_ITEM".to_vec(), b"mk".to_vec()]);
-        let mentions = Mentions::new(&facts);
+        assert!(!Mentions::new([].into_iter()).found_in(b"NEW(x)"));
+        let names = [&b"NEW"[..], b"NEW_ITEM", b"mk"];
+        let mentions = Mentions::new(names.into_iter());
         assert!(mentions.found_in(b"p = NEW_ITEM(3)"));
         assert!(mentions.found_in(b"p = mk()"));
         assert!(!mentions.found_in(b"p = NEWER(3) + amk() + mks"));

@@ -494,3 +494,38 @@ fn loops_around_calls_of_what_loops_elsewhere_get_can_loop_where_they_are_long()
     assert!(text.contains("i < 40 && can_loop"), "{text}");
     assert!(text.contains("for (int k = 0; k < 5; k++)"), "{text}");
 }
+
+#[test]
+fn a_file_without_a_call_agrees_on_what_the_functions_of_others_take() {
+    let measure = "#include <stdlib.h>\nvoid drop(void *p) { free(p); }\n\
+                   int measure(const char *text) { return text[0]; }\n";
+    let declared = "int measure(const char *text);";
+    let some =
+        format!("{LIST}\n{declared}\nint some(void) {{ return measure((const char *)head); }}\n");
+    let dir = |body: &str| {
+        let other = format!("#include <linux/bpf.h>\n{declared}\n{body}");
+        let files = [
+            ("measure.c", measure),
+            ("some.c", &some[..]),
+            ("other.c", &other),
+        ];
+        Dir::with(&files)
+    };
+    let own =
+        dir("static char own[4] = \"own\";\nint other(int at) { return measure(own + at); }\n");
+    own.rewrite(&["--all", "-o", "out", "."]).exits(0);
+    let text = own.read("out/other.c");
+    let expected = "int measure(const char __arena *text);";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("static char __arena own[4]"), "{text}");
+    // Nothing makes the packet memory of the arena: it is told, and the compiler refuses it.
+    let packet =
+        dir("int other(struct xdp_md *ctx) { return measure((char *)(long)ctx->data); }\n");
+    packet
+        .rewrite(&["--all", "-o", "out", "."])
+        .exits(1)
+        .says(&["mixed-memory", "the packet, line 3"]);
+    let text = packet.read("out/other.c");
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("measure((char *)(long)ctx->data)"), "{text}");
+}

@@ -315,6 +315,12 @@ impl Links {
         }
     }
 
+    /// The functions with external linkage that take or return pointers into the arena.
+    pub fn functions(&self) -> impl Iterator<Item = &[u8]> {
+        let some = self.functions.iter().filter(|(_, arena)| !arena.is_empty());
+        some.map(|(name, _)| &name[..])
+    }
+
     /// The headers that have to be edited.
     pub fn edited(&self) -> impl Iterator<Item = &Path> {
         self.edits.keys().map(PathBuf::as_path)
@@ -452,6 +458,7 @@ impl Links {
             return;
         }
         let mut arena: Vec<(Var, Tok)> = Vec::new();
+        let mut agreed: HashSet<Var> = HashSet::new();
         for (loc, behind, var, tok) in spots(reading) {
             let spot = Spot {
                 path: reading.unit.file(loc.file).path.clone(),
@@ -467,9 +474,12 @@ impl Links {
             let spaces = reading.spaces(function);
             let tok = function.heads.first().map_or(0, |h| h.start);
             for &index in self.functions.get(&name).into_iter().flatten() {
-                arena.extend(spaces.get(index).map(|&s| (s, tok)));
+                let space = spaces.get(index);
+                agreed.extend(space);
+                arena.extend(space.map(|&s| (s, tok)));
             }
         }
+        reading.agreed = agreed;
         for (var, tok) in arena {
             reading.vars.seed(var, Seed::Arena, tok);
         }

@@ -10,27 +10,14 @@ const LINKS: usize = 4;
 pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     let mut buffer = Vec::new();
     for _ in 0..LINKS {
-        let mentions = Mentions::new(&scan.facts);
+        let mentions = Mentions::new(scan.facts.names.iter().map(Vec::as_slice));
         let view = look.view(mem::take(&mut scan.facts));
         let mut more = Facts::default();
-        for candidate in scan
-            .candidates
-            .iter_mut()
-            .filter(|c| !c.matters && !c.skipped && (c.near || bpf.contains(&c.found.real)))
-        {
-            let found = &candidate.found;
-            // What cannot be read was reported at the first look.
-            if let Ok(bytes) = read(look, found, &mut buffer)
-                && !is_header(&found.real)
-                && mentions.found_in(&bytes)
-                && (!look.only_bpf(found)
-                    || candidate.marked
-                    || bpf.contains(&found.real)
-                    || candidate.reach.as_ref().is_some_and(|reach| reach.bpf))
-            {
+        for candidate in &mut scan.candidates {
+            if let Some(bytes) = mentioning(look, candidate, bpf, &mentions, &mut buffer) {
+                candidate.own = rewrite::facts(&candidate.found.real, &bytes, &view);
                 candidate.matters = true;
                 candidate.linked = true;
-                candidate.own = rewrite::facts(&found.real, &bytes, &view);
                 more.merge_from(&mut candidate.own);
             }
         }
@@ -41,6 +28,31 @@ pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
             return;
         }
     }
+}
+
+/// What a file holds of which nothing is known yet, if it mentions one of some names of other files.
+fn mentioning<'b>(
+    look: &'b Look,
+    candidate: &Candidate,
+    bpf: &BpfHeaders,
+    mentions: &Mentions,
+    buffer: &'b mut Vec<u8>,
+) -> Option<Cow<'b, [u8]>> {
+    let found = &candidate.found;
+    let in_bpf = bpf.contains(&found.real);
+    let open = !candidate.matters && !candidate.skipped && (candidate.near || in_bpf);
+    let ours = || {
+        !look.only_bpf(found)
+            || candidate.marked
+            || in_bpf
+            || candidate.reach.as_ref().is_some_and(|reach| reach.bpf)
+    };
+    if !open || is_header(&found.real) {
+        return None;
+    }
+    // What cannot be read was reported at the first look.
+    let bytes = read(look, found, buffer).ok()?;
+    (mentions.found_in(&bytes) && ours()).then_some(bytes)
 }
 
 /// Finds out about the functions that get blocks from other files.
@@ -81,7 +93,7 @@ pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     // Files without calls may follow pointers that others allocate, where headers tell them of
     // these pointers or hand them out.
     let carriers = carriers(scan);
-    let told = told(look, scan, &carriers, bpf);
+    let mut told = told(look, scan, &carriers, bpf);
     ask(look, scan, &view, |index, _| told.contains(&index));
     for _ in 0..LINKS {
         let each = scan.candidates.iter();
@@ -97,6 +109,13 @@ pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         if links == view.facts.links {
             break;
         }
+        // Nor may a file give such a function what lies elsewhere.
+        let mentions = Mentions::new(links.functions());
+        let mut buffer = Vec::new();
+        told.extend((0..scan.candidates.len()).filter(|&index| {
+            let candidate = &scan.candidates[index];
+            mentioning(look, candidate, bpf, &mentions, &mut buffer).is_some()
+        }));
         view.facts.links = links;
         ask(look, scan, &view, |index, candidate| {
             candidate.own.allocates || told.contains(&index)

@@ -208,10 +208,12 @@ impl<'a> Editor<'a> {
 
     /// Whether what a variable points to is written as memory of the arena. The context and the packet
     /// never are: where they meet the heap, which is told, the compiler is to see it. Qualified all the way,
-    /// the program would be accepted, and read zeros.
+    /// the program would be accepted, and read zeros. What other files say of a function is written all the
+    /// same: nobody compiles its declarations side by side.
     pub(super) fn arena(&self, var: Var) -> bool {
         let vars = &self.reading.vars;
-        vars.is_arena(var) && !self.lent().contains(&vars.find(var))
+        let lent = || self.lent().contains(&vars.find(var));
+        vars.is_arena(var) && (self.reading.agreed.contains(&var) || !lent())
     }
 
     /// The classes that hold the context or the packet, and memory of the heap.

@@ -115,6 +115,8 @@ pub struct Reading<'a> {
     pub moving: bool,
     /// Functions of other files that loop.
     pub looping: BTreeSet<Vec<u8>>,
+    /// What the pointers of functions point to that other files have point into the arena.
+    pub agreed: HashSet<Var>,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
     /// The functions that jump, once somebody asked.
@@ -187,6 +189,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         grows: false,
         moving: false,
         looping: BTreeSet::new(),
+        agreed: HashSet::new(),
         instances: vec![None],
         jumping: OnceCell::new(),
         toks: &unit.tokens,
