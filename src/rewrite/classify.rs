@@ -287,9 +287,12 @@ fn declares(stream: &Stream, index: usize, wrapped: &Wrapped, called: bool, plac
     match place {
         Place::File => {
             if start == wrapped.start {
-                // `free(p);` with nothing before it: an old-style definition, or a call where the
-                // brackets of the file could not be followed.
-                return called && !ends_as_statement(stream, wrapped);
+                // `free(p);` with nothing before it is a call where the brackets of the file could
+                // not be followed. `free(p) char *p; {` is an old-style definition, and C of before
+                // 1999 declares with `free(void *);` and `(*free)(void *);` too.
+                return called
+                    && (looks_like_parameters(stream, wrapped)
+                        || !ends_as_statement(stream, wrapped));
             }
             true
         }
