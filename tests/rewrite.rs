@@ -147,7 +147,7 @@ fn outputs_compile() {
             ]);
         }
         if text.contains("p, n)\n") || text.contains("p, free)") || text.contains("calloc();") {
-            command.arg("-std=gnu89");
+            command.args(["-std=gnu89", "-ffreestanding"]);
         }
         command
             .arg("-I")

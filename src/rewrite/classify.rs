@@ -43,8 +43,11 @@ pub enum Place {
     Enumerators,
 }
 
-/// Decides what the occurrence at `index` is.
-pub fn role(stream: &Stream, index: usize, place: Place) -> Role {
+/// Decides what the occurrence at `index` is; `place` tells where a token stands.
+pub fn role(stream: &Stream, index: usize, place: impl Fn(usize) -> Place) -> Role {
+    let wrapped = Wrapped::around(stream, index);
+    // The brackets of `void (free)(void *);` are no place of their own.
+    let place = place(wrapped.start);
     let prev = stream.prev(index);
     let next = stream.next(index);
     if stream.is(prev, op(".")) || stream.is(prev, op("->")) {
@@ -74,7 +77,6 @@ pub fn role(stream: &Stream, index: usize, place: Place) -> Role {
         Place::Members => return Role::OtherNameSpace,
         _ => {}
     }
-    let wrapped = Wrapped::around(stream, index);
     let called = stream.is(wrapped.right, op("("));
     if place != Place::Initialiser && place != Place::Enumerators {
         let declares = declares(stream, index, &wrapped, called, place);

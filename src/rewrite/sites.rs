@@ -119,7 +119,7 @@ impl Finder<'_, '_> {
             .collect();
         let roles: Vec<Role> = names
             .iter()
-            .map(|&(i, _)| role(&stream, i, self.place(i)))
+            .map(|&(i, _)| role(&stream, i, |at| self.place(at)))
             .collect();
         for (&(index, name), &role) in names.iter().zip(&roles) {
             if matches!(role, Role::Declared | Role::Enumerator) {

@@ -67,13 +67,9 @@ impl Finder<'_, '_> {
         if whole && define.name == name.name().as_bytes() {
             return;
         }
-        let place = if stream
-            .opener(index)
-            .is_some_and(|o| stream.token(o).is(op("(")))
-        {
-            Place::StatementParen
-        } else {
-            Place::Statement
+        let place = |at| match stream.opener(at) {
+            Some(open) if stream.token(open).is(op("(")) => Place::StatementParen,
+            _ => Place::Statement,
         };
         match role(stream, index, place) {
             Role::OtherNameSpace | Role::Declared | Role::Prototype | Role::Enumerator => {}
