@@ -56,7 +56,8 @@
  *   DYNAMIC_MEMORY_C_LIBRARY    more of the C library: strstr strspn strtok_r strtol qsort bsearch
  *                               isalpha abs div rand printf snprintf and others. It may be defined
  *                               later, before the header is included a second time
- *   native_executable           build for user space, from the same source, safe with threads
+ *   native_executable           build for user space, from the same source, safe with threads;
+ *                               meant without it where the target is not BPF
  *
  * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
  *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, a power of two; as many as the
@@ -129,7 +130,14 @@
 /* BEGIN src/heap/c/10_spaces.h */
 /* ---- address spaces and loops ------------------------------------------------------------ */
 
-#if defined(native_executable) || defined(__clang_analyzer__)
+/* A loader that shares a header with its BPF program compiles as it did. */
+#if defined(native_executable) || !defined(__bpf__)
+#define DYNMEM_NATIVE 1
+#else
+#define DYNMEM_NATIVE 0
+#endif
+
+#if DYNMEM_NATIVE || defined(__clang_analyzer__)
 #define DYNMEM_KERNEL 0
 #else
 #define DYNMEM_KERNEL 1
@@ -453,13 +461,13 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 #define DYNMEM_POOL_MAP 0
 #endif
 
-#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+#if !DYNMEM_NATIVE && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	defined(__BPF_CPU_VERSION__)
 #if __BPF_CPU_VERSION__ < 3
 #error "dynamic_memory.h needs atomics: pass -mcpu=v3 (Linux 5.12), or define DYNAMIC_MEMORY_SPIN_LOCK"
 #endif
 #endif
-#if defined(native_executable) && defined(DYNAMIC_MEMORY_SPIN_LOCK)
+#if DYNMEM_NATIVE && defined(DYNAMIC_MEMORY_SPIN_LOCK)
 #undef DYNAMIC_MEMORY_SPIN_LOCK /* user space has no bpf_spin_lock */
 #endif
 
@@ -485,7 +493,7 @@ typedef unsigned long long dynmem_u64;
  * pointers in them apart, and the verifier lets nobody shift a pointer.
  */
 #define DYNMEM_ALIGNED __attribute__((assume_aligned(DYNAMIC_MEMORY_GRANULE)))
-#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+#if !DYNMEM_NATIVE && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	!defined(__BPF_CPU_VERSION__)
 /*
  * A clang before 17 does not say what -mcpu it was given, but takes 32-bit registers only from v3 on:
@@ -1041,7 +1049,7 @@ _Static_assert(__builtin_offsetof(struct dynmem_heap, pending_words) == 432,
  * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
  * loaders than libbpf refuse weak maps, so only then. In user space a linker does the same.
  */
-#if defined(DYNAMIC_MEMORY_SHARED) || defined(native_executable)
+#if defined(DYNAMIC_MEMORY_SHARED) || DYNMEM_NATIVE
 #define DYNMEM_ONE_OF_MANY weak,
 #else
 #define DYNMEM_ONE_OF_MANY
@@ -1063,7 +1071,7 @@ DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)
 	return (dynmem_u32)number & (dynamic_memory_heaps - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
 }
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
 __attribute__((weak, aligned(4096))) unsigned char dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
@@ -1288,7 +1296,7 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
  * first: that is the whole range here, and the limit alone, then part of what it knows, is done with
  * at once. As C the compiler may turn this around, and all that follows is verified twice.
  */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_LINGER(value) (void)(value)
 #define DYNMEM_CLAMP(value, limit)         \
 	do {                               \
@@ -1348,7 +1356,7 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 /* BEGIN src/heap/c/52_locks.h */
 /* ---- locks and atomics ------------------------------------------------------------------- */
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_EXCHANGE(at, value) __atomic_exchange_n(at, value, __ATOMIC_ACQUIRE)
 #define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
 #define DYNMEM_FETCH_ADD(at, value) __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST)
@@ -1479,7 +1487,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_most(dynmem_u64 a, dynmem_u64 b)
 }
 
 /* Number of zero bits below the lowest one bit, of a value that is not 0. */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define dynmem_lowest(value) ((dynmem_u64)__builtin_ctzll(value))
 #else
 /*
@@ -1837,7 +1845,7 @@ DYNMEM_INLINE void dynmem_count_refused(struct dynmem_heap *heap, dynmem_u64 tag
  * Changes bits of a tag and gives the tag from before. BPF has such instructions for 32 and 64 bits, so
  * this takes two tags; the other one stays as it is, whoever changes it.
  */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_TAG_OR(heap, index, bits) \
 	DYNMEM_FETCH_OR(&(heap)->tags[DYNMEM_MARGIN + (index)], (dynmem_u16)(bits))
 #define DYNMEM_TAG_AND(heap, index, bits) \
@@ -2243,7 +2251,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	struct dynmem_gathering gathering;
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	dynmem_u32 i;
 #endif
 
@@ -2254,7 +2262,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 	if (DYNMEM_LOAD(&heap->lock))
 		return -DYNMEM_EBUSY;
 	gathering.number = number;
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	gathering.list = 0;
 	for (i = 0; i < DYNMEM_GATHER_STEPS && !dynmem_gather_step(i, &gathering); i++) {}
 #else
@@ -3004,7 +3012,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_cleared(dynmem_u64 place, dynmem_u64 length)
  */
 DYNMEM_GLOBAL dynmem_u64 dynmem_measure(dynmem_u64 source, dynmem_u64 limit)
 {
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	return static_strnlen((const char *)(__UINTPTR_TYPE__)source, limit) + 1;
 #else
 	dynmem_u8 *pool = dynmem_pool(dynmem_own());
@@ -3700,7 +3708,7 @@ DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
 	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
 
 	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);
@@ -4304,7 +4312,7 @@ DYNMEM_INLINE void DYNMEM_SPACE *dynmem_debug_aligned(size_t alignment, size_t s
 
 #if !DYNMEM_KERNEL
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5285,7 +5293,7 @@ DYNMEM_INLINE void *static_bsearch(const void *key, const void *base, size_t cou
 
 #if !DYNMEM_KERNEL
 
-#ifndef native_executable
+#if !DYNMEM_NATIVE
 int snprintf(char *to, size_t size, const char *format, ...);
 int sprintf(char *to, const char *format, ...);
 #endif

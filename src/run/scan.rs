@@ -137,7 +137,7 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     find_neighbours(look, &mut scan);
     let bpf = bpf_headers(look, &mut scan);
     leave_out(look, &mut scan, &bpf);
-    for candidate in scan.candidates.iter_mut().filter(|c| !c.skipped) {
+    for candidate in &mut scan.candidates {
         scan.facts.merge_from(&mut candidate.own);
     }
     let everything = look.depth == Depth::Everything;
@@ -230,7 +230,7 @@ fn hash(name: &[u8]) -> u32 {
 /// Finds the headers that code for BPF reaches. Nobody asks for them where nothing matters.
 fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
     let in_question = scan.candidates.iter().any(|c| look.only_bpf(&c.found));
-    if !in_question || !scan.candidates.iter().any(|c| c.matters) {
+    if !in_question || !scan.candidates.iter().any(|c| c.matters || c.own.allocates) {
         return BpfHeaders::new();
     }
     let view = look.view(Facts::default());
@@ -262,19 +262,16 @@ fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
 }
 
 /// Leaves out what directories hold besides code for BPF. A header is code for BPF if code for BPF
-/// includes it.
+/// includes it. Nothing that the others do is of any concern to code for BPF.
 fn leave_out(look: &Look, scan: &mut Known, headers: &BpfHeaders) {
     for candidate in scan.candidates.iter_mut() {
-        if !candidate.matters || !look.only_bpf(&candidate.found) {
-            continue;
-        }
         let bpf = match candidate.is_header() {
             true => candidate.marked || headers.contains(&candidate.found.real),
             false => candidate.reach.as_ref().is_some_and(|reach| reach.bpf),
         };
-        if !bpf {
-            candidate.matters = false;
-            candidate.skipped = candidate.own.allocates;
+        if look.only_bpf(&candidate.found) && !bpf {
+            candidate.skipped = mem::take(&mut candidate.matters) && candidate.own.allocates;
+            candidate.own = Facts::default();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Only what should change: runs over directories that hold more than programs that allocate.
 
-use crate::common::{Dir, SOURCE};
+use crate::common::{Dir, SOURCE, tool};
 
 /// As every vmlinux.h has it, in small: members with names of the allocator.
 const VMLINUX: &str = "#ifndef __VMLINUX_H__\n#define __VMLINUX_H__\n\
@@ -115,6 +115,47 @@ fn mixed() -> Dir {
         ("t/loaders.h", LOADERS),
         ("t/tool.c", &format!("#include \"loaders.h\"\n{LOADER}")),
     ])
+}
+
+/// Linked data of a loader are nothing that the BPF program beside it has to do with, but for what
+/// they share; and what they share still compiles on both sides.
+#[test]
+fn linked_data_of_a_loader_are_its_own() {
+    let list = "struct node {\n\tint v;\n\tstruct node *next;\n};\n\
+                static inline int length(const struct node *n)\n{\n\tint count = 0;\n\n\
+                \tfor (; n; n = n->next)\n\t\tcount++;\n\treturn count;\n}\n";
+    let loader = "#include <stdio.h>\n#include <stdlib.h>\n#include \"list.h\"\n\
+                  static struct node *head;\nint main(void)\n{\n\
+                  \tfor (int i = 0; i < 3; i++) {\n\
+                  \t\tstruct node *n = malloc(sizeof(*n));\n\n\t\tif (!n)\n\t\t\treturn 1;\n\
+                  \t\tn->v = i;\n\t\tn->next = head;\n\t\thead = n;\n\t}\n\
+                  \tprintf(\"%d\\n\", length(head));\n\treturn 0;\n}\n";
+    let program = LIST.replace(
+        "struct node { int v; struct node *next; };",
+        "#include \"list.h\"",
+    );
+    for (bpf, shared) in [(SCRATCH, false), (&program, true)] {
+        let dir = Dir::with(&[
+            ("t/list.h", list),
+            ("t/report.bpf.c", bpf),
+            ("t/loader.c", loader),
+        ]);
+        let run = dir.rewrite(&["--emit-header", "t"]).exits(0);
+        run.says(&["skipped 1 file"]);
+        assert_eq!(dir.read("t/loader.c"), loader);
+        assert_eq!(
+            dir.read("t/list.h") != list,
+            shared,
+            "{}",
+            dir.read("t/list.h")
+        );
+        dir.rewrite(&["--check", "t"]).exits(0);
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+        let strict = ["-O2", "-Wall", "-Wextra", "-Werror"];
+        let build = ["t/loader.c", "-o", "loader"];
+        tool(dir.path(), &compiler, &[&strict[..], &build].concat());
+        assert_eq!(tool(dir.path(), "./loader", &[""; 0]), "3\n");
+    }
 }
 
 #[test]

@@ -56,7 +56,8 @@
  *   DYNAMIC_MEMORY_C_LIBRARY    more of the C library: strstr strspn strtok_r strtol qsort bsearch
  *                               isalpha abs div rand printf snprintf and others. It may be defined
  *                               later, before the header is included a second time
- *   native_executable           build for user space, from the same source, safe with threads
+ *   native_executable           build for user space, from the same source, safe with threads;
+ *                               meant without it where the target is not BPF
  *
  * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
  *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, a power of two; as many as the

@@ -1,6 +1,13 @@
 /* ---- address spaces and loops ------------------------------------------------------------ */
 
-#if defined(native_executable) || defined(__clang_analyzer__)
+/* A loader that shares a header with its BPF program compiles as it did. */
+#if defined(native_executable) || !defined(__bpf__)
+#define DYNMEM_NATIVE 1
+#else
+#define DYNMEM_NATIVE 0
+#endif
+
+#if DYNMEM_NATIVE || defined(__clang_analyzer__)
 #define DYNMEM_KERNEL 0
 #else
 #define DYNMEM_KERNEL 1

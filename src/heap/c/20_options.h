@@ -79,12 +79,12 @@ _Static_assert(DYNAMIC_MEMORY_ARENA_PAGES >= DYNMEM_ARENA_POOLS,
 #define DYNMEM_POOL_MAP 0
 #endif
 
-#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+#if !DYNMEM_NATIVE && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	defined(__BPF_CPU_VERSION__)
 #if __BPF_CPU_VERSION__ < 3
 #error "dynamic_memory.h needs atomics: pass -mcpu=v3 (Linux 5.12), or define DYNAMIC_MEMORY_SPIN_LOCK"
 #endif
 #endif
-#if defined(native_executable) && defined(DYNAMIC_MEMORY_SPIN_LOCK)
+#if DYNMEM_NATIVE && defined(DYNAMIC_MEMORY_SPIN_LOCK)
 #undef DYNAMIC_MEMORY_SPIN_LOCK /* user space has no bpf_spin_lock */
 #endif

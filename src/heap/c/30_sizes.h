@@ -19,7 +19,7 @@ typedef unsigned long long dynmem_u64;
  * pointers in them apart, and the verifier lets nobody shift a pointer.
  */
 #define DYNMEM_ALIGNED __attribute__((assume_aligned(DYNAMIC_MEMORY_GRANULE)))
-#if !defined(native_executable) && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
+#if !DYNMEM_NATIVE && !defined(DYNAMIC_MEMORY_SPIN_LOCK) && \
 	!defined(__BPF_CPU_VERSION__)
 /*
  * A clang before 17 does not say what -mcpu it was given, but takes 32-bit registers only from v3 on:

@@ -17,7 +17,7 @@
  * In one object that `bpftool gen object` links from several, each brings these: it keeps one. Other
  * loaders than libbpf refuse weak maps, so only then. In user space a linker does the same.
  */
-#if defined(DYNAMIC_MEMORY_SHARED) || defined(native_executable)
+#if defined(DYNAMIC_MEMORY_SHARED) || DYNMEM_NATIVE
 #define DYNMEM_ONE_OF_MANY weak,
 #else
 #define DYNMEM_ONE_OF_MANY
@@ -39,7 +39,7 @@ DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)
 	return (dynmem_u32)number & (dynamic_memory_heaps - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
 }
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 
 __attribute__((weak)) struct dynmem_heap dynmem_heaps[DYNAMIC_MEMORY_HEAPS];
 __attribute__((weak, aligned(4096))) unsigned char dynmem_pools[DYNAMIC_MEMORY_HEAPS * DYNMEM_STRIDE];
@@ -264,7 +264,7 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
  * first: that is the whole range here, and the limit alone, then part of what it knows, is done with
  * at once. As C the compiler may turn this around, and all that follows is verified twice.
  */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_LINGER(value) (void)(value)
 #define DYNMEM_CLAMP(value, limit)         \
 	do {                               \

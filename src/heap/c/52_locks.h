@@ -1,6 +1,6 @@
 /* ---- locks and atomics ------------------------------------------------------------------- */
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_EXCHANGE(at, value) __atomic_exchange_n(at, value, __ATOMIC_ACQUIRE)
 #define DYNMEM_RELEASE(at) __atomic_store_n(at, 0, __ATOMIC_RELEASE)
 #define DYNMEM_FETCH_ADD(at, value) __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST)

@@ -52,7 +52,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_most(dynmem_u64 a, dynmem_u64 b)
 }
 
 /* Number of zero bits below the lowest one bit, of a value that is not 0. */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define dynmem_lowest(value) ((dynmem_u64)__builtin_ctzll(value))
 #else
 /*

@@ -89,7 +89,7 @@ DYNMEM_INLINE void dynmem_count_refused(struct dynmem_heap *heap, dynmem_u64 tag
  * Changes bits of a tag and gives the tag from before. BPF has such instructions for 32 and 64 bits, so
  * this takes two tags; the other one stays as it is, whoever changes it.
  */
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #define DYNMEM_TAG_OR(heap, index, bits) \
 	DYNMEM_FETCH_OR(&(heap)->tags[DYNMEM_MARGIN + (index)], (dynmem_u16)(bits))
 #define DYNMEM_TAG_AND(heap, index, bits) \

@@ -270,7 +270,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
 	struct dynmem_gathering gathering;
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	dynmem_u32 i;
 #endif
 
@@ -281,7 +281,7 @@ DYNMEM_GLOBAL int dynmem_gather(dynmem_u64 number)
 	if (DYNMEM_LOAD(&heap->lock))
 		return -DYNMEM_EBUSY;
 	gathering.number = number;
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	gathering.list = 0;
 	for (i = 0; i < DYNMEM_GATHER_STEPS && !dynmem_gather_step(i, &gathering); i++) {}
 #else

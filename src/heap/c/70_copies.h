@@ -200,7 +200,7 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_cleared(dynmem_u64 place, dynmem_u64 length)
  */
 DYNMEM_GLOBAL dynmem_u64 dynmem_measure(dynmem_u64 source, dynmem_u64 limit)
 {
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	return static_strnlen((const char *)(__UINTPTR_TYPE__)source, limit) + 1;
 #else
 	dynmem_u8 *pool = dynmem_pool(dynmem_own());

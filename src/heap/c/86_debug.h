@@ -77,7 +77,7 @@ DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
 	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
 
 	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);

@@ -19,7 +19,7 @@
 
 #if !DYNMEM_KERNEL
 
-#ifdef native_executable
+#if DYNMEM_NATIVE
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #if !DYNMEM_KERNEL
 
-#ifndef native_executable
+#if !DYNMEM_NATIVE
 int snprintf(char *to, size_t size, const char *format, ...);
 int sprintf(char *to, const char *format, ...);
 #endif

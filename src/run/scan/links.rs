@@ -86,7 +86,7 @@ pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     if look.is_several() {
         let alone = look.view(Facts::default());
         ask(look, scan, &alone, |_, candidate| {
-            candidate.matters && !candidate.skipped && candidate.own.allocates
+            candidate.matters && candidate.own.allocates
         });
     }
     let mut view = look.view(mem::take(&mut scan.facts));
