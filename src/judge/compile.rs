@@ -1,5 +1,6 @@
 //! Finds clang and compiles C to BPF objects, with some files replaced in memory.
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -191,6 +192,23 @@ impl Clang {
         run(&mut command, source).is_ok()
     }
 
+    /// Whether all that `message` finds wrong with what was made of a source is that it calls
+    /// functions without a declaration, which the source on disk does, too.
+    pub fn explains(&self, source: &Path, arguments: &[OsString], message: &str) -> bool {
+        let mut command = self.as_it_is(arguments);
+        command.args([
+            "-fsyntax-only",
+            "-Werror=implicit-function-declaration",
+            "-ferror-limit=0",
+        ]);
+        let Err(Error::Clang { message: own, .. }) = run(command.arg(source), source) else {
+            return false;
+        };
+        let (known, _) = undeclared(&own);
+        let (named, others) = undeclared(message);
+        !others && named.is_subset(&known)
+    }
+
     /// What clang says against a source on disk that is correct C, but has what no instructions of BPF
     /// do; `None` if it compiles.
     pub fn cannot_build(&self, source: &Path, arguments: &[OsString]) -> Option<String> {
@@ -377,6 +395,17 @@ fn run(command: &mut Command, source: &Path) -> Result<Vec<u8>, Error> {
         path: source.to_owned(),
         message: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The functions that a message says are called without a declaration, and whether it finds other
+/// errors. All clangs write the name in quotes: `call to undeclared function 'f'`, `implicit
+/// declaration of function 'f'`.
+fn undeclared(message: &str) -> (BTreeSet<&str>, bool) {
+    let errors = message.lines().filter(|line| line.contains(": error: "));
+    let (calls, others): (Vec<_>, Vec<_>) =
+        errors.partition(|line| line.contains("-Wimplicit-function-declaration]"));
+    let names = calls.iter().filter_map(|line| line.split('\'').nth(1));
+    (names.collect(), !others.is_empty())
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {

@@ -100,9 +100,7 @@ fn refusal(judgement: &Judgement, object: &Object) -> Result<Option<Explained>, 
     }
     let mut refusal = Explained::by_kernel(&judgement.log, &judgement.messages, &judgement.lines);
     // A function that calls itself is refused for what the kernel stumbles over first.
-    if refusal.kind != Kind::Recursion {
-        refusal.is_recursion(object.obstacles()?);
-    }
+    refusal.is_recursion(object.obstacles()?);
     // Of what it refuses before it walks, the kernel tells no instruction.
     if refusal.place.is_none() {
         refusal.place_by(&object.obstacles()?);

@@ -358,7 +358,13 @@ impl<'a> Judge<'a> {
                 return Ok(bytes);
             }
         }
-        let explained = Explained::by_clang(&message);
+        let mut explained = Explained::by_clang(&message);
+        if Explained::has_calls(&explained) {
+            let llvm = ["-S", "-emit-llvm"].map(OsString::from);
+            let llvm = [&llvm[..], arguments].concat();
+            let llvm = clang.compile(real, &sources.replaced, &sources.headers(), &llvm);
+            Explained::name_undefined(&mut explained, &llvm.unwrap_or_default());
+        }
         if !explained.is_empty() {
             return Err(Problem::Refused(explained));
         }
@@ -385,7 +391,7 @@ impl<'a> Judge<'a> {
                     false => "name the directory that holds it with -I, or install its package",
                 },
             )
-        } else if accepted {
+        } else if accepted && !clang.explains(real, arguments, &message) {
             Fault::of(
                 path,
                 "rewritten-text",

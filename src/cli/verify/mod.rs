@@ -9,6 +9,7 @@
 mod ask;
 mod files;
 mod machine;
+mod recursion;
 mod refusal;
 mod report;
 mod sources;

@@ -159,22 +159,39 @@ impl Explained {
         })
     }
 
+    /// Of a call with too many arguments the name of the function that is called.
+    fn called(&self) -> Option<&str> {
+        let words = self.message.strip_prefix("the call of ")?;
+        (self.kind == Kind::TooManyArguments).then(|| words.split(' ').next())?
+    }
+
+    /// Whether calls have too many arguments that may have a worse fault.
+    pub fn has_calls(found: &[Self]) -> bool {
+        found.iter().any(|one| one.called().is_some())
+    }
+
+    /// Says of calls that it is nothing about their arguments where no function is there to take them,
+    /// by LLVM's form of the source.
+    pub fn name_undefined(found: &mut [Self], llvm: &[u8]) {
+        let llvm = String::from_utf8_lossy(llvm);
+        let declares = |name: &str| {
+            let named = format!(" @{name}(");
+            let mut lines = llvm.lines();
+            lines.any(|line| line.starts_with("declare ") && line.contains(&named))
+        };
+        for one in found {
+            if let Some(name) = one.called().filter(|name| declares(name)) {
+                one.message = format!("a call of {name}, which nothing defines");
+                one.kind = Kind::UnresolvedExtern;
+            }
+        }
+    }
+
     /// Takes over the place of what an inspection found, if it is the same and has no place yet.
     pub fn place_by(&mut self, found: &[Self]) {
         if self.place.is_none() {
             let same = found.iter().find(|one| one.kind == self.kind);
             self.place = same.and_then(|one| one.place.clone());
-        }
-    }
-
-    /// Says that the program calls itself, if that was found: it comes before everything else.
-    pub fn is_recursion(&mut self, found: Vec<Self>) {
-        let recursion = found.into_iter().find(|one| one.kind == Kind::Recursion);
-        if let Some(recursion) = recursion {
-            let said = std::mem::replace(&mut self.message, recursion.message);
-            self.message += &format!("; the kernel says: {said}");
-            self.kind = Kind::Recursion;
-            self.place = recursion.place;
         }
     }
 
