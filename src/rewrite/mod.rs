@@ -12,6 +12,7 @@ pub mod headers;
 mod include;
 pub mod library;
 pub mod macros;
+pub(crate) mod missing;
 mod nulls;
 pub mod outline;
 mod own_arena;
@@ -274,16 +275,23 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let found = sites::find(&unit);
     let chosen = chosen || headers.iter().any(|header| header.arena);
     let idle = found.sites.is_empty() && !found.aliased;
-    let linked = match idle && !chosen && !arena::is_chosen(source) {
+    let mut linked = match idle && !chosen && !arena::is_chosen(source) {
         true => arena::Found::default(),
         false => arena::plan(path, source, project, options, chosen),
     };
     // In an arena a null pointer reads as zeros: the verifier demands no check.
     let unchecked = linked.arena && options.on_null == OnNull::Auto;
-    let checks = match unchecked {
+    let mut checks = match unchecked {
         true => nulls::Checks::default(),
         false => nulls::plan(&unit, &found.sites, options),
     };
+    missing::named(
+        path,
+        source,
+        project,
+        &mut checks.notices,
+        &mut linked.notices,
+    );
     // Only in files that are looked into anyway, and that programs for the kernel are built of.
     let ours = !linked.edits.is_empty() || !found.sites.is_empty();
     let kernel =

@@ -136,6 +136,11 @@ pub trait Project: Sync {
         None
     }
 
+    /// Whether headers are looked for on disk: otherwise it means nothing that one is not found.
+    fn has_headers(&self) -> bool {
+        false
+    }
+
     /// Whether the file is rewritten in the same run.
     fn rewritten(&self, path: &Path) -> bool;
 

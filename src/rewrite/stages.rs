@@ -296,6 +296,10 @@ impl Project for Overlay<'_> {
         Some(self.changed(header))
     }
 
+    fn has_headers(&self) -> bool {
+        self.project.has_headers()
+    }
+
     fn rewritten(&self, path: &Path) -> bool {
         self.project.rewritten(path)
     }

@@ -424,6 +424,10 @@ impl Project for View<'_> {
         self.workspace.system_header(from, name, angled, next)
     }
 
+    fn has_headers(&self) -> bool {
+        true
+    }
+
     fn rewritten(&self, path: &Path) -> bool {
         self.rewritten.contains(path)
     }

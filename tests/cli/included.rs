@@ -197,3 +197,35 @@ fn programs_in_headers_are_done_after_one_run() {
             .exits(0);
     }
 }
+
+/// Of a program without its headers one thing is said, not one for each place.
+#[test]
+fn a_missing_header_is_named_instead_of_what_could_not_be_read() {
+    let function = |name: &str| {
+        format!(
+            "static int {name}(struct pt_regs *ctx)\n{{\n\tstruct flow *f = malloc(sizeof(*f));\n\n\
+             \tlist_for_each(f, head) {{\n\t\tf->n = (u64)(ts) - (u64)(f->start);\n\t\tfree(f);\n\
+             \t}}\n\treturn 0;\n}}\n"
+        )
+    };
+    let functions: String = ["a", "b", "c"].map(function).concat();
+    let source =
+        format!("#include \"vmlinux.h\"\nDEFINE_MAP(hash, u32, struct flow *, 8)\n{functions}");
+    let dir = Dir::with(&[("a.bpf.c", &source), ("b.bpf.c", &functions)]);
+    let run = dir.rewrite(&["--check", "a.bpf.c"]).exits(1);
+    let run = run.says(&["vmlinux.h was not found, and 3 places", "bpftool btf dump"]);
+    assert_eq!(run.err.matches("unparsed").count(), 1, "{}", run.err);
+    let run = dir.rewrite(&["--check", "b.bpf.c"]).exits(1);
+    assert_eq!(
+        run.err.matches("could not be read").count(),
+        3,
+        "{}",
+        run.err
+    );
+    let run = dir.run(&["check", "a.bpf.c"]).exits(2);
+    run.says(&[
+        "missing-header",
+        "there is no header vmlinux.h",
+        "bpftool btf dump",
+    ]);
+}

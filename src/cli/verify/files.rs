@@ -16,7 +16,7 @@ use crate::judge::compile::{Clang, Error as CompileError};
 use crate::judge::explain::Kind;
 use crate::judge::inspect::inspect;
 use crate::judge::verdict::Stats;
-use crate::rewrite::Backend;
+use crate::rewrite::{Backend, missing};
 use crate::run::database::{self, Database, Flags};
 use crate::run::settings::Choices;
 use crate::run::{Fault, load, pool, values};
@@ -383,13 +383,7 @@ impl<'a> Judge<'a> {
                 path,
                 "missing-header",
                 format!("does not compile: there is no header {name}"),
-                match name.ends_with("vmlinux.h") {
-                    true => {
-                        "make it: bpftool btf dump file /sys/kernel/btf/vmlinux format c \
-                         >vmlinux.h; and name its directory with -I"
-                    }
-                    false => "name the directory that holds it with -I, or install its package",
-                },
+                missing::remedy(name),
             )
         } else if accepted && !clang.explains(real, arguments, &message) {
             Fault::of(
