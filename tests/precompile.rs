@@ -8,6 +8,7 @@ mod project;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use bpf_malloc::kernel::load::ObjectFile;
 use bpf_malloc::kernel::run::RunInput;
@@ -118,4 +119,21 @@ fn pre_commit_hook() {
     run(scratch.command("bpf-malloc").args(["rewrite", "bpf"]));
     run(scratch.command("git").args(["add", "."]));
     run(&mut hook());
+}
+
+/// What users install is what `cargo package` makes, and it has nothing to say about it.
+#[test]
+fn the_package_is_made_without_a_warning() {
+    let target = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["package", "--no-verify", "--allow-dirty", "--offline"])
+        .arg("--target-dir")
+        .arg(target.path())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Packaged"), "{said}");
+    assert!(!said.contains("warning"), "{said}");
 }

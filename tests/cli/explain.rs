@@ -37,4 +37,5 @@ fn unknown_settings_say_what_was_meant() {
 fn the_version_tells_the_features() {
     let run = Dir::new().run(&["--version"]).exits(0);
     assert!(run.out.contains("features: cli"), "{}", run.out);
+    assert!(run.out.contains("\ncommit: "), "{}", run.out);
 }

@@ -21,10 +21,20 @@ Exit codes:
   1  --check found files that would change, or a place needs a person
   2  error: wrong usage, or something could not be read or written (the rest was still done)";
 
-/// The version, and what this build can do.
+/// The version, the commit, and what this build can do.
 const LONG_VERSION: &str = match cfg!(feature = "kernel") {
-    true => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli, kernel"),
-    false => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli"),
+    true => concat!(
+        env!("CARGO_PKG_VERSION"),
+        "\ncommit: ",
+        env!("BPF_MALLOC_COMMIT"),
+        "\nfeatures: cli, kernel"
+    ),
+    false => concat!(
+        env!("CARGO_PKG_VERSION"),
+        "\ncommit: ",
+        env!("BPF_MALLOC_COMMIT"),
+        "\nfeatures: cli"
+    ),
 };
 
 /// Write eBPF programs in plain C with malloc and free.
