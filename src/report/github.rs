@@ -69,6 +69,11 @@ pub fn annotation(place: Option<(&Path, Option<usize>)>, title: &str, message: &
     command_at("error", place, title, message)
 }
 
+/// One warning about a file.
+pub fn warning_annotation(path: &Path, title: &str, message: &str) -> String {
+    command_at("warning", Some((path, None)), title, message)
+}
+
 fn command_at(
     command: &str,
     place: Option<(&Path, Option<usize>)>,

@@ -21,7 +21,7 @@ use crate::rewrite::{EditKind, Plan, Rule, Severity};
 use crate::run::Fault;
 
 pub use diff::{quoted, write as write_diff};
-pub use github::{annotation, fault_annotation};
+pub use github::{annotation, fault_annotation, warning_annotation};
 pub use human::Style;
 pub use json::put_path;
 pub use lines::Lines;

@@ -39,3 +39,15 @@ fn the_version_tells_the_features() {
     assert!(run.out.contains("features: cli"), "{}", run.out);
     assert!(run.out.contains("\ncommit: "), "{}", run.out);
 }
+
+#[test]
+fn the_documentation_names_every_refusal() {
+    let text = include_str!("../../docs/verify.md");
+    for kind in bpf_malloc::judge::explain::Kind::ALL {
+        let name = kind.name();
+        assert!(
+            name == "other" || text.contains(&format!("`{name}`")),
+            "{name}"
+        );
+    }
+}

@@ -1,7 +1,6 @@
 //! Refusals name their true cause, at the line that the user wrote.
 
 use super::*;
-use crate::sarif::assert_sarif;
 
 #[test]
 fn a_refusal_names_the_line_before_the_rewrite() {

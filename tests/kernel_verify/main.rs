@@ -17,6 +17,7 @@ use std::process::{Command, Output};
 use bpf_malloc::judge::compile::Clang;
 use expect::version;
 use kernel::can_load;
+use sarif::assert_sarif;
 use serde_json::Value;
 
 fn verify(directory: &Path, arguments: &[&str]) -> Output {
@@ -197,9 +198,15 @@ fn loops_cut_short_and_heaps_without_memory_are_told() {
             &["--run", "--message-format", "json", "list.bpf.c"],
         ));
         let run = report["files"][0]["programs"][0]["run"].clone();
-        let words = stdout(&verify(project.path(), &["--run", "list.bpf.c"]));
-        (run, words)
+        let words = |format| {
+            let arguments = ["--run", "--message-format", format, "list.bpf.c"];
+            stdout(&verify(project.path(), &arguments))
+        };
+        let sarif = words("sarif");
+        assert_sarif(&serde_json::from_str(&sarif).unwrap());
+        (run, ["human", "github"].map(words).join("\n") + &sarif)
     };
+    let times = |words: &str, part: &str| words.matches(part).count();
     let (run, words) = counted("");
     assert_eq!(run["loops_cut_short"], 0, "{run}");
     assert_eq!(run["allocations_without_memory"], 0, "{run}");
@@ -208,16 +215,15 @@ fn loops_cut_short_and_heaps_without_memory_are_told() {
     // A list that leads back to itself.
     let (run, words) = counted("\tif (head)\n\t\thead->next->next->next = head;");
     assert_eq!(run["loops_cut_short"], 1, "{run}");
-    assert!(
-        words.contains("list: 1 loop was ended by the kernel"),
-        "{words}"
-    );
+    let told = times(&words, "list: 1 loop was ended by the kernel");
+    assert_eq!(told, 3, "{words}");
 
     let (run, words) =
         counted("\tfor (int i = 0; i < 40; i++)\n\t\thead->value += malloc(60000) ? 1 : 0;");
     assert_ne!(run["allocations_without_memory"], 0, "{run}");
-    assert!(
-        words.contains("found no memory and returned NULL"),
+    assert_eq!(
+        times(&words, "found no memory and returned NULL"),
+        3,
         "{words}"
     );
 }

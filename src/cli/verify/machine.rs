@@ -49,13 +49,16 @@ use serde_json::{Value, json};
 
 use super::files::{FileReport, Problem, ProgramReport, Verdict};
 use super::refusal::Explained;
-use super::report::{Refused, refusals, verdict};
+use super::report::{Refused, refusals, remarks, verdict};
 use crate::judge::explain::Kind;
 use crate::report::{self, Mode, Reporter};
 use crate::run::Fault;
 
 /// The version of the shape of the JSON object.
 const VERSION: u32 = 1;
+
+/// The rule of what is said besides verdicts.
+const REMARK: &str = "remark";
 
 fn document(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
@@ -190,7 +193,7 @@ fn all<'a>(files: &'a [FileReport], faults: &'a [Fault]) -> impl Iterator<Item =
     faults.iter().chain(of_files)
 }
 
-/// SARIF 2.1.0 with a result for each refusal. A result without a line is one about the file that
+/// SARIF 2.1.0 with a result for each refusal and each remark. A result without a line is one about the file that
 /// was judged: what shows results wants each to have a place.
 pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
     let rules = Kind::ALL.map(|kind| {
@@ -217,12 +220,27 @@ pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
         })
     };
     let mut results: Vec<Value> = refusals(files).iter().map(result).collect();
+    results.extend(remarks(files).into_iter().map(|(path, text)| {
+        let place = json!({ "artifactLocation": { "uri": report::uri(path) } });
+        json!({
+            "ruleId": REMARK,
+            "level": "warning",
+            "message": { "text": text },
+            "locations": [{ "physicalLocation": place }],
+        })
+    }));
     for file in files {
         if let Value::Array(mut notices) = parts(file, Reporter::Sarif) {
             results.append(&mut notices);
         }
     }
-    let rules: Vec<Value> = rules.into_iter().chain(report::notice_rules()).collect();
+    let remark = json!({
+        "id": REMARK,
+        "shortDescription": { "text": "What else there is to know about a file." },
+        "defaultConfiguration": { "level": "warning" },
+    });
+    let rules = rules.into_iter().chain(report::notice_rules());
+    let rules: Vec<Value> = rules.chain([remark]).collect();
     let notifications: Vec<Value> = all(files, faults).map(report::notification).collect();
     document(&json!({
         "$schema": report::SARIF_SCHEMA,
@@ -243,7 +261,7 @@ pub fn sarif(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
     }))
 }
 
-/// Annotations of GitHub Actions, one for each refusal and each fault.
+/// Annotations of GitHub Actions, one for each refusal, each remark and each fault.
 pub fn github(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
     let mut text = String::new();
     for refused in &refusals(files) {
@@ -253,6 +271,9 @@ pub fn github(files: &[FileReport], faults: &[Fault]) -> Vec<u8> {
         };
         let title = refused.refusal.kind.name();
         text += &report::annotation(Some(place), title, &message(refused));
+    }
+    for (path, remark) in remarks(files) {
+        text += &report::warning_annotation(path, REMARK, &remark);
     }
     for fault in all(files, faults) {
         text += &report::fault_annotation(fault);

@@ -90,41 +90,50 @@ fn details(files: &[FileReport], log: bool, color: bool) -> String {
         let notices = Reporter::Human(style).file(&noticed.file(), Mode::Check, None);
         text += &String::from_utf8_lossy(&notices);
     }
-    for file in files {
-        if let Some(backend) = file.accepted_with {
-            let path = file.path.display();
-            text += &format!("\nwith --backend {backend} the kernel accepts {path}\n");
-        }
-        if let Some(cpu) = file.cpu {
-            let path = file.path.display();
-            text += &format!(
-                "\n{path} divides signed numbers: compile it with {cpu} (clang 18, Linux 6.6)\n"
-            );
-        }
-    }
-    for program in files.iter().flat_map(|file| file.programs.iter().flatten()) {
-        match &program.output {
-            Some(Err(message)) => text += &format!("\n{message}\n"),
-            Some(Ok(output)) => {
-                for line in counted(output.counted) {
-                    text += &format!("\n{}: {line}\n", program.name);
-                }
-                for error in &output.heap_errors {
-                    text += &format!("\n{}: {error}\n", program.name);
-                }
-            }
-            None => {}
-        }
-        if program.verdict == Verdict::Denied {
-            text += &format!(
-                "\n{} was not judged: the kernel lets this process load no programs for {}. A \
-                 security policy of this system forbids them; see \
-                 /sys/kernel/security/lockdown and dmesg\n",
-                program.name, program.section
-            );
-        }
+    for (_, remark) in remarks(files) {
+        text += &format!("\n{remark}\n");
     }
     text
+}
+
+/// What is to be said besides verdicts, with the file that it is about.
+pub fn remarks(files: &[FileReport]) -> Vec<(&Path, String)> {
+    let mut found = Vec::new();
+    for file in files {
+        let path = printable(&file.path);
+        let mut say = |text| found.push((&*file.path, text));
+        if let Some(backend) = file.accepted_with {
+            say(format!(
+                "with --backend {backend} the kernel accepts {path}"
+            ));
+        }
+        if let Some(cpu) = file.cpu {
+            say(format!(
+                "{path} divides signed numbers: compile it with {cpu} (clang 18, Linux 6.6)"
+            ));
+        }
+        for program in file.programs.iter().flatten() {
+            let name = &program.name;
+            match &program.output {
+                Some(Err(message)) => say(message.clone()),
+                Some(Ok(output)) => {
+                    let counted = counted(output.counted);
+                    let lines = counted.iter().chain(&output.heap_errors);
+                    lines.for_each(|line| say(format!("{name}: {line}")));
+                }
+                None => {}
+            }
+            if program.verdict == Verdict::Denied {
+                say(format!(
+                    "{name} was not judged: the kernel lets this process load no programs for {}. A \
+                     security policy of this system forbids them; see \
+                     /sys/kernel/security/lockdown and dmesg",
+                    program.section
+                ));
+            }
+        }
+    }
+    found
 }
 
 /// Why the result may be another one than in user space.
