@@ -477,10 +477,11 @@ impl Kind {
             ),
             OldKernel => (
                 "old-kernel",
-                "the program has an instruction or a type of map that this kernel is too old for",
+                "the program has an instruction or a type of map that this kernel is too old for; or a \
+                 map has sizes or flags that its type does not take",
                 "the heap's default lock needs -mcpu=v3 and Linux 5.12: on older kernels define \
                  DYNAMIC_MEMORY_SPIN_LOCK before the include; -mcpu=v4 needs Linux 6.6, \
-                 DYNAMIC_MEMORY_ARENA 6.9",
+                 DYNAMIC_MEMORY_ARENA 6.9. Of a map, see max_entries, key, value and map_flags",
             ),
             Other => (
                 "refused",
