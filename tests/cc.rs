@@ -1,10 +1,14 @@
 //! `bpf-malloc cc`: the compiler sees rewritten sources, and nobody else does.
 #![cfg(all(feature = "cli", feature = "kernel"))]
 
+#[path = "cc/calls.rs"]
+mod calls;
 #[path = "common/kernel.rs"]
 mod kernel;
 #[path = "common/project.rs"]
 mod project;
+#[path = "cc/written.rs"]
+mod written;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -154,6 +158,48 @@ fn messages_are_the_compilers_at_the_original_lines() {
         said.contains("src/prog.bpf.c:10:") && said.contains("warning: "),
         "{said}"
     );
+}
+
+/// A macro of the program that only the rewritten text uses stands for a rewrite that went wrong.
+#[test]
+fn errors_that_the_rewrite_made_are_to_be_reported() {
+    let Some(clang) = clang("errors_that_the_rewrite_made_are_to_be_reported") else {
+        return;
+    };
+    let dir = tree();
+    let path = dir.path().join("src/prog.bpf.c");
+    let broken = PROGRAM.replace(
+        "SEC(\"xdp\")",
+        "#define static_free(p) absent(p) SEC(\"xdp\")",
+    );
+    let broken = broken.replace(" SEC(\"xdp\")", "\nSEC(\"xdp\")");
+    let undeclared = broken.replace("#include <stdlib.h>\n", "");
+    let mistaken = broken.replace("free(box);", "free(box); missing();");
+    for (source, ours) in [(&broken, true), (&undeclared, true), (&mistaken, false)] {
+        fs::write(&path, source).unwrap();
+        let words = ["-MD", "-MF", "deps", "-c", "src/prog.bpf.c", "-o", "x.o"];
+        let output = cc(dir.path(), &clang, &words);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("'absent'"), "{said}");
+        assert!(said.contains("rewrite --diff src/prog.bpf.c"), "{said}");
+        assert_eq!(said.contains("a fault of bpf-malloc"), ours, "{said}");
+        assert_eq!(
+            said.matches("error: ").count(),
+            if ours { 1 } else { 2 },
+            "{said}"
+        );
+    }
+    // A header that says what it needs is no such fault.
+    fs::write(&path, PROGRAM).unwrap();
+    let output = cc(
+        dir.path(),
+        &clang,
+        &["-DPOOL_SIZE=1", "-c", "src/prog.bpf.c"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("a fault of bpf-malloc"), "{said}");
 }
 
 #[test]
@@ -398,48 +444,4 @@ fn libbpf_cargo_takes_a_link_as_its_compiler() {
         out,
         "64 bytes: verdict 1\n128 bytes: verdict 2\ntotal 192\n"
     );
-}
-
-/// bpf2go starts the program that -cc names with these words, and reads the dependencies.
-#[test]
-fn as_bpf2go_calls_it() {
-    let test = "as_bpf2go_calls_it";
-    let Some(clang) = clang(test) else { return };
-    let dir = tree();
-    let root = dir.path();
-    let mut command = Command::new(link(root, &clang));
-    command
-        .args(["-O2", "-mcpu=v3", "-Iinc", "-DFROM_LINE=1"])
-        .args(machine_arguments())
-        .args(["-target", "bpfel", "-c"])
-        .arg(root.join("src/prog.bpf.c"))
-        .args([
-            "-o",
-            "prog_bpfel.o",
-            "-fno-ident",
-            "-fdebug-compilation-dir",
-            ".",
-        ])
-        .args([
-            "-g",
-            "-D__BPF_TARGET_MISSING=1",
-            "-MD",
-            "-MF",
-            "deps.d",
-            "-MTgo",
-            "-MP",
-        ])
-        .current_dir(root);
-    run(&mut command);
-    let rules = fs::read_to_string(root.join("deps.d")).unwrap();
-    assert!(
-        rules.starts_with("go:") && !rules.contains("dynamic_memory.h"),
-        "{rules}"
-    );
-    if can_load(test) {
-        ObjectFile::from_path(&root.join("prog_bpfel.o"))
-            .unwrap()
-            .load()
-            .unwrap();
-    }
 }

@@ -20,10 +20,11 @@ Examples:
                                            bpf2go -cc bpf-malloc-clang-19
 
 The compiler sees the sources as `rewrite` would write them, and dynamic_memory.h; no file changes.
-Messages, BTF and dependency files name the original files and lines. What does not compile C for
-BPF, and sources without an allocation, go to the compiler as they are; for the others -mcpu=v3
-(with an arena -mcpu=v4 -mllvm -disable-ldsx -ftrivial-auto-var-init=zero) comes before the
-arguments of the build, whose own -mcpu counts. Needs clang.
+Messages, BTF, dependency files and compilation databases name the original files and lines. What
+does not compile C for BPF, sources without an allocation, and sources from a pipe go to the compiler
+as they are. The others get what the build does not say itself: -mcpu=v3 (with an arena -mcpu=v4
+-mllvm -disable-ldsx -ftrivial-auto-var-init=zero), and on x86 -D__x86_64__. bpf2go says -mcpu=v1:
+give it -cflags \"-mcpu=v3\". Needs clang.
 
 Exit codes: the compiler's; 2 if a source could not be rewritten, 127 if there is no such compiler";
 
