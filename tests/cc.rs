@@ -1,6 +1,8 @@
 //! `bpf-malloc cc`: the compiler sees rewritten sources, and nobody else does.
 #![cfg(all(feature = "cli", feature = "kernel"))]
 
+#[path = "cc/bpf2go.rs"]
+mod bpf2go;
 #[path = "cc/calls.rs"]
 mod calls;
 #[path = "common/kernel.rs"]
