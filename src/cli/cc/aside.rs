@@ -85,26 +85,35 @@ fn is_writable(path: &Path) -> bool {
 /// Rules of dependencies without the header that is on no disk.
 pub fn without_header(rules: &[u8]) -> Vec<u8> {
     let name = format!("{INCLUDE}/{HEADER_NAME}");
-    let mut text = String::from_utf8_lossy(rules).into_owned();
     // The rule of its own that -MP writes, then the prerequisite.
-    text = text.replace(&format!("\n{name}:\n"), "\n");
-    text = text.replace(&format!(" {name} \\\n"), " \\\n");
-    text.replace(&format!(" \\\n  {name}\n"), "\n")
-        .replace(&format!(" {name}\n"), "\n")
-        .into_bytes()
+    let rules = replace(rules, &format!("\n{name}:\n"), "\n");
+    let rules = replace(&rules, &format!(" {name} \\\n"), " \\\n");
+    let rules = replace(&rules, &format!(" \\\n  {name}\n"), "\n");
+    replace(&rules, &format!(" {name}\n"), "\n")
 }
 
 /// The entry of a compilation database without the options that were added: as it is without us.
 pub fn without_options(entry: &[u8], added: &[Vec<OsString>]) -> Vec<u8> {
-    let mut text = String::from_utf8_lossy(entry).into_owned();
-    for option in added {
+    added.iter().fold(entry.to_vec(), |entry, option| {
         let words = option.iter().map(|word| {
             let word = serde_json::Value::from(word.to_string_lossy());
             format!(", {word}")
         });
-        text = text.replace(&words.collect::<String>(), "");
+        replace(&entry, &words.collect::<String>(), "")
+    })
+}
+
+/// Bytes, because names of files are that.
+fn replace(text: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(text, old) {
+        out.extend(&text[from..at]);
+        out.extend(new.as_bytes());
+        from = at + old.len();
     }
-    text.into_bytes()
+    out.extend(&text[from..]);
+    out
 }
 
 #[cfg(test)]
@@ -128,6 +137,9 @@ mod tests {
             let found = without_header(rules.as_bytes());
             assert_eq!(String::from_utf8_lossy(&found), wanted);
         }
+        // Names of files are bytes.
+        let found = without_header(&[b"a.o: \xe9.c ", name.as_bytes(), b"\n"].concat());
+        assert_eq!(found, b"a.o: \xe9.c\n");
     }
 
     #[test]

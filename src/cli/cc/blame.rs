@@ -17,9 +17,9 @@ struct Error {
     message: String,
 }
 
-/// What a question adds to a command line: the last of such options counts, and what the compiler says
-/// is to be read. Back ends say nothing of what the rewrite wrote that they would not say of the
-/// original, or else mean the options (`-mcpu`); so they are not asked.
+/// What a question adds to a command line; the last of such options counts. Only what the front end
+/// finds is asked for: what a back end refuses may stand in the original as well, or be the doing of
+/// the build's options (`-mcpu`).
 const QUESTION: [&str; 5] = [
     "-fsyntax-only",
     "-Qunused-arguments",
