@@ -435,7 +435,7 @@ fn version(program: &Path) -> Option<u32> {
 }
 
 /// The major version in `Debian clang version 19.1.7 (3~deb12u1)`.
-fn parse_version(text: &str) -> Option<u32> {
+pub(crate) fn parse_version(text: &str) -> Option<u32> {
     let (_, rest) = text.split_once("clang version ")?;
     rest.split(['.', ' ', '\n']).next()?.parse().ok()
 }

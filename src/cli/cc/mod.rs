@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use super::args::Cc;
 use super::console::Console;
 use crate::heap::HEADER_NAME;
-use crate::judge::compile::{Clang, Overlay};
+use crate::judge::compile::{Clang, Overlay, parse_version};
 use crate::report::Lines;
 use crate::rewrite;
 use crate::run::Fault;
@@ -193,9 +193,7 @@ fn version(starting: &[OsString]) -> Option<Clang> {
         let mut command = Command::new(&starting[0]);
         command.args(&starting[1..]).arg("--version");
         let text = command.stdin(Stdio::null()).output().ok()?.stdout;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let (_, behind) = text.split_once("clang version ")?;
-        let version = behind.split(['.', ' ', '\n']).next()?.parse().ok()?;
+        let version = parse_version(&String::from_utf8_lossy(&text))?;
         return Some(Clang { program, version });
     };
     Clang::at(Path::new(only)).ok()
