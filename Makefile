@@ -106,7 +106,7 @@ example: install-demo
 	build/example/letters
 	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
 
-bench: bench-heap bench-fragmentation bench-linked bench-rewrite bench-cc
+bench: bench-heap bench-fragmentation bench-linked bench-cc bench-rewrite
 
 bench-heap: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write

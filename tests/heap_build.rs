@@ -122,10 +122,43 @@ fn clangs_for_bpf_take_it_in_every_dialect_and_say_what_they_lack() {
             lower.contains("mcpu") && messages.contains("DYNAMIC_MEMORY_SPIN_LOCK"),
             "{compiler}:\n{messages}"
         );
+        for build in ["-DDYNAMIC_MEMORY_LINKED", "-DDYNAMIC_MEMORY_SPIN_LOCK"] {
+            let big_endian = ["-target", "bpfeb", "-mcpu=v3", build];
+            let (taken, messages) = for_bpf(&compiler, &source, &big_endian);
+            assert!(taken, "{compiler} {build}:\n{messages}");
+        }
+        let (taken, messages) = for_bpf(&compiler, &source, &["-mcpu=v3", "-O0"]);
+        assert!(
+            !taken && messages.contains("pass -O2"),
+            "{compiler}:\n{messages}"
+        );
     }
     if built == 0 {
         skip("the build for BPF", "there is no clang");
     }
+}
+
+/// As gcc's back end for BPF compiles it, whose inline assembly is another one.
+#[test]
+fn gcc_for_bpf_is_told_what_it_lacks() {
+    if Command::new("gcc").arg("--version").output().is_err() {
+        return skip("gcc for BPF", "there is no gcc");
+    }
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gcc.bpf.c");
+    std::fs::write(&source, "#include \"dynamic_memory.h\"\n")
+        .expect("the target directory takes it");
+    let output = Command::new("gcc")
+        .args(["-O2", "-fsyntax-only", "-D__bpf__", "-I"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+        .arg(&source)
+        .output()
+        .expect("it starts");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        messages.contains("dynamic_memory.h needs clang"),
+        "{messages}"
+    );
 }
 
 /// Builds with a sanitizer; `None`, told, where the compiler has none.

@@ -192,8 +192,13 @@ fn a_loader_sets_heaps_and_pools() {
     assert_eq!(with_settings(&[(heaps, 1), (pool, 8192)]).0, 8);
     let (taken, granules) = with_settings(&[(heaps, 2), (pool, 16384)]);
     assert_eq!((taken, granules), (32, vec![512, 512, 0, 0]));
+    // As many as a machine has CPUs that are no power of two.
+    let (taken, granules) = with_settings(&[(heaps, 3), (pool, 16384)]);
+    assert_eq!((taken, granules), (32, vec![512, 512, 0, 0]));
     // More than was compiled, and nothing.
-    assert_eq!(with_settings(&[(heaps, 64), (pool, 1 << 30)]).0, 256);
+    for more in [5, 64, u32::MAX] {
+        assert_eq!(with_settings(&[(heaps, more), (pool, 1 << 30)]).0, 256);
+    }
     assert_eq!(with_settings(&[(heaps, 0), (pool, 0)]).0, 256);
 }
 

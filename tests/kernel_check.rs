@@ -160,3 +160,58 @@ fn headers_of_the_c_library_compile_with_the_widths_of_bpf() {
     let output = check(&files);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+/// The options are those of the build, on the command line or in a compilation database; both for the
+/// rewrite, which sees what is compiled, and for the compiler.
+#[test]
+fn sources_are_compiled_as_the_build_compiles_them() {
+    let test = "sources_are_compiled_as_the_build_compiles_them";
+    if let Err(error) = Clang::find() {
+        return kernel::skip_or_fail(test, &error.to_string());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("inc")).unwrap();
+    std::fs::write(path("inc/item.h"), "struct item { int value[LIMIT]; };\n").unwrap();
+    let source = "#include <stdlib.h>\n#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+                  #include \"item.h\"\n#ifdef SPLIT\n#error another build\n#endif\n\
+                  SEC(\"xdp\") int prog(struct xdp_md *ctx)\n{\n\
+                  \tstruct item *item = malloc(sizeof(*item));\n\n\tfree(item);\n\
+                  \treturn XDP_PASS;\n}\n";
+    for name in ["a.bpf.c", "b.bpf.c"] {
+        std::fs::write(path(name), source).unwrap();
+    }
+    let check = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_bpf-malloc"))
+            .args(["check", "-DSPLIT", "-USPLIT"])
+            .args(arguments)
+            .args(["a.bpf.c", "b.bpf.c"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap()
+    };
+    let bare = check(&[]);
+    assert_eq!(bare.status.code(), Some(2), "{bare:?}");
+    let said = String::from_utf8_lossy(&bare.stderr).into_owned();
+    assert_eq!(
+        said.matches("there is no header item.h").count(),
+        2,
+        "{said}"
+    );
+    let without = check(&["-I", "inc"]);
+    assert_eq!(without.status.code(), Some(2), "{without:?}");
+    let with = check(&["-I", "inc", "-DLIMIT=4", "-j", "2"]);
+    assert_eq!(with.status.code(), Some(0), "{with:?}");
+
+    let entry = |name: &str| {
+        serde_json::json!({
+            "directory": directory.path(),
+            "file": name,
+            "arguments": ["clang", "-target", "bpf", "-Iinc", "-DLIMIT=4", "-c", name],
+        })
+    };
+    let database = Value::from(vec![entry("a.bpf.c"), entry("b.bpf.c")]);
+    std::fs::write(path("compile_commands.json"), database.to_string()).unwrap();
+    let known = check(&[]);
+    assert_eq!(known.status.code(), Some(0), "{known:?}");
+}

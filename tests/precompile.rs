@@ -121,6 +121,40 @@ fn pre_commit_hook() {
     run(&mut hook());
 }
 
+/// The hooks that projects take from this repository.
+#[test]
+fn pre_commit_hooks_of_the_repository() {
+    let test = "pre_commit_hooks_of_the_repository";
+    if !has(test, "pre-commit") || !has(test, "git") {
+        return;
+    }
+    let scratch = Scratch::copy("precompile");
+    let hooks = include_str!("../.pre-commit-hooks.yaml");
+    let hooks = hooks.lines().map(|line| format!("      {line}\n"));
+    let config = format!(
+        "repos:\n  - repo: local\n    hooks:\n{}",
+        hooks.collect::<String>()
+    );
+    fs::write(scratch.path(".pre-commit-config.yaml"), config).unwrap();
+    run(scratch.command("git").args(["init", "--quiet"]));
+    run(scratch.command("git").args(["add", "."]));
+    let hook = |name: &str| {
+        let home = scratch.path("home");
+        let mut command = scratch.command("pre-commit");
+        command.args(["run", name, "--all-files"]).env("HOME", home);
+        command
+    };
+    let refused = hook("bpf-malloc-check").output().unwrap();
+    assert!(!refused.status.success(), "a plain malloc is refused");
+    // pre-commit fails when a hook changes files.
+    let changed = hook("bpf-malloc").output().unwrap();
+    assert!(!changed.status.success());
+    assert!(scratch.read("bpf/count.bpf.c").contains("static_free("));
+    run(scratch.command("git").args(["add", "."]));
+    run(&mut hook("bpf-malloc"));
+    run(&mut hook("bpf-malloc-check"));
+}
+
 /// What users install is what `cargo package` makes, and it has nothing to say about it.
 #[test]
 fn the_package_is_made_without_a_warning() {

@@ -74,7 +74,8 @@ impl Bpf2go {
 
     fn generate(&self, line: &str) -> Output {
         let mut command = self.command(&self.scratch.path("cc/bpf2go/bpf2go"));
-        command.args(["-makebase", "."]);
+        // The package of clang has no llvm-strip.
+        command.args(["-makebase", ".", "-no-strip"]);
         command.args(shlex::split(line).expect("words")).arg("--");
         command.args(machine_arguments()).env("GOPACKAGE", "main");
         command.output().expect("timeout is there")

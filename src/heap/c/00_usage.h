@@ -60,8 +60,8 @@
  *                               meant without it where the target is not BPF
  *
  * A loader may set, before it loads, what is a constant for the verifier and a maximum here:
- *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, a power of two; as many as the
- *                                               machine has CPUs is best
+ *   skeleton->rodata->dynamic_memory_heaps      heaps that serve, rounded down to a power of two; as
+ *                                               many as the machine has CPUs is best
  *   skeleton->rodata->dynamic_memory_pool_size  bytes of each pool
  *
  * The verifier allows eight nested functions and 512 bytes of stack for a chain of them. Where malloc

@@ -25,18 +25,38 @@
 
 /*
  * What a loader may set before it loads, as in skeleton->rodata->dynamic_memory_heaps = 8: how many
- * heaps serve, a power of two, and the bytes of each one's pool. What was compiled is the most, and what
- * any other value means. The verifier knows the values as constants. A skeleton names the types of
- * variables and does not define them: so not dynmem_u32.
+ * heaps serve, or the next lower power of two do, and the bytes of each one's pool, a power of two. What
+ * was compiled is the most, and what any other value means. The verifier knows the values as constants.
+ * A skeleton names the types of variables and does not define them: so not dynmem_u32.
  */
 __attribute__((DYNMEM_ONE_OF_MANY used)) const volatile unsigned int dynamic_memory_heaps =
 	DYNAMIC_MEMORY_HEAPS;
 __attribute__((DYNMEM_ONE_OF_MANY used)) const volatile unsigned int dynamic_memory_pool_size = POOL_SIZE;
 
-/* The number of one of the heaps that serve. */
+/*
+ * The number of one of the heaps that serve. Every number in turn leads to all of them, so they are a
+ * power of two. No program asks these questions: the verifier knows the answers, and the kernel takes
+ * them out.
+ */
 DYNMEM_INLINE dynmem_u32 dynmem_heap_of(dynmem_u64 number)
 {
-	return (dynmem_u32)number & (dynamic_memory_heaps - 1) & (DYNAMIC_MEMORY_HEAPS - 1);
+	dynmem_u32 set = dynamic_memory_heaps, mask = DYNAMIC_MEMORY_HEAPS - 1;
+
+	if (set && set < DYNAMIC_MEMORY_HEAPS) {
+		if (set < 64)
+			mask &= 31;
+		if (set < 32)
+			mask &= 15;
+		if (set < 16)
+			mask &= 7;
+		if (set < 8)
+			mask &= 3;
+		if (set < 4)
+			mask &= 1;
+		if (set < 2)
+			mask = 0;
+	}
+	return (dynmem_u32)number & mask;
 }
 
 #if DYNMEM_NATIVE

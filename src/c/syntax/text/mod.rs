@@ -251,6 +251,12 @@ impl<'u> Writer<'u> {
         self.levels.last().map_or(Bracket::Block, |l| l.bracket)
     }
 
+    /// Whether a declarator that begins here has no type before it: `int` is meant.
+    fn lacks_type(&self) -> bool {
+        let file = self.external && self.levels.is_empty();
+        self.before == Before::Start && (self.specified || file)
+    }
+
     /// A type was read.
     fn put_type(&mut self, at: Tok) {
         if self.before == Before::Type {

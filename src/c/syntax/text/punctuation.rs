@@ -5,6 +5,9 @@ use super::*;
 impl Writer<'_> {
     pub(super) fn punct(&mut self, at: Tok, code: u32) -> Tok {
         if code == op("(") {
+            if self.lacks_type() {
+                self.raw(at, "int");
+            }
             self.open(at, "(", Bracket::Paren, Before::Open);
         } else if code == op("[") {
             if self.is(at + 1, "[") {
@@ -50,8 +53,7 @@ impl Writer<'_> {
             }
             self.put(at, "?", Before::Operator);
         } else if code == op("*") {
-            let starts = self.before == Before::Start && self.specified
-                || self.external && self.levels.is_empty() && self.before == Before::Start;
+            let starts = self.lacks_type();
             if self.header && self.levels.is_empty() {
                 return at + 1;
             }
