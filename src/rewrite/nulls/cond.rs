@@ -1,6 +1,5 @@
 //! Conditions: the states in which they hold, and those in which they do not.
 
-use super::eval::RESULTS;
 use super::flow::Flow;
 use super::place::PlaceId;
 use super::value::{ANY, Fate, NEG, POS, State, Value, ZERO};
@@ -12,8 +11,8 @@ pub type Split = (Vec<State>, Vec<State>);
 impl Flow<'_> {
     /// Splits a state by a condition.
     pub fn cond(&mut self, e: ExprId, st: State) -> Split {
-        let (yes, no) = self.told_apart(e, st);
-        let few = |states: Vec<State>| match states.len() > RESULTS {
+        let (yes, no) = self.step(|flow| flow.told_apart(e, st));
+        let few = |states: Vec<State>| match states.len() > self.effort.results() {
             true => self.merge(states),
             false => states,
         };

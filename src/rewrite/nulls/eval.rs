@@ -8,13 +8,44 @@ use crate::c::types::{EntityKind, Type};
 
 /// How many results of one expression are told apart. Each condition in it may have twice as many:
 /// `print(a ? x : y) + print(b ? x : y) + …`.
-pub const RESULTS: usize = 64;
+const RESULTS: usize = 64;
+
+/// How many steps a whole expression is worth. An operand is evaluated for each result of the one before
+/// it, so `f(a) + (f(b) + (f(c) + …))` with conditions in a macro `f` takes a power of the number of
+/// operands; beyond this many steps, results are no longer told apart, and it takes a multiple.
+const WORK: usize = 4_096;
+
+/// The steps of the expression that is being evaluated.
+#[derive(Debug, Default)]
+pub struct Effort {
+    depth: usize,
+    steps: usize,
+}
+
+impl Effort {
+    /// How many results of a part are told apart by now.
+    pub fn results(&self) -> usize {
+        if self.steps > WORK { 1 } else { RESULTS }
+    }
+}
 
 impl Flow<'_> {
     /// Evaluates an expression; each result is a state of its own.
     pub fn eval(&mut self, e: ExprId, st: State) -> Vec<(State, Value)> {
-        let results = self.evaluate(e, st);
+        let results = self.step(|flow| flow.evaluate(e, st));
         self.together(results, Value::or)
+    }
+
+    /// Does one step of an expression, or begins one.
+    pub fn step<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        if self.effort.depth == 0 {
+            self.effort.steps = 0;
+        }
+        self.effort.steps += 1;
+        self.effort.depth += 1;
+        let result = run(self);
+        self.effort.depth -= 1;
+        result
     }
 
     /// Takes results together where there are too many: those with the same value first.
@@ -23,7 +54,7 @@ impl Flow<'_> {
         results: Vec<(State, T)>,
         or: impl Fn(&T, &T) -> T,
     ) -> Vec<(State, T)> {
-        if results.len() <= RESULTS {
+        if results.len() <= self.effort.results() {
             return results;
         }
         let mut groups: Vec<(T, Vec<State>)> = Vec::new();
@@ -36,7 +67,7 @@ impl Flow<'_> {
         for group in &mut groups {
             group.1 = self.merge(std::mem::take(&mut group.1));
         }
-        if groups.iter().map(|group| group.1.len()).sum::<usize>() > RESULTS {
+        if groups.iter().map(|group| group.1.len()).sum::<usize>() > self.effort.results() {
             let all = groups.into_iter().reduce(|mut all, group| {
                 all.0 = or(&all.0, &group.0);
                 all.1.extend(group.1);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Context;
+use super::eval::Effort;
 use super::graph::{Graph, Op};
 use super::outcome::Suffix;
 use super::place::{PlaceId, Places};
@@ -132,6 +133,7 @@ pub struct Flow<'c> {
     /// Jumps out of statement expressions.
     out: Vec<(usize, State)>,
     apart: usize,
+    pub(super) effort: Effort,
 }
 
 /// Functions with this many steps keep all states apart that may be kept apart; the more there
@@ -165,6 +167,7 @@ impl<'c> Flow<'c> {
             record: false,
             out: Vec::new(),
             apart,
+            effort: Effort::default(),
         }
     }
 
@@ -322,7 +325,7 @@ impl<'c> Flow<'c> {
 
     /// Takes together what says the same.
     pub fn merge(&self, states: Vec<State>) -> Vec<State> {
-        merge(&self.places, states, self.apart)
+        merge(&self.places, states, self.apart.min(self.effort.results()))
     }
 
     fn split(&mut self, expr: ExprId, states: Vec<State>) -> super::cond::Split {
