@@ -244,19 +244,6 @@ impl Job<'_> {
             Target::Mirror { dir, .. } => Some(replace::settle(dir)),
             _ => None,
         };
-        if self.asks_only() {
-            let (found, unread) = self.inputs.has_calls();
-            if found {
-                unread.into_iter().for_each(|f| faults.add(f, console));
-                for fault in self.inputs.workspace.take_faults() {
-                    faults.add(fault, console);
-                }
-                return Ok(Tally {
-                    changed: 1,
-                    ..Tally::default()
-                });
-            }
-        }
         let copies = matches!(
             self.target,
             Target::File(_) | Target::Mirror { .. } | Target::Stdout
@@ -363,6 +350,7 @@ impl Job<'_> {
             |outcome| {
                 let shown = &candidates[outcome.index].shown;
                 let told = self.tell(shown, &outcome, &mut first, console);
+                let settled = outcome.tally.changed > 0 && self.asks_only();
                 match outcome.result {
                     Ok(change) => changed(outcome.index, outcome.tally, change),
                     Err(fault) => faults.add(fault, console),
@@ -372,6 +360,7 @@ impl Job<'_> {
                         trouble = Some(fault);
                         ControlFlow::Break(())
                     }
+                    Ok(()) if settled => ControlFlow::Break(()),
                     // With nobody to read the report, only writing makes sense.
                     Ok(()) if console.closed() && self.mode == Mode::Diff => ControlFlow::Break(()),
                     Ok(()) => ControlFlow::Continue(()),
@@ -422,7 +411,7 @@ impl Job<'_> {
         outcome
     }
 
-    /// Whether only the exit code tells of the files: a call to rewrite settles it.
+    /// Whether only the exit code tells of the files: the first one that changes settles it.
     fn asks_only(&self) -> bool {
         let mut starts = self.inputs.starts.iter();
         let errors = starts.any(|s| s.settings.options.on_null == OnNull::Error);

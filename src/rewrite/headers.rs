@@ -159,7 +159,13 @@ pub fn included(source: &[u8]) -> Vec<(String, bool)> {
         let before = source[..*at].iter().rev().find(|byte| !blank(byte));
         matches!(before, Some(b'#' | b':' | b'/' | b'\n' | b'\r'))
     };
-    let last = |word: &[u8]| memchr::memmem::rfind_iter(source, word).find(is_word);
+    // Not from the end: that search is not made for many bytes at once, and the first includes are at
+    // the start in any case.
+    let last = |word: &[u8]| {
+        memchr::memmem::find_iter(source, word)
+            .filter(is_word)
+            .last()
+    };
     let Some(last) = last(b"include").max(last(b"import")) else {
         return Vec::new();
     };
@@ -222,7 +228,7 @@ pub struct Cache {
     /// Whether a header, or any that it includes, matters.
     boring: RwLock<HashSet<PathBuf>>,
     /// Which headers include which.
-    pub graph: super::reach::Graph,
+    pub graph: Arc<super::reach::Graph>,
     /// Headers in tokens, for the preprocessor.
     pub sources: crate::c::cpp::Cache,
     /// The files of the run, preprocessed and read.
@@ -234,6 +240,14 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// What stays known where files of the run change, but none of their includes does.
+    pub fn with_includes(&self) -> Self {
+        Self {
+            graph: Arc::clone(&self.graph),
+            ..Self::default()
+        }
+    }
+
     /// What is known of a header.
     pub fn info(&self, header: &Header) -> Arc<HeaderInfo> {
         let infos = self.infos.read().unwrap_or_else(PoisonError::into_inner);

@@ -124,6 +124,12 @@ pub trait Project: Sync {
     /// belongs to the project. Headers of the system are none of it.
     fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header>;
 
+    /// Where that header lies, without a look into it: perhaps it cannot be read.
+    fn header_path(&self, from: &Path, name: &str, angled: bool) -> Option<Arc<Path>> {
+        let header = self.header(from, name, angled)?;
+        Some(header.path.into())
+    }
+
     /// The header of the system that an include in the file `from` means, which may be one of the
     /// system itself. With `next` what `#include_next` means, whomever the header belongs to.
     fn system_header(

@@ -110,10 +110,11 @@ impl Graph {
         angled: bool,
         project: &dyn Project,
     ) -> Option<HeaderId> {
-        let header = project.header(from, name, angled)?;
-        if let Some(&id) = self.nodes().ids.get(header.path.as_os_str()) {
+        let path = project.header_path(from, name, angled)?;
+        if let Some(&id) = self.nodes().ids.get(path.as_os_str()) {
             return Some(id);
         }
+        let header = project.header(from, name, angled)?;
         if is_kernel_types(&header.path, &header.bytes) {
             return None;
         }

@@ -291,6 +291,10 @@ impl Project for Overlay<'_> {
         Some(self.changed(header))
     }
 
+    fn header_path(&self, from: &Path, name: &str, angled: bool) -> Option<Arc<Path>> {
+        self.project.header_path(from, name, angled)
+    }
+
     fn system_header(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Header> {
         let header = self.project.system_header(from, name, angled, next)?;
         Some(self.changed(header))

@@ -31,16 +31,15 @@ pub(crate) mod walk;
 pub(crate) mod workspace;
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
 pub use builder::{Builder, Error, Generated};
 pub(crate) use fault::{Fault, printable};
 
-use crate::rewrite::{self, Backend, CommandLineMacro, OnNull, Options, Plan, Recursion};
+use crate::rewrite::{self, CommandLineMacro, Plan};
 use progress::Progress;
-use scan::{Candidate, Depth, Look, Scan};
+use scan::{Candidate, Look, Scan};
 use walk::Start;
 use workspace::{View, Workspace};
 
@@ -89,45 +88,7 @@ impl Inputs {
             inputs: self,
             output: output.map(Path::to_owned),
             all,
-            depth: Depth::Everything,
         })
-    }
-
-    /// Whether a call of a file of its own is to be rewritten, which is told sooner than all that
-    /// there is to do; and what could not be read.
-    pub fn has_calls(&self) -> (bool, Vec<Fault>) {
-        let scan = scan::scan(&Look {
-            inputs: self,
-            output: None,
-            all: false,
-            depth: Depth::Calls,
-        });
-        let options = Options {
-            on_null: OnNull::Off,
-            backend: Backend::Map,
-            recursion: Recursion::Off,
-            explain: false,
-        };
-        let mut found = false;
-        pool::ordered(
-            &scan.candidates,
-            self.jobs,
-            |candidate| {
-                let mut buffer = Vec::new();
-                // What cannot be read was reported at the first look.
-                let source = self.read(candidate, &mut buffer).unwrap_or_default();
-                let plan = rewrite::plan(&candidate.found.real, source, &scan.view, &options);
-                plan.changes()
-            },
-            |changes| {
-                found = changes;
-                match changes {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            },
-        );
-        (found, scan.faults)
     }
 
     /// The bytes of a file, read into `buffer` unless they came from stdin.

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+/// Most items that a thread takes at once: handing over a result costs as much as a quick item.
+const MOST_AT_ONCE: usize = 32;
+
 /// Calls `work` on every item and `sink` on every result, on the calling thread and in order.
 /// When `sink` breaks off, the items not begun by then are left out.
 pub fn ordered<T: Sync, R: Send>(
@@ -14,6 +17,8 @@ pub fn ordered<T: Sync, R: Send>(
     work: impl Fn(&T) -> R + Sync,
     mut sink: impl FnMut(R) -> ControlFlow<()>,
 ) {
+    // Few items at once where there are few, so that no thread waits for the last of another.
+    let at_once = (items.len() / (64 * jobs.max(1))).clamp(1, MOST_AT_ONCE);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
@@ -22,9 +27,13 @@ pub fn ordered<T: Sync, R: Send>(
             let (next, work) = (&next, &work);
             scope.spawn(move || {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { break };
-                    if sender.send((index, work(item))).is_err() {
+                    let first = next.fetch_add(at_once, Ordering::Relaxed);
+                    let Some(items) = items.get(first..) else {
+                        break;
+                    };
+                    let items = &items[..at_once.min(items.len())];
+                    let results: Vec<R> = items.iter().map(work).collect();
+                    if results.is_empty() || sender.send((first, results)).is_err() {
                         break;
                     }
                 }
@@ -33,12 +42,14 @@ pub fn ordered<T: Sync, R: Send>(
         drop(sender);
         let mut waiting = BTreeMap::new();
         let mut due = 0;
-        for (index, result) in receiver {
-            waiting.insert(index, result);
-            while let Some(result) = waiting.remove(&due) {
-                due += 1;
-                if sink(result).is_break() {
-                    return next.store(items.len(), Ordering::Relaxed);
+        for (first, results) in receiver {
+            waiting.insert(first, results);
+            while let Some(results) = waiting.remove(&due) {
+                due += results.len();
+                for result in results {
+                    if sink(result).is_break() {
+                        return next.store(items.len(), Ordering::Relaxed);
+                    }
                 }
             }
         }

@@ -96,17 +96,6 @@ pub struct Look<'a> {
     pub output: Option<PathBuf>,
     /// Keep the files that do not matter too.
     pub all: bool,
-    /// How closely to look.
-    pub depth: Depth,
-}
-
-/// How closely to look at the inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// Which files call the allocator themselves, nothing more.
-    Calls,
-    /// All that a plan may have to know.
-    Everything,
 }
 
 impl<'a> Look<'a> {
@@ -137,19 +126,15 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     find_neighbours(look, &mut scan);
     let bpf = bpf_headers(look, &mut scan);
     leave_out(look, &mut scan, &bpf);
-    for candidate in &mut scan.candidates {
-        scan.facts.merge_from(&mut candidate.own);
-    }
-    let everything = look.depth == Depth::Everything;
-    if everything && (look.facts() || !scan.facts.names.is_empty()) {
-        links::follow_links(look, &mut scan, &bpf);
-        links::settle(look, &mut scan);
-    }
-    if everything && scan.facts.allocates {
+    find_facts(look, &mut scan, &bpf);
+    if scan.facts.allocates {
         if !look.inputs.workspace.knows_units() && lower::lower(look, &mut scan, &bpf) {
-            return self::scan(look);
+            look_again(look, &mut scan);
+            find_facts(look, &mut scan, &bpf);
         }
-        links::agree(look, &mut scan, &bpf);
+        if scan.facts.allocates {
+            links::agree(look, &mut scan, &bpf);
+        }
     }
     let skipped = scan.candidates.iter().filter(|c| c.skipped).count();
     scan.candidates.retain(|c| c.matters || look.all);
@@ -165,6 +150,18 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
     }
 }
 
+/// Finds out what functions do with blocks, in the files that matter and in those that get blocks from
+/// them.
+fn find_facts(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
+    for candidate in &mut scan.candidates {
+        scan.facts.merge_from(&mut candidate.own);
+    }
+    if look.facts() || !scan.facts.names.is_empty() {
+        links::follow_links(look, scan, bpf);
+        links::settle(look, scan);
+    }
+}
+
 /// The headers that code for BPF reaches.
 type BpfHeaders = HashSet<PathBuf>;
 
@@ -172,27 +169,59 @@ type BpfHeaders = HashSet<PathBuf>;
 /// end in. The others need not be followed to tell that they do not: of a source tree those are
 /// nearly all.
 fn find_neighbours(look: &Look, scan: &mut Known) {
-    let name = |c: &Candidate| c.found.real.file_name().map(|n| hash(n.as_encoded_bytes()));
-    let headers: Vec<&Candidate> = scan.candidates.iter().filter(|c| c.is_header()).collect();
-    let marked = headers.iter().filter(|c| c.marked);
-    let mut names: HashSet<u32> = marked.filter_map(|c| name(c)).collect();
+    let view = look.view(Facts::default());
+    let headers = (0..scan.candidates.len()).filter(|&index| scan.candidates[index].is_header());
+    let headers: Vec<usize> = headers.collect();
+    let name = |index: usize| {
+        let name = scan.candidates[index].found.real.file_name();
+        name.map(|name| hash(name.as_encoded_bytes()))
+    };
+    let reaches = |index: usize, names: &HashSet<u32>| {
+        let mut includes = scan.candidates[index].includes.iter();
+        includes.any(|include| names.contains(include))
+    };
+    let marked = headers
+        .iter()
+        .filter(|&&index| scan.candidates[index].marked);
+    let marked: HashSet<u32> = marked.filter_map(|&index| name(index)).collect();
+    let mut names = marked.clone();
     loop {
         let known = names.len();
-        let reaching = headers
-            .iter()
-            .filter(|c| c.includes.iter().any(|i| names.contains(i)));
-        let more: Vec<u32> = reaching.filter_map(|c| name(c)).collect();
+        let more = headers.iter().filter(|&&index| reaches(index, &names));
+        let more: Vec<u32> = more.filter_map(|&index| name(index)).collect();
         names.extend(more);
         if names.len() == known {
             break;
         }
     }
-    let view = look.view(Facts::default());
-    for candidate in &mut scan.candidates {
-        candidate.near = candidate.marked
-            || view.compiled_for_bpf(&candidate.found.real)
-            || !look.only_bpf(&candidate.found)
-            || candidate.includes.iter().any(|i| names.contains(i));
+    // By their names alone, headers as frequent as `common.h` lead from anywhere to anywhere: those in
+    // question are followed, and the names of the ones that really do are few.
+    let open: Vec<usize> = headers
+        .iter()
+        .copied()
+        .filter(|&index| reaches(index, &names))
+        .collect();
+    let mut names = marked;
+    pool::ordered(
+        &open,
+        look.inputs.jobs,
+        |&index| (index, reach(look, &scan.candidates[index].found, &view).bpf),
+        |(index, bpf)| {
+            names.extend(name(index).filter(|_| bpf));
+            ControlFlow::Continue(())
+        },
+    );
+    let near: Vec<bool> = (0..scan.candidates.len())
+        .map(|index| {
+            let candidate = &scan.candidates[index];
+            candidate.marked
+                || view.compiled_for_bpf(&candidate.found.real)
+                || !look.only_bpf(&candidate.found)
+                || reaches(index, &names)
+        })
+        .collect();
+    for (candidate, near) in scan.candidates.iter_mut().zip(near) {
+        candidate.near = near;
     }
 }
 
@@ -360,10 +389,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
             let bytes = &*bytes;
             let mut candidate = Candidate {
                 shown: found.shown(start),
-                matters: !is_header(&found.real)
-                    && !rewrite::reach::is_kernel_types(&found.real, bytes)
-                    && (rewrite::may_matter(bytes)
-                        || look.inputs.workspace.lowered(&found.real).is_some()),
+                matters: matters(look, &found, bytes),
                 found,
                 skipped: false,
                 linked: false,
@@ -385,18 +411,63 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
                 }
             }
             if candidate.matters {
-                let in_question = only_bpf && candidate.is_header() && !candidate.marked;
-                let ours = candidate.reach.as_ref().is_none_or(|reach| reach.bpf);
-                let everything = look.depth == Depth::Everything;
-                if ours && everything {
-                    candidate.own = rewrite::facts(path, bytes, &view);
-                } else if in_question || !ours || !everything {
-                    candidate.own.allocates = rewrite::calls(path, bytes, &view);
+                match candidate.reach.as_ref().is_none_or(|reach| reach.bpf) {
+                    true => candidate.own = rewrite::facts(path, bytes, &view),
+                    false => candidate.own.allocates = rewrite::calls(path, bytes, &view),
                 }
             }
             scan.candidates.push(candidate);
         }
     }
+}
+
+/// Looks once more at the files that matter, since lowering has changed some of them: what was found out
+/// about any does not hold any more. Which are code for BPF does.
+fn look_again(look: &Look, scan: &mut Known) {
+    let view = look.view(Facts::default());
+    scan.facts = Facts::default();
+    let touched =
+        |c: &Candidate| c.matters || look.inputs.workspace.lowered(&c.found.real).is_some();
+    let asked: Vec<usize> = (0..scan.candidates.len())
+        .filter(|&index| touched(&scan.candidates[index]))
+        .collect();
+    for candidate in &mut scan.candidates {
+        candidate.linked = false;
+        candidate.own = Facts::default();
+    }
+    let mut answers = Vec::with_capacity(asked.len());
+    let candidates = &scan.candidates;
+    pool::ordered(
+        &asked,
+        look.inputs.jobs,
+        |&index| {
+            let candidate = &candidates[index];
+            let mut buffer = Vec::new();
+            // What cannot be read was reported at the first look.
+            let bytes = read(look, &candidate.found, &mut buffer).unwrap_or_default();
+            let matters = matters(look, &candidate.found, &bytes);
+            let own = match matters {
+                true => rewrite::facts(&candidate.found.real, &bytes, &view),
+                false => Facts::default(),
+            };
+            (index, matters, own)
+        },
+        |answer| {
+            answers.push(answer);
+            ControlFlow::Continue(())
+        },
+    );
+    for (index, matters, own) in answers {
+        let candidate = &mut scan.candidates[index];
+        (candidate.matters, candidate.own) = (matters, own);
+    }
+}
+
+/// Whether a file may hold something to rewrite, by itself.
+fn matters(look: &Look, found: &Found, bytes: &[u8]) -> bool {
+    !is_header(&found.real)
+        && !rewrite::reach::is_kernel_types(&found.real, bytes)
+        && (rewrite::may_matter(bytes) || look.inputs.workspace.lowered(&found.real).is_some())
 }
 
 /// The text of an input, as the rest of the run is to see it.

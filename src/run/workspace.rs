@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::Hash;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -68,6 +68,43 @@ struct Place {
     angled: Names,
 }
 
+/// What a directory holds.
+struct Listing {
+    /// Its path without links, once somebody asked.
+    real: OnceLock<PathBuf>,
+    entries: HashMap<OsString, Entry, FxBuildHasher>,
+}
+
+/// What a name in a directory is.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// A regular file.
+    File,
+    /// A directory, or a link to who knows what.
+    Other,
+}
+
+impl Listing {
+    /// Of a directory that cannot be read, nothing.
+    fn of(dir: &Path) -> Self {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let kind = |entry: &fs::DirEntry| match entry.file_type() {
+            Ok(kind) if kind.is_file() => Entry::File,
+            _ => Entry::Other,
+        };
+        Self {
+            entries: entries.map(|e| (e.file_name(), kind(&e))).collect(),
+            real: OnceLock::new(),
+        }
+    }
+
+    /// The path without links of a file in it.
+    fn real(&self, dir: &Path, name: &str) -> PathBuf {
+        let real = || fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+        self.real.get_or_init(real).join(name)
+    }
+}
+
 /// The files around the inputs.
 pub struct Workspace {
     /// The directory that holds all inputs: the project where nothing else marks one.
@@ -79,7 +116,7 @@ pub struct Workspace {
     database: Option<Arc<Database>>,
     max_size: u64,
     roots: Cache<OsString, Arc<Path>>,
-    listings: Cache<OsString, Arc<HashSet<OsString, FxBuildHasher>>>,
+    listings: Cache<OsString, Arc<Listing>>,
     /// By flags (the address of what the database holds), then by directory.
     places: Cache<usize, Arc<Cache<OsString, Arc<Place>>>>,
     /// Headers of the system, by flags, directory of the including file, name and kind of brackets.
@@ -181,7 +218,8 @@ impl Workspace {
         };
         self.lowered.get_or_init(|| Lowered {
             files: files.into_iter().map(with_text).collect(),
-            infos: rewrite::Cache::default(),
+            // Lowering changes calls and declarations.
+            infos: self.infos.with_includes(),
         });
     }
 
@@ -224,7 +262,7 @@ impl Workspace {
         files
     }
 
-    fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
+    fn header_path(&self, from: &Path, name: &str, angled: bool) -> Option<Arc<Path>> {
         let dir = from.parent()?;
         let flags = self.flags(from);
         let key = flags.as_ref().map_or(0, |f| Arc::as_ptr(f) as usize);
@@ -236,9 +274,13 @@ impl Workspace {
             })
         });
         let names = if angled { &place.angled } else { &place.quoted };
-        let path = names.get(name, str::to_owned, || {
+        names.get(name, str::to_owned, || {
             self.resolve(dir, name, angled, flags.as_deref())
-        })?;
+        })
+    }
+
+    fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
+        let path = self.header_path(from, name, angled)?;
         Some(Header {
             bytes: self.content(&path)?,
             path: path.to_path_buf(),
@@ -305,18 +347,27 @@ impl Workspace {
     /// The file `name` in a directory. One listing of the directory answers most questions
     /// without asking the file system again.
     fn probe(&self, dir: &Path, name: &str) -> Option<Arc<Path>> {
-        let name = Path::new(name);
-        if let Component::Normal(first) = name.components().next()? {
-            let listing = self.listings.get(dir.as_os_str(), OsStr::to_owned, || {
-                let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-                Arc::new(entries.map(|entry| entry.file_name()).collect())
-            });
-            if !listing.contains(first) {
-                return None;
-            }
-        }
-        let real = fs::canonicalize(dir.join(name)).ok()?;
-        (real.is_file() && !system::holds(&real)).then(|| real.into())
+        let (first, rest) = match name.split_once('/') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (name, None),
+        };
+        let plain = !matches!(first, "" | "." | "..");
+        let listing = plain.then(|| {
+            let make = || Arc::new(Listing::of(dir));
+            self.listings.get(dir.as_os_str(), OsStr::to_owned, make)
+        });
+        let kind = match &listing {
+            Some(listing) => *listing.entries.get(OsStr::new(first))?,
+            None => Entry::Other,
+        };
+        let real = match (rest, listing, kind) {
+            (Some(rest), _, _) if plain => return self.probe(&dir.join(first), rest),
+            (None, Some(listing), Entry::File) => listing.real(dir, first),
+            _ => fs::canonicalize(dir.join(name))
+                .ok()
+                .filter(|real| real.is_file())?,
+        };
+        (!system::holds(&real)).then(|| real.into())
     }
 
     fn content(&self, path: &Arc<Path>) -> Option<Arc<[u8]>> {
@@ -418,6 +469,10 @@ pub struct View<'a> {
 impl Project for View<'_> {
     fn header(&self, from: &Path, name: &str, angled: bool) -> Option<Header> {
         self.workspace.header(from, name, angled)
+    }
+
+    fn header_path(&self, from: &Path, name: &str, angled: bool) -> Option<Arc<Path>> {
+        self.workspace.header_path(from, name, angled)
     }
 
     fn system_header(&self, from: &Path, name: &str, angled: bool, next: bool) -> Option<Header> {

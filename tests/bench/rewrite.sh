@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A dry run of the rewriter over a Linux source tree, side by side with other tools.
+# A dry run of the rewriter over a Linux source tree, side by side with other tools; over libbpf's
+# sources, all of which count as code for BPF; and over one program.
 #
 # usage: rewrite.sh [ROUNDS]
 #
@@ -78,9 +79,6 @@ get_program() {
 run_ripgrep() { rg -lw 'malloc|free' -g '*.[ch]' "$tree"; }
 run_ours() { "$tool" rewrite --check -q "$tree"; }
 run_ours_diff() { "$tool" rewrite --diff -q "$tree"; }
-# All of the kernel as if it were code for BPF. With the inference for arenas that is no run to wait for:
-# each driver would be read for the lists of the kernel that may lead to the heap.
-run_ours_all() { "$tool" rewrite --all --backend map --diff -q "$tree"; }
 run_ast_grep() { "$cache/venv/bin/ast-grep" scan --rule "$cache/rules.yml" --json=stream "$@"; }
 run_ast_grep_filtered() {
 	rg -l0 '\b(malloc|free)[ \t]*\(' -g '*.[ch]' "$tree" | xargs -0 "$cache/venv/bin/ast-grep" \
@@ -99,7 +97,7 @@ run_libbpf() { "$tool" rewrite --diff -q --all "$libbpf"; }
 run_libbpf_map() { "$tool" rewrite --diff -q --all --backend map "$libbpf"; }
 run_program() { "$tool" rewrite --diff -q "$cache/program.bpf.c"; }
 run_clang() { "$clang" -target bpf -O2 -fsyntax-only -I"$cache" "$cache/program.bpf.c"; }
-export -f run_libbpf run_libbpf_map run_program run_clang run_ripgrep run_ours run_ours_diff run_ours_all run_ast_grep run_ast_grep_filtered run_ast_grep_all run_sed_sample
+export -f run_libbpf run_libbpf_map run_program run_clang run_ripgrep run_ours run_ours_diff run_ast_grep run_ast_grep_filtered run_ast_grep_all run_sed_sample
 clang=$(tests/setup/clang.sh)
 export tree tool cache libbpf clang
 
@@ -127,7 +125,6 @@ run_ripgrep >/dev/null
 for _ in $(seq "$rounds"); do
 	for name in ripgrep ours ours_diff ast_grep_filtered libbpf libbpf_map program clang; do measure "$name"; done
 done
-measure ours_all
 measure ast_grep_all
 measure sed_sample
 sed_all=$(awk -v s="$(median sed_sample 1)" -v f="$files" -v n="$sample" 'BEGIN { print s * f / n }')
@@ -137,7 +134,6 @@ row() { # title, seconds, MB, note
 	awk -v t="$1" -v s="$2" -v m="$3" -v f="$floor" \
 		'BEGIN { printf "| %s | %.2f | %.1f | %s |\n", t, s, s / f, m }'
 }
-calls=$("$tool" rewrite --all --backend map --check --message-format json "$tree" 2>/dev/null | grep -o '"kind":"call"' | wc -l || true)
 matches=$(wc -l <"$cache/out-ast_grep_filtered")
 mkdir -p "$(dirname "$report")"
 {
@@ -150,7 +146,7 @@ mkdir -p "$(dirname "$report")"
 
 		- machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo)
 		- kernel: $(uname -sr)
-		- tools: $("$tool" --version), $(rg --version | head -n 1 | cut -d ' ' -f 1,2), $("$cache/venv/bin/ast-grep" --version), $(sed --version | head -n 1)
+		- tools: $("$tool" --version | head -n 1), $(rg --version | head -n 1 | cut -d ' ' -f 1,2), $("$cache/venv/bin/ast-grep" --version), $(sed --version | head -n 1)
 
 		| tool | seconds | × ripgrep | peak MB |
 		|---|---|---|---|
@@ -158,15 +154,13 @@ mkdir -p "$(dirname "$report")"
 	row "ripgrep, lists the files with either word" "$floor" "$(peak ripgrep)"
 	row "\`bpf-malloc rewrite --check -q\`: the code for BPF in it" "$(median ours 1)" "$(peak ours)"
 	row "\`bpf-malloc rewrite --diff -q\`, the same" "$(median ours_diff 1)" "$(peak ours_diff)"
-	row "\`bpf-malloc rewrite --all --backend map --diff -q\`: all of it, with NULL checks" "$(median ours_all 1)" "$(peak ours_all)"
 	row "ast-grep, two rules, only files with \`malloc(\` or \`free(\`" "$(median ast_grep_filtered 1)" "$(peak ast_grep_filtered)"
 	row "ast-grep, two rules" "$(median ast_grep_all 1)" "$(peak ast_grep_all)"
 	row "sed, file by file (from a sample of $sample files)" "$sed_all" "$(peak sed_sample)"
 	cat <<-MD
 
-		With \`--all\` bpf-malloc finds $calls calls of ten functions and resolves macros of included headers; the two
-		rules of ast-grep match $matches calls of two functions. Without, it follows the includes of all files to
-		find out which are code for BPF.
+		bpf-malloc follows the includes of the files to find out which are code for BPF, and leaves the others alone.
+		The two rules of ast-grep match $matches calls of two functions in all of them.
 
 		| tool | seconds | × the line above | peak MB |
 		|---|---|---|---|
@@ -184,7 +178,6 @@ mkdir -p "$(dirname "$report")"
 		    rg -lw 'malloc|free' -g '*.[ch]' $package
 		    bpf-malloc rewrite --check -q $package
 		    bpf-malloc rewrite --diff -q $package
-		    bpf-malloc rewrite --all --backend map --diff -q $package
 		    rg -l0 '\\b(malloc|free)[ \\t]*\\(' -g '*.[ch]' $package | xargs -0 ast-grep scan --rule rules.yml --json=stream
 		    ast-grep scan --rule rules.yml --json=stream --globs '*.[ch]' $package
 		    for each file: sed -E 's/\\bmalloc[ \\t]*\\(/static_malloc(/g' | sed -E 's/\\bfree[ \\t]*\\(/static_free(/g'

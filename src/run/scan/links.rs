@@ -47,12 +47,12 @@ fn mentioning<'b>(
             || in_bpf
             || candidate.reach.as_ref().is_some_and(|reach| reach.bpf)
     };
-    if !open || is_header(&found.real) {
+    if !open || is_header(&found.real) || !ours() {
         return None;
     }
     // What cannot be read was reported at the first look.
     let bytes = read(look, found, buffer).ok()?;
-    (mentions.found_in(&bytes) && ours()).then_some(bytes)
+    mentions.found_in(&bytes).then_some(bytes)
 }
 
 /// Finds out about the functions that get blocks from other files.
