@@ -282,3 +282,16 @@ fn the_predecessors_sizes() {
     assert!(results[9] >= 8);
     replay(size, &program, parse(trace), |_| true);
 }
+
+#[test]
+fn a_busy_heap_is_no_want_of_memory() {
+    let program = build("busy.c", "heap-busy", &["-DDYNAMIC_MEMORY_HEAPS=2"]);
+    let output = Command::new(program)
+        .output()
+        .expect("it was built just now");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -103,6 +103,20 @@ PAIR(pair_1024, 1024)
 PAIR(pair_4096, 4096)
 PAIR(pair_16384, 16384)
 
+/* Goes on where malloc gives NULL: the heap counts why. */
+SEC("xdp") int contended(struct xdp_md *ctx)
+{
+	(void)ctx;
+	for (__u32 i = 0; i < LOOP; i++) {
+		void __arena *block = static_malloc(64);
+
+		if (block)
+			USED(block);
+		static_free(block);
+	}
+	return XDP_PASS;
+}
+
 volatile __u32 variable = 100;
 PAIR(pair_variable, variable)
 

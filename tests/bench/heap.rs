@@ -11,10 +11,11 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::heap::{HEADER, HEADER_NAME, walk};
 use bpf_malloc::judge::compile::Clang;
 use bpf_malloc::kernel::load::{Loaded, ObjectFile};
 use bpf_malloc::kernel::run::RunInput;
+use libbpf_rs::{MapCore, MapFlags};
 use serde_json::{Value, json};
 
 /// Times a program does its thing in one run, as `LOOP` in the C file.
@@ -168,6 +169,43 @@ fn two_cpus() -> f64 {
     both.iter().map(|time| alone / time).sum()
 }
 
+/// Two CPUs that share one heap, as with more CPUs than heaps, and do nothing but allocate and free:
+/// nanoseconds of a pair, and how many of a million requests are refused though there is memory: of all, so
+/// with those of the CPU that was alone.
+fn shared_heap() -> Value {
+    let loaded = load(&["-DDYNAMIC_MEMORY_HEAPS=1"]);
+    let alone = cost(&loaded, "contended");
+    let both: Vec<f64> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..2)
+            .map(|cpu| {
+                let loaded = &loaded;
+                scope.spawn(move || {
+                    pin(cpu);
+                    cost(loaded, "contended")
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("it runs"))
+            .collect()
+    });
+    let heap = loaded
+        .map("dynmem_heaps")
+        .expect("the heap")
+        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+        .expect("readable")
+        .expect("there is one");
+    let counters = walk::read(&heap).expect("the heap is sound").counters;
+    assert_eq!(counters.failed_memory, 0, "there is memory for two blocks");
+    let requests = counters.allocations + counters.failed_busy;
+    json!({
+        "alone": alone,
+        "both": both.iter().sum::<f64>() / 2.0,
+        "refused_per_million": counters.failed_busy as f64 * 1e6 / requests as f64,
+    })
+}
+
 fn pin(cpu: usize) {
     // SAFETY: the set is plain bits, zero is a valid one, and it outlives the call.
     unsafe {
@@ -213,6 +251,7 @@ fn main() {
         "malloc_64_by_pool_size": by_pool(),
         "malloc_64_by_live_blocks": by_live(),
         "two_cpus_at_once": two_cpus(),
+        "two_cpus_on_one_heap": shared_heap(),
     });
     let floor = costs["floor"];
     for (name, title) in PROGRAMS {
@@ -230,6 +269,7 @@ fn main() {
         "malloc_64_by_pool_size",
         "malloc_64_by_live_blocks",
         "two_cpus_at_once",
+        "two_cpus_on_one_heap",
     ] {
         println!("{key}: {}", results[key]);
     }

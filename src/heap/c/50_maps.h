@@ -115,6 +115,7 @@ DYNMEM_INLINE long dynmem_read_string(dynmem_u8 *to, dynmem_u64 length, dynmem_u
 
 /* What bpf_helpers.h and linux/bpf.h would give, without needing them. */
 static void *(*const dynmem_bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static dynmem_u64 (*const dynmem_bpf_ktime_get_ns)(void) = (void *)5;
 static dynmem_u32 (*const dynmem_bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*const dynmem_bpf_probe_read_kernel)(void *to, dynmem_u32 length,
 						  const void *from) = (void *)113;

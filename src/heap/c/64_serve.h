@@ -141,7 +141,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_reuse(struct dynmem_heap *heap, dynmem_u64 granu
 	return index;
 }
 
-/* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE. */
+/* Where another program has the heap, which may have what is wanted: has DYNMEM_PENDING, too. */
+#define DYNMEM_BUSY (DYNMEM_NOWHERE - 1)
+
+/* A block of one heap: its index, perhaps with DYNMEM_PENDING, or DYNMEM_NOWHERE, or DYNMEM_BUSY. */
 DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wanted, int aligned)
 {
 	struct dynmem_heap *heap = dynmem_heap(number);
@@ -149,8 +152,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wante
 	dynmem_u64 units = DYNMEM_WANTED_UNITS(wanted, aligned);
 	dynmem_u64 index = DYNMEM_NOWHERE, block = 0;
 
-	if (!heap || granules - 1 >= DYNMEM_GRANULES || !DYNMEM_TRY_LOCK(heap))
+	if (!heap || granules - 1 >= DYNMEM_GRANULES)
 		return DYNMEM_NOWHERE;
+	if (!dynmem_hold(heap))
+		return DYNMEM_BUSY;
 	if (units <= 1) /* what is parked may not be aligned further */
 		index = dynmem_reuse(heap, granules);
 	if (index == DYNMEM_NOWHERE && heap->version == DYNMEM_VERSION)

@@ -1,30 +1,21 @@
 /* ---- allocation from any heap ------------------------------------------------------------ */
 
-/* Counts an allocation that no heap serves, by its cause, in this CPU's heap. */
-DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 granules)
+/*
+ * Counts an allocation that no heap serves, by its cause, in this CPU's heap: no granules are wanted,
+ * as nothing can serve the size; `busy`, if another program had one of the heaps.
+ */
+DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 wanted, dynmem_u64 busy)
 {
 	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-	struct dynmem_heap *other;
-	dynmem_u32 i;
-#endif
 
 	if (!heap)
 		return -EINVAL;
-	if (!granules) {
+	if (!wanted)
 		DYNMEM_COUNT(&heap->failed_size);
-		return -ENOMEM;
-	}
-#ifndef DYNAMIC_MEMORY_SPIN_LOCK
-	for (i = 0; i < DYNAMIC_MEMORY_HEAPS; i++) {
-		other = dynmem_heap(dynmem_heap_of(i));
-		if (other && DYNMEM_LOAD(&other->lock)) {
-			DYNMEM_COUNT(&heap->failed_busy);
-			return -ENOMEM;
-		}
-	}
-#endif
-	DYNMEM_COUNT(&heap->failed_memory);
+	else if (busy)
+		DYNMEM_COUNT(&heap->failed_busy);
+	else
+		DYNMEM_COUNT(&heap->failed_memory);
 	return -ENOMEM;
 }
 
@@ -61,28 +52,39 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 granules)
 /*
  * The place of a block of any heap, the one of that number first; DYNMEM_NONE, counted by its cause, if
  * no heap can serve it. Not a function of its own: eight calls may be nested, so each is one less for
- * the program. And no more than four numbers are kept, as many as there are registers that calls leave
- * alone.
+ * the program. And no more than three numbers are kept, with the answer as many as there are registers
+ * that calls leave alone: so what is wanted has, above 32 bits where there is no alignment, how often a
+ * heap was busy. It is added up, as each question would be two paths for the verifier, and hidden, or
+ * the compiler would keep it in a register of its own.
  */
 DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, int aligned)
 {
 	dynmem_u64 index;
 	dynmem_u32 i;
 
+	if (!(dynmem_u32)wanted) {
+		dynmem_refuse(0, 0);
+		return DYNMEM_NONE;
+	}
 	index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index == DYNMEM_NOWHERE && (dynmem_u32)wanted; i++) {
+	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index >= DYNMEM_BUSY; i++) {
+		if (!aligned)
+			wanted += (DYNMEM_NOWHERE - index) << 32;
+		DYNMEM_HIDE(wanted);
 		if (i)
 			number = dynmem_heap_of(number + 1);
 		/*
 		 * Rather make room here than let the programs of a CPU live on the heaps of others;
-		 * then others as they are; then make room there.
+		 * then others as they are; then make room there. But where its own heap is busy, it is
+		 * not room that is missing.
 		 */
-		if (!i || i > DYNAMIC_MEMORY_HEAPS)
+		if (i > DYNAMIC_MEMORY_HEAPS || (!i && index == DYNMEM_NOWHERE))
 			dynmem_gather(number);
-		index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
+		index = aligned ? dynmem_serve_aligned(number, wanted) :
+				  dynmem_serve(number, (dynmem_u32)wanted);
 	}
-	if (index == DYNMEM_NOWHERE) {
-		dynmem_refuse((dynmem_u32)wanted);
+	if (index >= DYNMEM_BUSY) {
+		dynmem_refuse(wanted, (aligned ? 0 : wanted >> 32) + (DYNMEM_NOWHERE - index));
 		return DYNMEM_NONE;
 	}
 	if (index & DYNMEM_PENDING) {

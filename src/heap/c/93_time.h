@@ -4,7 +4,6 @@
  * `static_time` returns seconds since then, `static_clock` microseconds (CLOCKS_PER_SEC is 1,000,000): both
  * of time that passes, not of a calendar, and `static_clock` not of the processor. Constant time.
  */
-static dynmem_u64 (*const dynmem_bpf_ktime_get_ns)(void) = (void *)5;
 
 DYNMEM_INLINE long static_clock(void)
 {
