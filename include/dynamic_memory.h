@@ -1453,37 +1453,6 @@ DYNMEM_INLINE void *dynmem_follow(const void *pointer)
 #define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
 #endif
 
-/*
- * How often the lock is tried where the heap has to be this one. A program on another CPU is through
- * before that, unless something interrupts it; where this program interrupts the holder, no wait would
- * help, so the attempts are few: two tenths of a microsecond.
- */
-#define DYNMEM_ATTEMPTS 8
-
-/*
- * What passes the time between them. Without it the attempts keep the lock's cache line from the holder,
- * who cannot give it back: with two CPUs on a heap 6.5 % of the requests found no moment, and with it
- * 0.02 %. BPF has no instruction for it; reading the clock takes some 20 ns, and all programs may.
- */
-#if DYNMEM_NATIVE
-#define DYNMEM_PAUSE() ((void)0)
-#else
-#define DYNMEM_PAUSE() ((void)dynmem_bpf_ktime_get_ns())
-#endif
-
-/* Takes the lock, unless another program has it for longer than a moment. */
-DYNMEM_INLINE int dynmem_hold(struct dynmem_heap *heap)
-{
-	dynmem_u32 i;
-
-	for (i = 0; i < DYNMEM_ATTEMPTS; i++) {
-		if (DYNMEM_TRY_LOCK(heap))
-			return 1;
-		DYNMEM_PAUSE();
-	}
-	return 0;
-}
-
 /* BEGIN src/heap/c/54_numbers.h */
 /* ---- numbers ----------------------------------------------------------------------------- */
 
@@ -2187,7 +2156,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wante
 
 	if (!heap || granules - 1 >= DYNMEM_GRANULES)
 		return DYNMEM_NOWHERE;
-	if (!dynmem_hold(heap))
+	if (!DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_BUSY;
 	if (units <= 1) /* what is parked may not be aligned further */
 		index = dynmem_reuse(heap, granules);
@@ -2383,6 +2352,40 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 wanted, dynmem_u64 busy)
 	 (DYNMEM_ARENA ? 0 : dynmem_number(dynmem_pools)))
 #endif
 
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_WAIT(number) ((void)0)
+#else
+/*
+ * What passes the time until a lock is tried again. Attempts without it keep the lock's cache line from
+ * the holder, who cannot give it back. BPF has no instruction for it; reading the clock takes some 20 ns,
+ * and all programs may.
+ */
+#if DYNMEM_NATIVE
+#define DYNMEM_PAUSE() ((void)0)
+#else
+#define DYNMEM_PAUSE() ((void)dynmem_bpf_ktime_get_ns())
+#endif
+
+/*
+ * Waits until a heap's lock is free. A program on another CPU gives it back soon, unless something
+ * interrupts it; if it is this program that interrupts the holder, no wait would help, so it ends after
+ * two tenths of a microsecond.
+ */
+DYNMEM_GLOBAL int dynmem_wait(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u32 i;
+
+	for (i = 0; i < 8 && heap && DYNMEM_LOAD(&heap->lock); i++)
+		DYNMEM_PAUSE();
+	return 0;
+}
+#define DYNMEM_WAIT(number) dynmem_wait(number)
+#endif
+
+/* So often heaps are tried, the second time after room was made; a single one is waited for more often. */
+#define DYNMEM_ROUNDS (2 * DYNAMIC_MEMORY_HEAPS + (DYNAMIC_MEMORY_HEAPS < 4 ? 4 : 0))
+
 /*
  * The place of a block of any heap, the one of that number first; DYNMEM_NONE, counted by its cause, if
  * no heap can serve it. Not a function of its own: eight calls may be nested, so each is one less for
@@ -2401,7 +2404,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, 
 		return DYNMEM_NONE;
 	}
 	index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index >= DYNMEM_BUSY; i++) {
+	for (i = 0; i < DYNMEM_ROUNDS && index >= DYNMEM_BUSY; i++) {
 		if (!aligned)
 			wanted += (DYNMEM_NOWHERE - index) << 32;
 		DYNMEM_HIDE(wanted);
@@ -2412,7 +2415,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, 
 		 * then others as they are; then make room there. But where its own heap is busy, it is
 		 * not room that is missing.
 		 */
-		if (i > DYNAMIC_MEMORY_HEAPS || (!i && index == DYNMEM_NOWHERE))
+		if (index == DYNMEM_BUSY)
+			DYNMEM_WAIT(number);
+		if ((i > DYNAMIC_MEMORY_HEAPS && i < 2 * DYNAMIC_MEMORY_HEAPS) ||
+		    (!i && index == DYNMEM_NOWHERE))
 			dynmem_gather(number);
 		index = aligned ? dynmem_serve_aligned(number, wanted) :
 				  dynmem_serve(number, (dynmem_u32)wanted);

@@ -75,34 +75,3 @@
 #define DYNMEM_TRY_LOCK(heap) (!DYNMEM_EXCHANGE(&(heap)->lock, 1U))
 #define DYNMEM_UNLOCK(heap) DYNMEM_RELEASE(&(heap)->lock)
 #endif
-
-/*
- * How often the lock is tried where the heap has to be this one. A program on another CPU is through
- * before that, unless something interrupts it; where this program interrupts the holder, no wait would
- * help, so the attempts are few: two tenths of a microsecond.
- */
-#define DYNMEM_ATTEMPTS 8
-
-/*
- * What passes the time between them. Without it the attempts keep the lock's cache line from the holder,
- * who cannot give it back: with two CPUs on a heap 6.5 % of the requests found no moment, and with it
- * 0.02 %. BPF has no instruction for it; reading the clock takes some 20 ns, and all programs may.
- */
-#if DYNMEM_NATIVE
-#define DYNMEM_PAUSE() ((void)0)
-#else
-#define DYNMEM_PAUSE() ((void)dynmem_bpf_ktime_get_ns())
-#endif
-
-/* Takes the lock, unless another program has it for longer than a moment. */
-DYNMEM_INLINE int dynmem_hold(struct dynmem_heap *heap)
-{
-	dynmem_u32 i;
-
-	for (i = 0; i < DYNMEM_ATTEMPTS; i++) {
-		if (DYNMEM_TRY_LOCK(heap))
-			return 1;
-		DYNMEM_PAUSE();
-	}
-	return 0;
-}

@@ -154,7 +154,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_wanted(dynmem_u64 number, dynmem_u64 wante
 
 	if (!heap || granules - 1 >= DYNMEM_GRANULES)
 		return DYNMEM_NOWHERE;
-	if (!dynmem_hold(heap))
+	if (!DYNMEM_TRY_LOCK(heap))
 		return DYNMEM_BUSY;
 	if (units <= 1) /* what is parked may not be aligned further */
 		index = dynmem_reuse(heap, granules);

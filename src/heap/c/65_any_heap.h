@@ -49,6 +49,40 @@ DYNMEM_GLOBAL int dynmem_refuse(dynmem_u64 wanted, dynmem_u64 busy)
 	 (DYNMEM_ARENA ? 0 : dynmem_number(dynmem_pools)))
 #endif
 
+#ifdef DYNAMIC_MEMORY_SPIN_LOCK
+#define DYNMEM_WAIT(number) ((void)0)
+#else
+/*
+ * What passes the time until a lock is tried again. Attempts without it keep the lock's cache line from
+ * the holder, who cannot give it back. BPF has no instruction for it; reading the clock takes some 20 ns,
+ * and all programs may.
+ */
+#if DYNMEM_NATIVE
+#define DYNMEM_PAUSE() ((void)0)
+#else
+#define DYNMEM_PAUSE() ((void)dynmem_bpf_ktime_get_ns())
+#endif
+
+/*
+ * Waits until a heap's lock is free. A program on another CPU gives it back soon, unless something
+ * interrupts it; if it is this program that interrupts the holder, no wait would help, so it ends after
+ * two tenths of a microsecond.
+ */
+DYNMEM_GLOBAL int dynmem_wait(dynmem_u64 number)
+{
+	struct dynmem_heap *heap = dynmem_heap(number);
+	dynmem_u32 i;
+
+	for (i = 0; i < 8 && heap && DYNMEM_LOAD(&heap->lock); i++)
+		DYNMEM_PAUSE();
+	return 0;
+}
+#define DYNMEM_WAIT(number) dynmem_wait(number)
+#endif
+
+/* So often heaps are tried, the second time after room was made; a single one is waited for more often. */
+#define DYNMEM_ROUNDS (2 * DYNAMIC_MEMORY_HEAPS + (DYNAMIC_MEMORY_HEAPS < 4 ? 4 : 0))
+
 /*
  * The place of a block of any heap, the one of that number first; DYNMEM_NONE, counted by its cause, if
  * no heap can serve it. Not a function of its own: eight calls may be nested, so each is one less for
@@ -67,7 +101,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, 
 		return DYNMEM_NONE;
 	}
 	index = aligned ? dynmem_serve_aligned(number, wanted) : dynmem_serve(number, wanted);
-	for (i = 0; i < 2 * DYNAMIC_MEMORY_HEAPS && index >= DYNMEM_BUSY; i++) {
+	for (i = 0; i < DYNMEM_ROUNDS && index >= DYNMEM_BUSY; i++) {
 		if (!aligned)
 			wanted += (DYNMEM_NOWHERE - index) << 32;
 		DYNMEM_HIDE(wanted);
@@ -78,7 +112,10 @@ DYNMEM_INLINE dynmem_u64 dynmem_serve_any(dynmem_u64 number, dynmem_u64 wanted, 
 		 * then others as they are; then make room there. But where its own heap is busy, it is
 		 * not room that is missing.
 		 */
-		if (i > DYNAMIC_MEMORY_HEAPS || (!i && index == DYNMEM_NOWHERE))
+		if (index == DYNMEM_BUSY)
+			DYNMEM_WAIT(number);
+		if ((i > DYNAMIC_MEMORY_HEAPS && i < 2 * DYNAMIC_MEMORY_HEAPS) ||
+		    (!i && index == DYNMEM_NOWHERE))
 			dynmem_gather(number);
 		index = aligned ? dynmem_serve_aligned(number, wanted) :
 				  dynmem_serve(number, (dynmem_u32)wanted);
