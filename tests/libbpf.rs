@@ -7,6 +7,12 @@ mod kernel;
 #[path = "common/project.rs"]
 mod project;
 
+use std::ffi::OsString;
+
+use bpf_malloc::heap::{HEADER, HEADER_NAME};
+use bpf_malloc::judge::compile::Clang;
+use bpf_malloc::kernel::load::ObjectFile;
+use bpf_malloc::kernel::run::RunInput;
 use kernel::can_load;
 use project::{Scratch, has, run};
 
@@ -39,4 +45,70 @@ fn two_translation_units_share_one_heap() {
         .command("make")
         .args(["--no-print-directory", "run"]));
     assert!(!again.contains("rewrite"), "{again}");
+}
+
+/// Sources that give each other functions to call: in user space, and as one object in the kernel.
+#[test]
+fn functions_of_other_files_are_called_through_pointers() {
+    let name = "functions_of_other_files_are_called_through_pointers";
+    if !can_load(name) || !has(name, "bpftool") {
+        return;
+    }
+    let scratch = Scratch::copy("../tests/callbacks");
+    let source = scratch.read("main.bpf.c");
+    let wanted = source
+        .lines()
+        .next()
+        .and_then(|l| l.strip_prefix("// expect: "));
+    let wanted = wanted.expect("it begins with its value");
+    let sources = ["main.bpf.c", "list.c", "order.c"];
+
+    let driver = "int prog(void *), printf(const char *, ...);\n\
+                  int main(void) { return printf(\"%d\\n\", prog(0)) < 0; }\n";
+    std::fs::write(scratch.path("driver"), driver).expect("written");
+    let mut cc = scratch.command("cc");
+    cc.args(["-w", "-o", "native", "-xc", "driver"])
+        .args(sources);
+    run(&mut cc);
+    assert_eq!(run(&mut scratch.command("./native")).trim(), wanted);
+
+    let rewrite = [
+        "rewrite",
+        "--all",
+        "--quiet",
+        "--emit-header",
+        "--output",
+        "out",
+        ".",
+    ];
+    run(scratch.command("bpf-malloc").args(rewrite));
+    let clang = Clang::find().expect("a clang");
+    let arguments = ["-Wall", "-Werror", "-DDYNAMIC_MEMORY_SHARED"].map(OsString::from);
+    let mut link = scratch.command("bpftool");
+    link.args(["gen", "object", "program.o"]);
+    for (file, numbers) in [("main.bpf.c", true), ("order.c", true), ("list.c", false)] {
+        let text = scratch.read(&format!("out/{file}"));
+        assert_eq!(
+            text.contains("_pointer ((void *)"),
+            numbers,
+            "{file}:\n{text}"
+        );
+        let path = scratch.path(&format!("out/{file}"));
+        let object = clang.compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments);
+        let object = object.unwrap_or_else(|error| panic!("{error}"));
+        std::fs::write(scratch.path(&format!("{file}.o")), object).expect("written");
+        link.arg(format!("{file}.o"));
+    }
+    run(&mut link);
+    let object = ObjectFile::from_path(&scratch.path("program.o")).expect("an object");
+    let loaded = object.load().unwrap_or_else(|error| panic!("{error}"));
+    let output = loaded.run("prog", &RunInput::default()).expect("it runs");
+    assert_eq!(output.return_value.to_string(), wanted);
+
+    // What is there is left as it is.
+    let again = scratch
+        .command("bpf-malloc")
+        .args(["rewrite", "--all", "--check", "out"])
+        .status();
+    assert_eq!(again.expect("it starts").code(), Some(0));
 }

@@ -34,7 +34,7 @@ use crate::c::{Span, lexer};
 
 pub use crate::c::cpp::CommandLineMacro;
 pub use arena::{Backend, Links};
-pub use calls::loops;
+pub use calls::{Pointed, SharedPointers, loops};
 pub use filter::Mentions;
 pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
@@ -144,6 +144,13 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     uses_replacement(&unit.lexed) || !found.sites.is_empty() || found.aliased
+}
+
+/// What a unit has to do with pointers to functions that other files of the run may have, too. Takes the
+/// time of reading the unit.
+pub fn pointed(path: &Path, source: &[u8], project: &dyn Project) -> Pointed {
+    let parsed = project.cache().files.parsed(path, source, project);
+    calls::pointed(parsed.model(), project)
 }
 
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arena::Links;
+use super::calls::SharedPointers;
 use super::headers::Cache;
 use crate::c::cpp::CommandLineMacro;
 
@@ -42,6 +43,9 @@ pub struct Facts {
     pub unread: bool,
     /// What the files have to agree on where the heap lies in an arena.
     pub links: Links,
+    /// The pointers to functions that several files have. Not of one file: [`Facts::merge`] does not
+    /// take it along.
+    pub pointers: SharedPointers,
     /// The file, or one of those merged, has a call of the allocator or of its replacement.
     pub allocates: bool,
 }

@@ -125,6 +125,7 @@ impl<'a> Stages<'a> {
         // A run lowers what reaches an allocation.
         self.lowering
             || links.chooses(self.path)
+            || self.overlay.facts().pointers.concerns(self.path)
             || allocates(self.path, &self.text(), self.overlay.project)
     }
 

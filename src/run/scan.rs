@@ -132,6 +132,9 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
             look_again(look, &mut scan);
             find_facts(look, &mut scan, &bpf);
         }
+        for candidate in &mut scan.candidates {
+            candidate.matters |= scan.facts.pointers.concerns(&candidate.found.real);
+        }
         if scan.facts.allocates {
             links::agree(look, &mut scan, &bpf);
         }
@@ -425,7 +428,10 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
 /// about any does not hold any more. Which are code for BPF does.
 fn look_again(look: &Look, scan: &mut Known) {
     let view = look.view(Facts::default());
-    scan.facts = Facts::default();
+    scan.facts = Facts {
+        pointers: mem::take(&mut scan.facts.pointers),
+        ..Facts::default()
+    };
     let touched =
         |c: &Candidate| c.matters || look.inputs.workspace.lowered(&c.found.real).is_some();
     let asked: Vec<usize> = (0..scan.candidates.len())

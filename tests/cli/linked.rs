@@ -309,9 +309,9 @@ fn what_keeps_pointers_between_calls_stays_in_maps() {
     assert!(text.contains("#include <string.h>"), "{text}");
 }
 
-/// Numbers for functions are those of one file: in another one they would be others, or addresses.
+/// Numbers for functions are those of the file that names them: `up`, which two name, would have two.
 #[test]
-fn pointers_to_functions_that_a_header_shares_stay() {
+fn pointers_to_functions_that_two_files_name_stay() {
     let header = "struct op {\n\tint (*go)(int);\n};\nint up(int n);\nint down(int n);\n";
     let kit = "#include <stdlib.h>\n#include <bpf/bpf_helpers.h>\n#include \"op.h\"\nint up(int n) { \
                return n + 1; }\nint down(int n) { return n - 1; }\nint use(struct op *op) { return \
@@ -528,4 +528,30 @@ fn a_file_without_a_call_agrees_on_what_the_functions_of_others_take() {
     let text = packet.read("out/other.c");
     assert!(text.contains(expected), "{text}");
     assert!(text.contains("measure((char *)(long)ctx->data)"), "{text}");
+}
+
+/// Two programs that a library is linked with, each without the other: neither knows of the other's numbers.
+#[test]
+fn pointers_to_functions_of_several_programs_stay() {
+    let header = "int each(int n, int (*visit)(int));\n";
+    let kit = "#include <stdlib.h>\n#include \"each.h\"\nint each(int n, int (*visit)(int))\n{\n\tint *p = \
+               malloc(4), r;\n\n\tif (!p)\n\t\treturn 0;\n\t*p = n;\n\tr = \
+               visit(*p);\n\tfree(p);\n\treturn r;\n}\n";
+    let program = |name: &str| {
+        format!(
+            "#include <bpf/bpf_helpers.h>\n#include \"each.h\"\nstatic int {name}(int n) {{ return n; \
+             }}\nSEC(\"xdp\") int run_{name}(void *ctx) {{ return each(3, {name}); }}\n"
+        )
+    };
+    let (one, two) = (program("one"), program("two"));
+    let files = [("each.h", header), ("kit.c", kit), ("one.bpf.c", &*one)];
+    let dir = Dir::with(&files);
+    dir.rewrite(&["--all", "."]).exits(0);
+    assert!(dir.read("one.bpf.c").contains("each(3, one_pointer)"));
+    assert!(dir.read("kit.c").contains("r = call_visit(visit, *p);"));
+
+    let dir = Dir::with(&[files[0], files[1], files[2], ("two.bpf.c", &*two)]);
+    let run = dir.rewrite(&["--all", "."]).exits(1);
+    run.says(&["indirect-call", "other files have such pointers"]);
+    assert!(dir.read("one.bpf.c").contains("each(3, one)"));
 }

@@ -30,6 +30,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use pointers::pointed;
+pub use pointers::{Pointed, SharedPointers};
+
 use super::plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 use super::project::Project;
 use crate::c::cpp::{FileId, Unit};

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::*;
-use crate::rewrite::Changed;
+use crate::rewrite::{Changed, Pointed, SharedPointers};
 
 /// Finds out which headers more than one unit includes, and [lowers](rewrite::lower) the units. Whether
 /// texts have changed by that: what was found out about them does not hold any more.
 pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
-    let view = look.view(mem::take(&mut scan.facts));
+    let mut view = look.view(mem::take(&mut scan.facts));
     let units = units(look, scan, bpf, &view);
     let mut includers: HashMap<&Path, usize> = HashMap::new();
     for path in units.iter().flat_map(|unit| &unit.headers) {
@@ -20,16 +20,17 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
         .set_shared(shared.map(|(path, _)| path.to_path_buf()).collect());
     let allocating = scan.candidates.iter().filter(|c| c.own.allocates);
     let allocating: HashSet<&Path> = allocating.map(|c| c.found.real.as_path()).collect();
-    let asked: Vec<&Unit> = units
-        .iter()
-        .filter(|unit| {
-            let candidate = &scan.candidates[unit.candidate];
-            let headers = || unit.headers.iter();
-            let allocates = candidate.own.allocates
-                || headers().any(|path| allocating.contains(path.as_path()));
-            allocates && headers().any(|path| !is_header(path) && view.may_rewrite(path))
-        })
-        .collect();
+    let (allocating, others): (Vec<&Unit>, Vec<&Unit>) = units.iter().partition(|unit| {
+        let mut headers = unit.headers.iter();
+        scan.candidates[unit.candidate].own.allocates
+            || headers.any(|path| allocating.contains(path.as_path()))
+    });
+    view.facts.pointers = shared_pointers(look, scan, &view, &allocating, &others);
+    let changes = |unit: &&Unit| {
+        let mut headers = unit.headers.iter();
+        headers.any(|path| !is_header(path) && view.may_rewrite(path))
+    };
+    let asked: Vec<&Unit> = allocating.into_iter().filter(changes).collect();
     let mut lowered = Vec::new();
     pool::ordered(
         &asked,
@@ -56,6 +57,43 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
         look.inputs.workspace.set_lowered(lowered);
     }
     some
+}
+
+/// What the units agree on of the pointers to functions that several of them have. Those that allocate
+/// nothing are read only if one that allocates has such a pointer.
+fn shared_pointers(
+    look: &Look,
+    scan: &Known,
+    view: &View,
+    allocating: &[&Unit],
+    others: &[&Unit],
+) -> SharedPointers {
+    let mut each = Vec::new();
+    let mut ask = |units: &[&Unit]| {
+        pool::ordered(
+            units,
+            look.inputs.jobs,
+            |unit| {
+                let found = &scan.candidates[unit.candidate].found;
+                let mut buffer = Vec::new();
+                // What cannot be read was reported at the first look.
+                let pointed = read(look, found, &mut buffer)
+                    .map(|bytes| rewrite::pointed(&found.real, &bytes, view))
+                    .unwrap_or_default();
+                (found.real.clone(), pointed)
+            },
+            |answer: (PathBuf, Pointed)| {
+                each.extend((!answer.1.is_empty()).then_some(answer));
+                ControlFlow::Continue(())
+            },
+        );
+        !each.is_empty()
+    };
+    if allocating.len() + others.len() > 1 && ask(allocating) {
+        ask(others);
+    }
+    each.sort_by(|a, b| a.0.cmp(&b.0));
+    SharedPointers::of(&each)
 }
 
 /// A translation unit of the run.

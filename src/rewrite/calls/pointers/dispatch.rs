@@ -51,7 +51,7 @@ impl Sorter {
     }
 }
 
-/// The text before the body, and the names of the parameters.
+/// The text before the body, without the linkage, and the names of the parameters.
 struct Head {
     text: String,
     params: Vec<String>,
@@ -62,14 +62,18 @@ impl Pointers<'_, '_> {
     /// the pointers, what calls through them has nothing to call: `if (list->free) list->free(value);`.
     /// Nothing for pointers that are declared elsewhere.
     pub(super) fn dispatch(&self, class: &Class) -> Result<Option<Dispatch>, Trouble> {
-        let Some(first) = class.calls.first() else {
+        let role = class.role.as_ref();
+        let calls = class.calls.iter().map(|c| model_start(self, c.pointer));
+        let names = self.names.iter().filter(|n| class.targets.contains(&n.1));
+        let names = names.map(|n| model_start(self, n.0));
+        let named = role.and_then(|_| names.min());
+        let Some(tok) = calls.min().or(named) else {
             return Ok(None);
         };
-        let tok = self.model.tree[first.pointer].toks.start;
         let mut targets: Vec<EntityId> = class.targets.iter().copied().collect();
         targets.sort_by_key(|&t| self.model[t].tok);
         let asked = |pointer| self.is_own(pointer) && self.is_asked_for(pointer);
-        if targets.is_empty() && !class.calls.iter().all(|c| asked(c.pointer)) {
+        if role.is_none() && targets.is_empty() && !class.calls.iter().all(|c| asked(c.pointer)) {
             return Ok(None);
         }
         let Type::Function {
@@ -84,19 +88,46 @@ impl Pointers<'_, '_> {
         if variadic {
             return Err(Trouble::at(tok, "the number of arguments varies"));
         }
-        let name = self.new_name(format!("call_{}", self.stem(class)));
+        let name = match role {
+            Some(role) => role.name.clone(),
+            None => self.new_name(format!("call_{}", self.stem(class))),
+        };
         let mut heads = targets.iter();
-        let head = heads.find_map(|&t| self.head_of(t, class.ty, &name, &targets));
+        let written = role.and_then(|_| self.head_of_pointer(class.ty, &name, &targets));
+        let head =
+            written.or_else(|| heads.find_map(|&t| self.head_of(t, class.ty, &name, &targets)));
         let head = match head {
             Some(head) => head,
             None => self
                 .head(ret, params, &name)
                 .ok_or_else(|| Trouble::at(tok, "its type is not understood"))?,
         };
-        let body = self.body(ret, params, &targets, &head, tok)?;
-        let text = format!("{}\n{body}", head.text);
-        let calls = class.calls.iter().map(|c| model_start(self, c.call));
-        let edits = self.places(calls.min(), &targets, &head, text, tok)?;
+        let next = role.and_then(|role| role.next.as_deref());
+        let body = self.body(ret, params, &targets, &head, next, tok)?;
+        let first = class.calls.iter().map(|c| model_start(self, c.call)).min();
+        let edits = match role {
+            None => {
+                let head = Head {
+                    text: format!("static {}", head.text),
+                    ..head
+                };
+                let text = format!("{}\n{body}", head.text);
+                self.places(first, &targets, &head, text, tok)?
+            }
+            Some(role) => {
+                let called = |by: &str| head.text.replacen(&name, by, 1);
+                // Those of other files that are called here.
+                let mut others: Vec<&str> = next.into_iter().collect();
+                others.extend((!class.calls.is_empty()).then_some(&*name));
+                others.retain(|&other| role.own.as_deref() != Some(other));
+                let mut text: String = others.iter().map(|o| called(o) + ";\n\n").collect();
+                match &role.own {
+                    Some(own) => text.push_str(&format!("{}\n{body}", called(own))),
+                    None => text.truncate(text.trim_end().len()),
+                }
+                self.places(first.or(Some(tok)), &targets, &head, text, tok)?
+            }
+        };
         Ok(Some(Dispatch { name, edits }))
     }
 
@@ -157,6 +188,12 @@ impl Pointers<'_, '_> {
             }
             done.push((lent.class, lent.sorter));
             let name = self.sorter_name(lent);
+            let role = self.classes[lent.class].role.as_ref();
+            if role.is_some_and(|role| !role.alone) {
+                let tok = model_start(self, lent.callee);
+                let message = "other files have functions that it may get, too";
+                return Err(Trouble::at(tok, message));
+            }
             let (head, arguments, result) = match lent.sorter {
                 Sorter::Qsort => (
                     format!(
@@ -215,7 +252,7 @@ impl Pointers<'_, '_> {
     }
 
     /// What its name says of the pointers: their type's name, or the name of the first that is called.
-    fn stem(&self, class: &Class) -> String {
+    pub(super) fn stem(&self, class: &Class) -> String {
         let model = self.model;
         let pointer = class.calls[0].pointer;
         let mut at = model.tree.bare(pointer);
@@ -298,7 +335,7 @@ impl Pointers<'_, '_> {
             }
         }
         Some(Head {
-            text: format!("static {}", self.join(&words)),
+            text: self.join(&words),
             params: std::iter::once(pointer).chain(names).collect(),
         })
     }
@@ -370,7 +407,78 @@ impl Pointers<'_, '_> {
         }
         let declared = types::declare(self.model, ret, &format!("{name}({list})"))?;
         Some(Head {
-            text: format!("static {declared}"),
+            text: declared,
+            params: std::iter::once(pointer).chain(names).collect(),
+        })
+    }
+
+    /// The head as a pointer to such functions is declared, in a header if there is one: qualifiers are no
+    /// part of the type here, and all files have to say the same.
+    fn head_of_pointer(&self, ty: TypeId, name: &str, targets: &[EntityId]) -> Option<Head> {
+        let model = self.model;
+        let text = |tok: Tok| {
+            let unit = model.unit;
+            String::from_utf8_lossy(unit.text(&unit.tokens[tok])).into_owned()
+        };
+        let own = |d: &DeclaratorId| model.declares(*d).is_some_and(|e| model[e].is_function());
+        let declarators = (0..model.tree.declarators.len() as u32).map(DeclaratorId);
+        let found = declarators.filter(|d| !own(d)).filter_map(|d| {
+            let parts = &model.tree[d].parts;
+            let mut each = parts.iter().zip(model.part_types(d));
+            let at = each.position(|(part, &of)| {
+                matches!(part, Part::Function { .. }) && model.compatible(of, ty)
+            })?;
+            let (Part::Function { toks, params, .. }, result) = (&parts[at], &parts[at + 1..])
+            else {
+                return None;
+            };
+            let pointers = result
+                .iter()
+                .all(|part| matches!(part, Part::Pointer { .. }));
+            pointers.then_some((d, *toks, params, result.len()))
+        });
+        let (declarator, _, params, stars) =
+            found.min_by_key(|(_, toks, ..)| !self.is_header(toks.start))?;
+        let taken: Vec<String> = targets.iter().map(|&t| self.name(t)).collect();
+        let mut names = Vec::new();
+        let mut list = Vec::new();
+        for (at, &param) in params.iter().enumerate() {
+            let one = &model.tree[*model.tree[param].declarators.first()?];
+            let plain = one
+                .parts
+                .iter()
+                .all(|part| matches!(part, Part::Pointer { .. }));
+            let mut own = match one.name {
+                Some((_, tok)) => text(tok),
+                None if plain => format!("arg{at}"),
+                None => return None,
+            };
+            if taken.contains(&own) {
+                own.push('_');
+            }
+            let toks = model.tree[param].toks;
+            let mut words: Vec<(Tok, String)> = Vec::new();
+            for tok in toks.start..toks.end {
+                let is_name = one.name.is_some_and(|name| name.1 == tok);
+                words.push((tok, if is_name { own.clone() } else { text(tok) }));
+            }
+            let mut written = self.join(&words);
+            if one.name.is_none() {
+                let space = if written.ends_with('*') { "" } else { " " };
+                written = format!("{written}{space}{own}");
+            }
+            list.push(written);
+            names.push(own);
+        }
+        let pointer = pointer_name(&names);
+        list.insert(0, format!("void *{pointer}"));
+        let specifiers = &model.tree[model.tree[declarator].decl].specifiers;
+        let mut words = self.specifiers(specifiers.toks, &specifiers.storage);
+        words.retain(|word| word.1 != "typedef");
+        let result = self.join(&words);
+        let stars = "*".repeat(stars);
+        Some(Head {
+            text: format!("{result} {stars}{name}({})", list.join(", ")),
             params: std::iter::once(pointer).chain(names).collect(),
         })
     }
@@ -382,6 +490,7 @@ impl Pointers<'_, '_> {
         params: &[TypeId],
         targets: &[EntityId],
         head: &Head,
+        next: Option<&str>,
         tok: Tok,
     ) -> Result<String, Trouble> {
         let model = self.model;
@@ -427,7 +536,16 @@ impl Pointers<'_, '_> {
                 self.number_name(target),
             );
         }
-        if void && targets.is_empty() {
+        if let Some(next) = next {
+            let arguments = head.params.join(", ");
+            let result = if void { "" } else { "return " };
+            let otherwise = if void && !targets.is_empty() {
+                format!("{INDENT}else\n{INDENT}{INDENT}")
+            } else {
+                INDENT.to_owned()
+            };
+            let _ = writeln!(text, "{otherwise}{result}{next}({arguments});");
+        } else if void && targets.is_empty() {
             let _ = writeln!(text, "{INDENT}static_unknown_function();");
         } else if void {
             let _ = write!(

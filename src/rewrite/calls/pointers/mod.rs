@@ -10,6 +10,7 @@
 //! its callers, which name the function.
 
 mod dispatch;
+mod shared;
 mod values;
 
 use std::collections::BTreeSet;
@@ -17,8 +18,12 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashSet;
 
 use self::dispatch::Sorter;
+use self::shared::Role;
+pub(in crate::rewrite) use self::shared::pointed;
+pub use self::shared::{Pointed, SharedPointers};
 use super::source::{At, Changes, Source};
 use super::{FileEdit, Found, Trouble, inline, is_ours, is_shared};
+use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{Base, ExprId, ExprKind, FunctionId, ItemKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage, Type, TypeId};
 use crate::rewrite::project::Project;
@@ -41,6 +46,8 @@ struct Class {
     numbered: bool,
     /// The functions that they may lead to.
     targets: BTreeSet<EntityId>,
+    /// Other files of the run have such pointers, too.
+    role: Option<Role>,
 }
 
 /// A call of a function of the C library that gets a number.
@@ -66,13 +73,7 @@ struct Pointers<'m, 'u> {
 /// Turns the pointers to functions of a unit that lead to more than one into numbers.
 pub(super) fn pointers(model: &Model, project: &dyn Project) -> Found {
     let mut found = Found::default();
-    let mut pointers = Pointers {
-        model,
-        project,
-        classes: Vec::new(),
-        names: Vec::new(),
-        lent: Vec::new(),
-    };
+    let mut pointers = Pointers::new(model, project);
     pointers.calls();
     pointers.choose();
     if !pointers.classes.iter().any(|c| c.numbered) {
@@ -82,8 +83,11 @@ pub(super) fn pointers(model: &Model, project: &dyn Project) -> Found {
         Ok(edits) => {
             let classes = pointers.classes.iter().filter(|c| c.numbered);
             for class in classes {
-                if let Some(call) = class.calls.first() {
-                    let toks = model.tree[call.pointer].toks;
+                let of_class = |n: &&(ExprId, EntityId)| class.targets.contains(&n.1);
+                let called = class.calls.first().map(|call| call.pointer);
+                let named = || pointers.names.iter().find(of_class).map(|n| n.0);
+                if let Some(expr) = called.or_else(named) {
+                    let toks = model.tree[expr].toks;
                     found.reasons.push((toks.start, pointers.spelled(toks)));
                 }
             }
@@ -95,6 +99,18 @@ pub(super) fn pointers(model: &Model, project: &dyn Project) -> Found {
         }),
     }
     found
+}
+
+impl<'m, 'u> Pointers<'m, 'u> {
+    fn new(model: &'m Model<'u>, project: &'m dyn Project) -> Self {
+        Self {
+            model,
+            project,
+            classes: Vec::new(),
+            names: Vec::new(),
+            lent: Vec::new(),
+        }
+    }
 }
 
 impl Pointers<'_, '_> {
@@ -190,6 +206,7 @@ impl Pointers<'_, '_> {
                 calls: Vec::new(),
                 numbered: false,
                 targets: BTreeSet::new(),
+                role: None,
             });
             self.classes.len() - 1
         })
@@ -198,10 +215,9 @@ impl Pointers<'_, '_> {
     /// Chooses the types whose pointers become numbers: clang does not see what is called.
     fn choose(&mut self) {
         for class in 0..self.classes.len() {
-            let calls = self.classes[class].calls.iter();
-            let hidden = calls.filter(|c| !self.is_known(c.pointer, &mut FxHashSet::default()));
-            self.classes[class].numbered = hidden.count() > 0;
+            self.classes[class].numbered = self.is_hidden(class);
         }
+        self.agree();
         // A pointer of one type that is converted to another takes its number along.
         loop {
             let mut more = Vec::new();
@@ -217,6 +233,12 @@ impl Pointers<'_, '_> {
                 self.classes[class].numbered = true;
             }
         }
+    }
+
+    /// Whether clang does not see what is called through one of the pointers.
+    fn is_hidden(&self, class: usize) -> bool {
+        let mut calls = self.classes[class].calls.iter();
+        calls.any(|c| !self.is_known(c.pointer, &mut FxHashSet::default()))
     }
 
     /// Casts from one type of pointers to functions that are called to another.
@@ -433,9 +455,12 @@ impl Pointers<'_, '_> {
         }
         let mut text =
             String::from("/* BPF calls no function by its address: a number stands for each. */\n");
+        let path = &self.model.unit.file(FileId::MAIN).path;
+        let first_number = self.project.facts().pointers.first_number(path);
         for (at, &function) in functions.iter().enumerate() {
             let name = self.number_name(function);
-            text.push_str(&format!("#define {name} ((void *){})\n", at + 1));
+            let number = first_number + at;
+            text.push_str(&format!("#define {name} ((void *){number})\n"));
         }
         text.push('\n');
         let first = changed.iter().min()?;
@@ -459,35 +484,19 @@ impl Pointers<'_, '_> {
 
     /// Whether other files may have such pointers as well: what they call would be another number.
     fn is_shared(&self, ty: TypeId) -> bool {
+        let told = self.told();
+        told.iter().any(|&t| self.model.compatible(t, ty))
+    }
+
+    /// The types of functions whose pointers other files may have as well.
+    fn told(&self) -> Vec<TypeId> {
         let model = self.model;
-        let declared = |e: EntityId| {
-            model[e]
-                .declarators
-                .iter()
-                .filter_map(|&d| model.tree[d].name)
-        };
-        let project = |tok: Tok| {
-            let file = model.unit.tokens[tok].loc.file;
-            super::super::parsed::is_ours(model.unit.file(file))
-        };
-        let header = |tok: Tok| {
-            let file = model.unit.tokens[tok].loc.file;
-            project(tok) && is_shared(model, self.project, file)
-        };
-        // A function that another file of the project defines, or what a header tells others of.
         let linked = (0..model.entities.len())
             .map(|e| EntityId(e as u32))
             .any(|e| match model[e].kind {
                 EntityKind::Function {
-                    definition: None,
-                    internal: false,
-                    implicit: false,
-                    builtin: false,
-                } => {
-                    !model.uses(e).is_empty()
-                        && declared(e).all(|(_, tok)| project(tok))
-                        && !self.is_of_kernel(e)
-                }
+                    definition: None, ..
+                } => self.is_linked(e),
                 EntityKind::Function {
                     definition: Some(_),
                     internal: false,
@@ -496,32 +505,75 @@ impl Pointers<'_, '_> {
                 | EntityKind::Object {
                     storage: Storage::External | Storage::ExternOnly,
                     ..
-                } => declared(e).any(|(_, tok)| header(tok)),
+                } => self.declared(e).any(|tok| self.is_header(tok)),
                 _ => false,
             });
-        linked
-            && model.tree.decls.iter().enumerate().any(|(index, decl)| {
-                let written = !matches!(decl.specifiers.base, Base::Unknown);
-                let id = crate::c::syntax::tree::DeclId(index as u32);
-                let external = decl.specifiers.storage.r#static.is_none()
-                    && matches!(model.decl_parent(id), Parent::Unit);
-                written
-                    && (external || decl.toks.start < decl.toks.end && header(decl.toks.start))
-                    && decl.declarators.iter().any(|&d| {
-                        let types = model.part_types(d).iter();
-                        let own = model.declares(d).is_some_and(|e| model[e].is_function());
-                        let types = types.skip(usize::from(own)).copied();
-                        let of_params = match model[model.declarator_type(d)] {
-                            Type::Function { ref params, .. } => params.clone(),
-                            _ => Vec::new(),
-                        };
-                        let mut all = types.chain(of_params);
-                        all.any(|t| {
-                            self.function_type(t)
-                                .is_some_and(|t| model.compatible(t, ty))
-                        })
-                    })
-            })
+        let mut found: Vec<TypeId> = Vec::new();
+        if !linked {
+            return found;
+        }
+        for (index, decl) in model.tree.decls.iter().enumerate() {
+            let written = !matches!(decl.specifiers.base, Base::Unknown);
+            let id = crate::c::syntax::tree::DeclId(index as u32);
+            let external = decl.specifiers.storage.r#static.is_none()
+                && matches!(model.decl_parent(id), Parent::Unit);
+            let header = || decl.toks.start < decl.toks.end && self.is_header(decl.toks.start);
+            if !written || !(external || header()) {
+                continue;
+            }
+            for &d in &decl.declarators {
+                let own = model.declares(d).is_some_and(|e| model[e].is_function());
+                let types = model.part_types(d).iter().skip(usize::from(own)).copied();
+                let of_params = match model[model.declarator_type(d)] {
+                    Type::Function { ref params, .. } => params.clone(),
+                    _ => Vec::new(),
+                };
+                for ty in types.chain(of_params) {
+                    if let Some(ty) = self.function_type(ty)
+                        && !found.iter().any(|&t| model.compatible(t, ty))
+                    {
+                        found.push(ty);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether another file of the project defines a function that the unit uses.
+    fn is_linked(&self, function: EntityId) -> bool {
+        let model = self.model;
+        let declared_only = matches!(
+            model[function].kind,
+            EntityKind::Function {
+                definition: None,
+                internal: false,
+                implicit: false,
+                builtin: false,
+            }
+        );
+        let project = |tok: Tok| {
+            let file = model.unit.tokens[tok].loc.file;
+            super::super::parsed::is_ours(model.unit.file(file))
+        };
+        declared_only
+            && !model.uses(function).is_empty()
+            && self.declared(function).all(project)
+            && !self.is_of_kernel(function)
+    }
+
+    /// Where something is declared.
+    fn declared(&self, entity: EntityId) -> impl Iterator<Item = Tok> {
+        let model = self.model;
+        let declarators = model[entity].declarators.iter();
+        declarators.filter_map(|&d| model.tree[d].name.map(|name| name.1))
+    }
+
+    /// Whether a token stands in a header of the project that other files include.
+    fn is_header(&self, tok: Tok) -> bool {
+        let model = self.model;
+        let file = model.unit.tokens[tok].loc.file;
+        super::super::parsed::is_ours(model.unit.file(file)) && is_shared(model, self.project, file)
     }
 
     /// A function of the kernel: it has a section of its own, or is weak.

@@ -1,6 +1,9 @@
 //! Where the names of functions are values, and where those get to.
 
+use std::collections::BTreeSet;
+
 use super::dispatch::Sorter;
+use super::shared::RANGE;
 use super::{Lent, Pointers, Trouble};
 use crate::c::syntax::tree::{ExprId, ExprKind, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
@@ -35,6 +38,7 @@ impl Pointers<'_, '_> {
         self.converted();
         for class in self.classes.iter().filter(|c| c.numbered) {
             if let Some(call) = class.calls.first()
+                && class.role.is_none()
                 && self.is_shared(class.ty)
             {
                 let tok = model.tree[call.pointer].toks.start;
@@ -50,11 +54,19 @@ impl Pointers<'_, '_> {
                 }
             }
         }
+        let functions: BTreeSet<EntityId> = self.names.iter().map(|n| n.1).collect();
+        if let Some(&(name, _)) = self.names.first()
+            && functions.len() > RANGE
+            && self.classes.iter().any(|class| class.role.is_some())
+        {
+            let tok = model.tree[name].toks.start;
+            return Err(Trouble::at(tok, "the file names too many functions"));
+        }
         self.leave()
     }
 
     /// A name of a function.
-    fn value(&mut self, name: ExprId, function: EntityId) -> Result<(), Trouble> {
+    pub(super) fn value(&mut self, name: ExprId, function: EntityId) -> Result<(), Trouble> {
         let model = self.model;
         let mut types = Vec::new();
         let Some(at) = outermost(model, name, &mut types) else {
@@ -62,7 +74,7 @@ impl Pointers<'_, '_> {
         };
         types.push(model.type_of(name));
         let kept;
-        match goes(model, at) {
+        match self.goes(at) {
             Goes::To(ty) => {
                 kept = self.function_type(ty).is_some();
                 types.insert(0, ty);
@@ -107,7 +119,7 @@ impl Pointers<'_, '_> {
     }
 
     /// Casts take functions from one type of pointers to another.
-    fn converted(&mut self) {
+    pub(super) fn converted(&mut self) {
         let conversions = self.conversions();
         loop {
             let before: usize = self.classes.iter().map(|c| c.targets.len()).sum();
@@ -119,6 +131,79 @@ impl Pointers<'_, '_> {
             if before == after {
                 return;
             }
+        }
+    }
+
+    /// Where a value goes.
+    fn goes(&self, value: ExprId) -> Goes {
+        let model = self.model;
+        let outer = match model.parent(value) {
+            Parent::Expr(outer) => outer,
+            Parent::Declarator(declarator) => return Goes::To(model.declarator_type(declarator)),
+            Parent::Stmt(stmt) => {
+                let returns = matches!(
+                    model.tree[stmt].kind,
+                    crate::c::syntax::tree::StmtKind::Return(_)
+                );
+                let function = model.stmt_function(stmt).filter(|_| returns);
+                let entity = function.and_then(|f| model.info(f).entity);
+                return match entity.map(|e| &model[model[e].ty]) {
+                    Some(Type::Function { ret, .. }) => Goes::To(*ret),
+                    _ => Goes::Nowhere,
+                };
+            }
+            // `typeof(f)`
+            _ => return Goes::Nowhere,
+        };
+        match &model.tree[outer].kind {
+            ExprKind::Assign { left, .. } if *left != value => Goes::To(model.type_of(*left)),
+            ExprKind::Binary {
+                op, left, right, ..
+            } if op.compares() => {
+                let other = if *left == value { *right } else { *left };
+                match model.is_pointer(model.decay_of(other))
+                    && !model.is_null_pointer_constant(other)
+                {
+                    true => Goes::To(model.decay_of(other)),
+                    false => Goes::Nowhere,
+                }
+            }
+            ExprKind::Binary { op, .. } if op.is_logical() => Goes::Nowhere,
+            ExprKind::Unary(Unary::Not, _) => Goes::Nowhere,
+            ExprKind::List(_) => match model.target(value) {
+                Some(target) => Goes::To(target.ty),
+                None => Goes::Unknown,
+            },
+            ExprKind::Call { callee, args, .. } if *callee != value => {
+                let place = args.iter().position(|&a| a == value);
+                let named = model.named(*callee);
+                if let Some(entity) = named
+                    && let EntityKind::Function { definition, .. } = model[entity].kind
+                    && definition.is_none()
+                    && !self.is_linked(entity)
+                {
+                    return Goes::Out;
+                }
+                if let Some(entity) = named
+                    && !model[entity].is_function()
+                    && model[entity].declarators.iter().any(|&d| {
+                        let init = model.tree[d].init;
+                        init.is_some_and(|i| model.constant(i).is_some_and(|v| v != 0))
+                    })
+                {
+                    return Goes::Out;
+                }
+                let of = model.decay_of(*callee);
+                let of = model.pointee(of).unwrap_or(of);
+                match (&model[of], place) {
+                    (Type::Function { params, .. }, Some(place)) => match params.get(place) {
+                        Some(&ty) => Goes::To(ty),
+                        None => Goes::Unknown,
+                    },
+                    _ => Goes::Unknown,
+                }
+            }
+            _ => Goes::Unknown,
         }
     }
 
@@ -144,7 +229,7 @@ impl Pointers<'_, '_> {
             else {
                 continue;
             };
-            if callee != expr && matches!(goes(model, expr), Goes::Out) {
+            if callee != expr && matches!(self.goes(expr), Goes::Out) {
                 let name = model
                     .named(callee)
                     .map(|e| self.name(e))
@@ -207,75 +292,5 @@ fn called(model: &Model, name: ExprId, callee: ExprId) -> bool {
             ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => at = inner,
             _ => return false,
         }
-    }
-}
-
-/// Where a value goes.
-fn goes(model: &Model, value: ExprId) -> Goes {
-    let outer = match model.parent(value) {
-        Parent::Expr(outer) => outer,
-        Parent::Declarator(declarator) => return Goes::To(model.declarator_type(declarator)),
-        Parent::Stmt(stmt) => {
-            let returns = matches!(
-                model.tree[stmt].kind,
-                crate::c::syntax::tree::StmtKind::Return(_)
-            );
-            let function = model.stmt_function(stmt).filter(|_| returns);
-            let entity = function.and_then(|f| model.info(f).entity);
-            return match entity.map(|e| &model[model[e].ty]) {
-                Some(Type::Function { ret, .. }) => Goes::To(*ret),
-                _ => Goes::Nowhere,
-            };
-        }
-        // `typeof(f)`
-        _ => return Goes::Nowhere,
-    };
-    match &model.tree[outer].kind {
-        ExprKind::Assign { left, .. } if *left != value => Goes::To(model.type_of(*left)),
-        ExprKind::Binary {
-            op, left, right, ..
-        } if op.compares() => {
-            let other = if *left == value { *right } else { *left };
-            match model.is_pointer(model.decay_of(other)) && !model.is_null_pointer_constant(other)
-            {
-                true => Goes::To(model.decay_of(other)),
-                false => Goes::Nowhere,
-            }
-        }
-        ExprKind::Binary { op, .. } if op.is_logical() => Goes::Nowhere,
-        ExprKind::Unary(Unary::Not, _) => Goes::Nowhere,
-        ExprKind::List(_) => match model.target(value) {
-            Some(target) => Goes::To(target.ty),
-            None => Goes::Unknown,
-        },
-        ExprKind::Call { callee, args, .. } if *callee != value => {
-            let place = args.iter().position(|&a| a == value);
-            let named = model.named(*callee);
-            if let Some(entity) = named
-                && let EntityKind::Function { definition, .. } = model[entity].kind
-                && definition.is_none()
-            {
-                return Goes::Out;
-            }
-            if let Some(entity) = named
-                && !model[entity].is_function()
-                && model[entity].declarators.iter().any(|&d| {
-                    let init = model.tree[d].init;
-                    init.is_some_and(|i| model.constant(i).is_some_and(|v| v != 0))
-                })
-            {
-                return Goes::Out;
-            }
-            let of = model.decay_of(*callee);
-            let of = model.pointee(of).unwrap_or(of);
-            match (&model[of], place) {
-                (Type::Function { params, .. }, Some(place)) => match params.get(place) {
-                    Some(&ty) => Goes::To(ty),
-                    None => Goes::Unknown,
-                },
-                _ => Goes::Unknown,
-            }
-        }
-        _ => Goes::Unknown,
     }
 }
