@@ -56,6 +56,20 @@ pub fn ordered<T: Sync, R: Send>(
     });
 }
 
+/// What `work` gives for each item, in their order.
+pub fn results<T: Sync, R: Send>(
+    items: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let mut results = Vec::with_capacity(items.len());
+    ordered(items, jobs, work, |result| {
+        results.push(result);
+        ControlFlow::Continue(())
+    });
+    results
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -204,16 +204,12 @@ fn find_neighbours(look: &Look, scan: &mut Known) {
         .copied()
         .filter(|&index| reaches(index, &names))
         .collect();
+    let leading = pool::results(&open, look.inputs.jobs, |&index| {
+        let reach = reach(look, &scan.candidates[index].found, &view);
+        name(index).filter(|_| reach.bpf)
+    });
     let mut names = marked;
-    pool::ordered(
-        &open,
-        look.inputs.jobs,
-        |&index| (index, reach(look, &scan.candidates[index].found, &view).bpf),
-        |(index, bpf)| {
-            names.extend(name(index).filter(|_| bpf));
-            ControlFlow::Continue(())
-        },
-    );
+    names.extend(leading.into_iter().flatten());
     let near: Vec<bool> = (0..scan.candidates.len())
         .map(|index| {
             let candidate = &scan.candidates[index];
@@ -270,17 +266,10 @@ fn bpf_headers(look: &Look, scan: &mut Known) -> BpfHeaders {
     let asked: Vec<usize> = (0..scan.candidates.len())
         .filter(|&index| asks(&scan.candidates[index]))
         .collect();
-    let mut found = Vec::with_capacity(asked.len());
     let candidates = &scan.candidates;
-    pool::ordered(
-        &asked,
-        look.inputs.jobs,
-        |&index| (index, reach(look, &candidates[index].found, &view)),
-        |answer| {
-            found.push(answer);
-            ControlFlow::Continue(())
-        },
-    );
+    let found = pool::results(&asked, look.inputs.jobs, |&index| {
+        (index, reach(look, &candidates[index].found, &view))
+    });
     for (index, reach) in found {
         scan.candidates[index].reach = Some(reach);
     }
@@ -441,28 +430,19 @@ fn look_again(look: &Look, scan: &mut Known) {
         candidate.linked = false;
         candidate.own = Facts::default();
     }
-    let mut answers = Vec::with_capacity(asked.len());
     let candidates = &scan.candidates;
-    pool::ordered(
-        &asked,
-        look.inputs.jobs,
-        |&index| {
-            let candidate = &candidates[index];
-            let mut buffer = Vec::new();
-            // What cannot be read was reported at the first look.
-            let bytes = read(look, &candidate.found, &mut buffer).unwrap_or_default();
-            let matters = matters(look, &candidate.found, &bytes);
-            let own = match matters {
-                true => rewrite::facts(&candidate.found.real, &bytes, &view),
-                false => Facts::default(),
-            };
-            (index, matters, own)
-        },
-        |answer| {
-            answers.push(answer);
-            ControlFlow::Continue(())
-        },
-    );
+    let answers = pool::results(&asked, look.inputs.jobs, |&index| {
+        let candidate = &candidates[index];
+        let mut buffer = Vec::new();
+        // What cannot be read was reported at the first look.
+        let bytes = read(look, &candidate.found, &mut buffer).unwrap_or_default();
+        let matters = matters(look, &candidate.found, &bytes);
+        let own = match matters {
+            true => rewrite::facts(&candidate.found.real, &bytes, &view),
+            false => Facts::default(),
+        };
+        (index, matters, own)
+    });
     for (index, matters, own) in answers {
         let candidate = &mut scan.candidates[index];
         (candidate.matters, candidate.own) = (matters, own);

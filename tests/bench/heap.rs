@@ -151,21 +151,7 @@ fn by_live() -> BTreeMap<String, f64> {
 fn two_cpus() -> f64 {
     let loaded = load(&[]);
     let alone = run(&loaded, "pair_64");
-    let both: Vec<f64> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2)
-            .map(|cpu| {
-                let loaded = &loaded;
-                scope.spawn(move || {
-                    pin(cpu);
-                    run(loaded, "pair_64")
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("it runs"))
-            .collect()
-    });
+    let both = on_two_cpus(|| run(&loaded, "pair_64"));
     both.iter().map(|time| alone / time).sum()
 }
 
@@ -175,21 +161,7 @@ fn two_cpus() -> f64 {
 fn shared_heap() -> Value {
     let loaded = load(&["-DDYNAMIC_MEMORY_HEAPS=1"]);
     let alone = cost(&loaded, "contended");
-    let both: Vec<f64> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2)
-            .map(|cpu| {
-                let loaded = &loaded;
-                scope.spawn(move || {
-                    pin(cpu);
-                    cost(loaded, "contended")
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("it runs"))
-            .collect()
-    });
+    let both = on_two_cpus(|| cost(&loaded, "contended"));
     let heap = loaded
         .map("dynmem_heaps")
         .expect("the heap")
@@ -203,6 +175,22 @@ fn shared_heap() -> Value {
         "alone": alone,
         "both": both.iter().sum::<f64>() / 2.0,
         "refused_per_million": counters.failed_busy as f64 * 1e6 / requests as f64,
+    })
+}
+
+/// What a measurement gives on two CPUs at once.
+fn on_two_cpus(measure: impl Fn() -> f64 + Sync) -> Vec<f64> {
+    std::thread::scope(|scope| {
+        let measure = &measure;
+        let workers = [0, 1].map(|cpu| {
+            scope.spawn(move || {
+                pin(cpu);
+                measure()
+            })
+        });
+        { workers.into_iter() }
+            .map(|worker| worker.join().expect("it runs"))
+            .collect()
     })
 }
 

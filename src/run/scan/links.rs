@@ -157,24 +157,15 @@ fn told(
             ours && !candidate.skipped && !candidate.own.allocates && !is_header(path)
         })
         .collect();
-    let mut reaches = Vec::with_capacity(open.len());
-    pool::ordered(
-        &open,
-        look.inputs.jobs,
-        |&index| {
-            let candidate = &scan.candidates[index];
-            let known = candidate.reach.as_ref().map(Cow::Borrowed);
-            let reach = match carriers.is_empty() {
-                true => Cow::Owned(Reach::default()),
-                false => known.unwrap_or_else(|| Cow::Owned(reach(look, &candidate.found, &view))),
-            };
-            (index, reach)
-        },
-        |answer| {
-            reaches.push(answer);
-            ControlFlow::Continue(())
-        },
-    );
+    let reaches = pool::results(&open, look.inputs.jobs, |&index| {
+        let candidate = &scan.candidates[index];
+        let known = candidate.reach.as_ref().map(Cow::Borrowed);
+        let reach = match carriers.is_empty() {
+            true => Cow::Owned(Reach::default()),
+            false => known.unwrap_or_else(|| Cow::Owned(reach(look, &candidate.found, &view))),
+        };
+        (index, reach)
+    });
     // Once for all of them: a header that many include leads to hundreds of others.
     let leading = view.cache().graph.leading_to(carriers);
     let told = reaches.into_iter().filter(|(index, reach)| {
@@ -194,29 +185,20 @@ fn ask(look: &Look, scan: &mut Known, view: &View, whom: impl Fn(usize, &Candida
             whom(c, candidate) && !is_header(&candidate.found.real)
         })
         .collect();
-    let mut answers = Vec::with_capacity(asked.len());
     let candidates = &scan.candidates;
     let progress = &look.inputs.progress;
     progress.begin(Step::Looking, asked.len());
-    pool::ordered(
-        &asked,
-        look.inputs.jobs,
-        |&index| {
-            let found = &candidates[index].found;
-            let start = &look.inputs.starts[found.start];
-            let options = &start.settings.options;
-            let mut buffer = Vec::new();
-            // What cannot be read was reported at the first look.
-            let links = read(look, found, &mut buffer)
-                .map(|bytes| rewrite::links(&found.real, &bytes, view, options));
-            progress.advance(1);
-            (index, links.unwrap_or_default())
-        },
-        |answer| {
-            answers.push(answer);
-            ControlFlow::Continue(())
-        },
-    );
+    let answers = pool::results(&asked, look.inputs.jobs, |&index| {
+        let found = &candidates[index].found;
+        let start = &look.inputs.starts[found.start];
+        let options = &start.settings.options;
+        let mut buffer = Vec::new();
+        // What cannot be read was reported at the first look.
+        let links = read(look, found, &mut buffer)
+            .map(|bytes| rewrite::links(&found.real, &bytes, view, options));
+        progress.advance(1);
+        (index, links.unwrap_or_default())
+    });
     for (index, links) in answers {
         scan.candidates[index].links = links;
     }

@@ -68,29 +68,25 @@ fn shared_pointers(
     allocating: &[&Unit],
     others: &[&Unit],
 ) -> SharedPointers {
-    let mut each = Vec::new();
-    let mut ask = |units: &[&Unit]| {
-        pool::ordered(
-            units,
-            look.inputs.jobs,
-            |unit| {
-                let found = &scan.candidates[unit.candidate].found;
-                let mut buffer = Vec::new();
-                // What cannot be read was reported at the first look.
-                let pointed = read(look, found, &mut buffer)
-                    .map(|bytes| rewrite::pointed(&found.real, &bytes, view))
-                    .unwrap_or_default();
-                (found.real.clone(), pointed)
-            },
-            |answer: (PathBuf, Pointed)| {
-                each.extend((!answer.1.is_empty()).then_some(answer));
-                ControlFlow::Continue(())
-            },
-        );
-        !each.is_empty()
+    let ask = |units: &[&Unit]| -> Vec<(PathBuf, Pointed)> {
+        let mut all = pool::results(units, look.inputs.jobs, |unit| {
+            let found = &scan.candidates[unit.candidate].found;
+            let mut buffer = Vec::new();
+            // What cannot be read was reported at the first look.
+            let pointed = read(look, found, &mut buffer)
+                .map(|bytes| rewrite::pointed(&found.real, &bytes, view))
+                .unwrap_or_default();
+            (found.real.clone(), pointed)
+        });
+        all.retain(|(_, pointed)| !pointed.is_empty());
+        all
     };
-    if allocating.len() + others.len() > 1 && ask(allocating) {
-        ask(others);
+    if allocating.len() + others.len() < 2 {
+        return SharedPointers::default();
+    }
+    let mut each = ask(allocating);
+    if !each.is_empty() {
+        each.extend(ask(others));
     }
     each.sort_by(|a, b| a.0.cmp(&b.0));
     SharedPointers::of(&each)
@@ -114,25 +110,16 @@ fn units(look: &Look, scan: &mut Known, bpf: &BpfHeaders, view: &View) -> Vec<Un
             ours && !candidate.skipped && !candidate.is_header()
         })
         .collect();
-    let mut units = Vec::with_capacity(open.len());
     let candidates = &scan.candidates;
-    pool::ordered(
-        &open,
-        look.inputs.jobs,
-        |&candidate| {
-            let of = &candidates[candidate];
-            let known = of.reach.as_ref().map(Cow::Borrowed);
-            let reach = known.unwrap_or_else(|| Cow::Owned(reach(look, &of.found, view)));
-            Unit {
-                candidate,
-                headers: view.cache().graph.headers([&*reach].into_iter()),
-            }
-        },
-        |unit| {
-            units.push(unit);
-            ControlFlow::Continue(())
-        },
-    );
+    let mut units = pool::results(&open, look.inputs.jobs, |&candidate| {
+        let of = &candidates[candidate];
+        let known = of.reach.as_ref().map(Cow::Borrowed);
+        let reach = known.unwrap_or_else(|| Cow::Owned(reach(look, &of.found, view)));
+        Unit {
+            candidate,
+            headers: view.cache().graph.headers([&*reach].into_iter()),
+        }
+    });
     let included: HashSet<PathBuf> = units.iter().flat_map(|u| u.headers.clone()).collect();
     for candidate in &mut scan.candidates {
         candidate.included |= included.contains(&candidate.found.real);

@@ -10,6 +10,7 @@
 //! its callers, which name the function.
 
 mod dispatch;
+mod heads;
 mod shared;
 mod values;
 
@@ -24,7 +25,7 @@ pub use self::shared::{Pointed, SharedPointers};
 use super::source::{At, Changes, Source};
 use super::{FileEdit, Found, Trouble, inline, is_ours, is_shared};
 use crate::c::cpp::FileId;
-use crate::c::syntax::tree::{Base, ExprId, ExprKind, FunctionId, ItemKind, Tok, Toks, Unary};
+use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, ItemKind, Tok, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage, Type, TypeId};
 use crate::rewrite::project::Project;
 
@@ -480,100 +481,6 @@ impl Pointers<'_, '_> {
     fn item_of(&self, tok: Tok) -> Option<Toks> {
         let mut items = self.model.tree.items.iter();
         items.find(|i| i.toks.contains(tok)).map(|i| i.toks)
-    }
-
-    /// Whether other files may have such pointers as well: what they call would be another number.
-    fn is_shared(&self, ty: TypeId) -> bool {
-        let told = self.told();
-        told.iter().any(|&t| self.model.compatible(t, ty))
-    }
-
-    /// The types of functions whose pointers other files may have as well.
-    fn told(&self) -> Vec<TypeId> {
-        let model = self.model;
-        let linked = (0..model.entities.len())
-            .map(|e| EntityId(e as u32))
-            .any(|e| match model[e].kind {
-                EntityKind::Function {
-                    definition: None, ..
-                } => self.is_linked(e),
-                EntityKind::Function {
-                    definition: Some(_),
-                    internal: false,
-                    ..
-                }
-                | EntityKind::Object {
-                    storage: Storage::External | Storage::ExternOnly,
-                    ..
-                } => self.declared(e).any(|tok| self.is_header(tok)),
-                _ => false,
-            });
-        let mut found: Vec<TypeId> = Vec::new();
-        if !linked {
-            return found;
-        }
-        for (index, decl) in model.tree.decls.iter().enumerate() {
-            let written = !matches!(decl.specifiers.base, Base::Unknown);
-            let id = crate::c::syntax::tree::DeclId(index as u32);
-            let external = decl.specifiers.storage.r#static.is_none()
-                && matches!(model.decl_parent(id), Parent::Unit);
-            let header = || decl.toks.start < decl.toks.end && self.is_header(decl.toks.start);
-            if !written || !(external || header()) {
-                continue;
-            }
-            for &d in &decl.declarators {
-                let own = model.declares(d).is_some_and(|e| model[e].is_function());
-                let types = model.part_types(d).iter().skip(usize::from(own)).copied();
-                let of_params = match model[model.declarator_type(d)] {
-                    Type::Function { ref params, .. } => params.clone(),
-                    _ => Vec::new(),
-                };
-                for ty in types.chain(of_params) {
-                    if let Some(ty) = self.function_type(ty)
-                        && !found.iter().any(|&t| model.compatible(t, ty))
-                    {
-                        found.push(ty);
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Whether another file of the project defines a function that the unit uses.
-    fn is_linked(&self, function: EntityId) -> bool {
-        let model = self.model;
-        let declared_only = matches!(
-            model[function].kind,
-            EntityKind::Function {
-                definition: None,
-                internal: false,
-                implicit: false,
-                builtin: false,
-            }
-        );
-        let project = |tok: Tok| {
-            let file = model.unit.tokens[tok].loc.file;
-            super::super::parsed::is_ours(model.unit.file(file))
-        };
-        declared_only
-            && !model.uses(function).is_empty()
-            && self.declared(function).all(project)
-            && !self.is_of_kernel(function)
-    }
-
-    /// Where something is declared.
-    fn declared(&self, entity: EntityId) -> impl Iterator<Item = Tok> {
-        let model = self.model;
-        let declarators = model[entity].declarators.iter();
-        declarators.filter_map(|&d| model.tree[d].name.map(|name| name.1))
-    }
-
-    /// Whether a token stands in a header of the project that other files include.
-    fn is_header(&self, tok: Tok) -> bool {
-        let model = self.model;
-        let file = model.unit.tokens[tok].loc.file;
-        super::super::parsed::is_ours(model.unit.file(file)) && is_shared(model, self.project, file)
     }
 
     /// A function of the kernel: it has a section of its own, or is weak.

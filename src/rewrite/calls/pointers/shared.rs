@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use super::super::types;
 use super::{FxHashSet, Pointers};
 use crate::c::cpp::FileId;
-use crate::c::types::{EntityId, EntityKind, Model};
+use crate::c::syntax::tree::{Base, DeclId, Tok};
+use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage, Type, TypeId};
+use crate::rewrite::parsed;
 use crate::rewrite::project::Project;
 
 /// Functions of one file that may get numbers, at most, where several files have some.
@@ -138,11 +140,6 @@ impl SharedPointers {
         found
     }
 
-    /// Whether there are no such pointers.
-    pub fn is_empty(&self) -> bool {
-        self.types.is_empty()
-    }
-
     /// Whether a file calls through such pointers, or names functions for them.
     pub fn concerns(&self, file: &Path) -> bool {
         self.types
@@ -255,5 +252,99 @@ impl Pointers<'_, '_> {
                 self.classes[class].role = Some(role);
             }
         }
+    }
+
+    /// Whether other files may have such pointers as well: what they call would be another number.
+    pub(super) fn is_shared(&self, ty: TypeId) -> bool {
+        let told = self.told();
+        told.iter().any(|&t| self.model.compatible(t, ty))
+    }
+
+    /// The types of functions whose pointers other files may have as well.
+    fn told(&self) -> Vec<TypeId> {
+        let model = self.model;
+        let linked = (0..model.entities.len())
+            .map(|e| EntityId(e as u32))
+            .any(|e| match model[e].kind {
+                EntityKind::Function {
+                    definition: None, ..
+                } => self.is_linked(e),
+                EntityKind::Function {
+                    definition: Some(_),
+                    internal: false,
+                    ..
+                }
+                | EntityKind::Object {
+                    storage: Storage::External | Storage::ExternOnly,
+                    ..
+                } => self.declared(e).any(|tok| self.is_header(tok)),
+                _ => false,
+            });
+        let mut found: Vec<TypeId> = Vec::new();
+        if !linked {
+            return found;
+        }
+        for (index, decl) in model.tree.decls.iter().enumerate() {
+            let written = !matches!(decl.specifiers.base, Base::Unknown);
+            let id = DeclId(index as u32);
+            let external = decl.specifiers.storage.r#static.is_none()
+                && matches!(model.decl_parent(id), Parent::Unit);
+            let header = || decl.toks.start < decl.toks.end && self.is_header(decl.toks.start);
+            if !written || !(external || header()) {
+                continue;
+            }
+            for &d in &decl.declarators {
+                let own = model.declares(d).is_some_and(|e| model[e].is_function());
+                let types = model.part_types(d).iter().skip(usize::from(own)).copied();
+                let of_params = match model[model.declarator_type(d)] {
+                    Type::Function { ref params, .. } => params.clone(),
+                    _ => Vec::new(),
+                };
+                for ty in types.chain(of_params) {
+                    if let Some(ty) = self.function_type(ty)
+                        && !found.iter().any(|&t| model.compatible(t, ty))
+                    {
+                        found.push(ty);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether another file of the project defines a function that the unit uses.
+    pub(super) fn is_linked(&self, function: EntityId) -> bool {
+        let model = self.model;
+        let declared_only = matches!(
+            model[function].kind,
+            EntityKind::Function {
+                definition: None,
+                internal: false,
+                implicit: false,
+                builtin: false,
+            }
+        );
+        let project = |tok: Tok| {
+            let file = model.unit.tokens[tok].loc.file;
+            parsed::is_ours(model.unit.file(file))
+        };
+        declared_only
+            && !model.uses(function).is_empty()
+            && self.declared(function).all(project)
+            && !self.is_of_kernel(function)
+    }
+
+    /// Where something is declared.
+    fn declared(&self, entity: EntityId) -> impl Iterator<Item = Tok> {
+        let model = self.model;
+        let declarators = model[entity].declarators.iter();
+        declarators.filter_map(|&d| model.tree[d].name.map(|name| name.1))
+    }
+
+    /// Whether a token stands in a header of the project that other files include.
+    pub(super) fn is_header(&self, tok: Tok) -> bool {
+        let model = self.model;
+        let file = model.unit.tokens[tok].loc.file;
+        parsed::is_ours(model.unit.file(file)) && super::is_shared(model, self.project, file)
     }
 }
