@@ -66,7 +66,7 @@
  *
  * The verifier allows eight nested functions and 512 bytes of stack for a chain of them. Where malloc
  * is called, the program may have nested 4 functions below its own that take 464 bytes with its own
- * (3 and 448 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
+ * (3 and 464 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
  * each function counts as 32 bytes at least). What clang inlines does not count.
  *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number
@@ -2509,7 +2509,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 #endif
 }
 
-/* Frees the block at an address; 0, or -EINVAL where no block in use starts. */
+/* Frees the block at an address; 0, also for NULL, or -EINVAL where no block in use starts. */
 DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
 	dynmem_u64 own = dynmem_own(), located = dynmem_locate(address), tag;
@@ -2519,6 +2519,8 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	int result = 0;
 
 	if (located == DYNMEM_NOWHERE) {
+		if (!address)
+			return 0; /* NULL, see static_free */
 		heap = dynmem_heap(own);
 		if (heap)
 			DYNMEM_COUNT(&heap->invalid_frees);
@@ -3706,6 +3708,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_strndup(dynmem_u64 source, dynmem_u64 limit, dyn
  * heap, with the lines of the calls.
  */
 #define DYNMEM_FENCE_WORD (~0ULL / 255 * DYNMEM_FENCE_BYTE)
+#define DYNMEM_FREED_WORD (~0ULL / 255 * DYNMEM_FREED)
 #ifdef __FILE_NAME__
 #define DYNMEM_FILE __FILE_NAME__
 #else
@@ -3768,25 +3771,39 @@ DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
 }
 #endif
 
-/* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
+/* Whether the first `length` bytes of a block are not all what dynmem_fill makes of freed blocks. */
+#if DYNMEM_NATIVE
 DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
-	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
-
-#if DYNMEM_NATIVE
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
 
-	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);
+	return dynmem_peek(address) != DYNMEM_FREED_WORD ||
+	       __builtin_memcmp(bytes, bytes + 8, length - 8);
+}
 #elif defined(DYNAMIC_MEMORY_SPIN_LOCK)
-	(void)length; /* Linux 5.10 has no bpf_loop for the rest */
-	return dynmem_peek(address) != freed || dynmem_peek(address + 8) != freed;
+/*
+ * Linux 5.10 has no bpf_loop, so its verifier follows each round: of a block that is larger than a page
+ * the first page is looked at.
+ */
+DYNMEM_GLOBAL int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
+	const dynmem_u64 *words = dynmem_pointer(dynmem_place(address), 4096);
+	dynmem_u32 i;
+
+	for (i = 0; words && i < 4096 / 8 && i < length / 8; i++)
+		if (words[i] != DYNMEM_FREED_WORD)
+			return 1;
+	return 0;
+}
 #else
+DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
 	const dynmem_u32 plain = DYNMEM_ARENA ? 0 : DYNMEM_PLAIN_A | DYNMEM_PLAIN_B;
 
-	return dynmem_peek(address) != freed ||
+	return dynmem_peek(address) != DYNMEM_FREED_WORD ||
 	       dynmem_compare(address, address + 8, length - 8, plain);
-#endif
 }
+#endif
 
 /* Keeps an error. `located` is the block's as dynmem_locate gives it, or DYNMEM_NOWHERE. */
 DYNMEM_GLOBAL int dynmem_report(dynmem_u64 located, dynmem_u64 address, dynmem_u32 kind,
@@ -3915,7 +3932,8 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_returned(dynmem_u64 address, dynmem_u64 file, dy
 	struct dynmem_site *site;
 
 	if (located == DYNMEM_NOWHERE) {
-		dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+		if (address)
+			dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
 		return address; /* which counts it */
 	}
 	heap = dynmem_heap(located >> 32);
@@ -4047,8 +4065,15 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
  */
 DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
+#if !(DYNMEM_ARENA && DYNMEM_KERNEL)
 	if (!pointer)
 		return;
+#endif
+	/*
+	 * In an arena what is called tells NULL apart. A test here of a pointer that the program has
+	 * tested before would be one whose answer the verifier knows: it then keeps the ways of both
+	 * answers apart until the end.
+	 */
 	dynmem_give_here(dynmem_number(pointer));
 }
 
@@ -4065,6 +4090,14 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size
 		pointer = static_malloc(total);
 		if (pointer)
 			static_memset(pointer, 0, total);
+#if DYNMEM_ARENA && DYNMEM_KERNEL
+		/*
+		 * Or the verifier follows what comes for NULL and for a block: 2^n ways with n blocks
+		 * that the program does not test, as local arrays.
+		 */
+		pointer = (void DYNMEM_SPACE *)static_opaque((dynmem_u64)pointer);
+		DYNMEM_HIDE(pointer);
+#endif
 		return pointer;
 	}
 	/* One call after the other, for the stack's sake. */
@@ -4078,13 +4111,16 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size
  */
 DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
 {
-	dynmem_u64 place;
+	dynmem_u64 address = dynmem_number(pointer), place;
 
-	if (!pointer)
+#if DYNMEM_ARENA && DYNMEM_KERNEL
+	address = static_opaque(address); /* as in static_free: the test tells nothing about the pointer */
+#endif
+	if (!address)
 		return static_malloc(size);
-	place = dynmem_regrow(dynmem_number(pointer), size);
+	place = dynmem_regrow(address, size);
 	if (place == DYNMEM_ELSEWHERE)
-		place = dynmem_transfer(dynmem_take(size), dynmem_number(pointer));
+		place = dynmem_transfer(dynmem_take(size), address);
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -4257,9 +4293,11 @@ DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file
 {
 	dynmem_u64 address;
 
+#if !(DYNMEM_ARENA && DYNMEM_KERNEL)
 	if (!pointer)
 		return;
-	address = dynmem_returned(dynmem_number(pointer), file, line);
+#endif
+	address = dynmem_returned(dynmem_number(pointer), file, line); /* NULL as in static_free */
 	if (address)
 		dynmem_give(address);
 }

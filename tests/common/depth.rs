@@ -71,7 +71,7 @@ const BUILDS: [Build; 9] = [
     Build {
         defines: &["SPIN_LOCK"],
         nested: [3, 5, 3, 3, 3, 3],
-        stack: 448,
+        stack: 464,
     },
     Build {
         defines: &["DEBUG"],

@@ -153,21 +153,22 @@ fn other_maps_of_the_name_hide_no_heaps() {
 fn errors_of_a_program_are_shown_with_their_lines() {
     const TEST: &str = "errors_of_a_program_are_shown_with_their_lines";
     /// Writes behind a block, frees it twice, frees what is none, and writes to what it freed.
+    /// SIZE is the block's and LATE a place in it.
     const WRONG: &str = r#"#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "dynamic_memory.h"
 SEC("xdp") int wrong(struct xdp_md *ctx)
 {
-    char __arena *p = static_malloc(20);
+    char __arena *p = static_malloc(SIZE);
     if (!p)
         return XDP_ABORTED;
-    p[20] = 1;
+    p[SIZE] = 1;
     static_free(p);
     static_free(p);
     static_free(p + 1);
-    p[3] = 1;
+    p[LATE] = 1;
     for (int i = 0; i < 16; i++) {
-        p = static_malloc(20);
+        p = static_malloc(SIZE);
         if (!p)
             return XDP_ABORTED;
         static_free(p);
@@ -184,9 +185,12 @@ char LICENSE[] SEC("license") = "GPL";
     if version(&release) >= (6, 9) {
         builds.push("-DDYNAMIC_MEMORY_ARENA");
     }
-    for build in builds {
+    for (build, (size, late)) in builds.iter().flat_map(|b| [(b, (20, 3)), (b, (900, 899))]) {
+        let text = WRONG
+            .replace("SIZE", &size.to_string())
+            .replace("LATE", &late.to_string());
         let arguments = ["-DDYNAMIC_MEMORY_DEBUG", build].map(OsString::from);
-        let loaded = compile("wrong", WRONG, &arguments);
+        let loaded = compile("wrong", &text, &arguments);
         loaded.run("wrong", &RunInput::default()).unwrap();
         let heaps = json(&["--map-id", &map_id(&loaded).to_string(), "--json"]);
         let errors: Vec<&str> = heaps
@@ -197,13 +201,17 @@ char LICENSE[] SEC("license") = "GPL";
         assert_eq!(
             errors,
             [
-                "wrong.bpf.c:10: something was written behind a block of 20 bytes; found here; \
-                 allocated at wrong.bpf.c:6",
+                &*format!(
+                    "wrong.bpf.c:10: something was written behind a block of {size} bytes; found \
+                     here; allocated at wrong.bpf.c:6"
+                ),
                 "wrong.bpf.c:11: a block is freed a second time; allocated at wrong.bpf.c:6; freed at \
                  wrong.bpf.c:10",
                 "wrong.bpf.c:12: what is freed is no block",
-                "wrong.bpf.c:18: something was written to a block of 20 bytes after it was freed; found \
-                 here; allocated at wrong.bpf.c:6; freed at wrong.bpf.c:10",
+                &*format!(
+                    "wrong.bpf.c:18: something was written to a block of {size} bytes after it was \
+                     freed; found here; allocated at wrong.bpf.c:6; freed at wrong.bpf.c:10"
+                ),
             ],
             "{build}"
         );

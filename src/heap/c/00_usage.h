@@ -66,7 +66,7 @@
  *
  * The verifier allows eight nested functions and 512 bytes of stack for a chain of them. Where malloc
  * is called, the program may have nested 4 functions below its own that take 464 bytes with its own
- * (3 and 448 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
+ * (3 and 464 with DYNAMIC_MEMORY_SPIN_LOCK, 3 and 352 with DYNAMIC_MEMORY_DEBUG; before Linux 6.9
  * each function counts as 32 bytes at least). What clang inlines does not count.
  *
  * From any CPU and context a call takes constant time, whatever the pool's size and the number

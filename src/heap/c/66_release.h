@@ -72,7 +72,7 @@ DYNMEM_INLINE dynmem_u64 dynmem_place(dynmem_u64 address)
 #endif
 }
 
-/* Frees the block at an address; 0, or -EINVAL where no block in use starts. */
+/* Frees the block at an address; 0, also for NULL, or -EINVAL where no block in use starts. */
 DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 {
 	dynmem_u64 own = dynmem_own(), located = dynmem_locate(address), tag;
@@ -82,6 +82,8 @@ DYNMEM_GLOBAL int dynmem_release(dynmem_u64 address)
 	int result = 0;
 
 	if (located == DYNMEM_NOWHERE) {
+		if (!address)
+			return 0; /* NULL, see static_free */
 		heap = dynmem_heap(own);
 		if (heap)
 			DYNMEM_COUNT(&heap->invalid_frees);

@@ -10,6 +10,7 @@
  * heap, with the lines of the calls.
  */
 #define DYNMEM_FENCE_WORD (~0ULL / 255 * DYNMEM_FENCE_BYTE)
+#define DYNMEM_FREED_WORD (~0ULL / 255 * DYNMEM_FREED)
 #ifdef __FILE_NAME__
 #define DYNMEM_FILE __FILE_NAME__
 #else
@@ -72,25 +73,39 @@ DYNMEM_INLINE void dynmem_poke(dynmem_u64 address, dynmem_u64 word)
 }
 #endif
 
-/* Whether the first `length` bytes at an address are not all what dynmem_fill makes of freed blocks. */
+/* Whether the first `length` bytes of a block are not all what dynmem_fill makes of freed blocks. */
+#if DYNMEM_NATIVE
 DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
 {
-	const dynmem_u64 freed = ~0ULL / 255 * DYNMEM_FREED;
-
-#if DYNMEM_NATIVE
 	const dynmem_u8 *bytes = (const dynmem_u8 *)(__UINTPTR_TYPE__)address;
 
-	return dynmem_peek(address) != freed || __builtin_memcmp(bytes, bytes + 8, length - 8);
+	return dynmem_peek(address) != DYNMEM_FREED_WORD ||
+	       __builtin_memcmp(bytes, bytes + 8, length - 8);
+}
 #elif defined(DYNAMIC_MEMORY_SPIN_LOCK)
-	(void)length; /* Linux 5.10 has no bpf_loop for the rest */
-	return dynmem_peek(address) != freed || dynmem_peek(address + 8) != freed;
+/*
+ * Linux 5.10 has no bpf_loop, so its verifier follows each round: of a block that is larger than a page
+ * the first page is looked at.
+ */
+DYNMEM_GLOBAL int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
+	const dynmem_u64 *words = dynmem_pointer(dynmem_place(address), @PAGE@);
+	dynmem_u32 i;
+
+	for (i = 0; words && i < @PAGE@ / 8 && i < length / 8; i++)
+		if (words[i] != DYNMEM_FREED_WORD)
+			return 1;
+	return 0;
+}
 #else
+DYNMEM_INLINE int dynmem_changed(dynmem_u64 address, dynmem_u64 length)
+{
 	const dynmem_u32 plain = DYNMEM_ARENA ? 0 : DYNMEM_PLAIN_A | DYNMEM_PLAIN_B;
 
-	return dynmem_peek(address) != freed ||
+	return dynmem_peek(address) != DYNMEM_FREED_WORD ||
 	       dynmem_compare(address, address + 8, length - 8, plain);
-#endif
 }
+#endif
 
 /* Keeps an error. `located` is the block's as dynmem_locate gives it, or DYNMEM_NOWHERE. */
 DYNMEM_GLOBAL int dynmem_report(dynmem_u64 located, dynmem_u64 address, dynmem_u32 kind,
@@ -219,7 +234,8 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_returned(dynmem_u64 address, dynmem_u64 file, dy
 	struct dynmem_site *site;
 
 	if (located == DYNMEM_NOWHERE) {
-		dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
+		if (address)
+			dynmem_report(located, address, DYNMEM_INVALID_FREE, file, line);
 		return address; /* which counts it */
 	}
 	heap = dynmem_heap(located >> 32);

@@ -15,8 +15,15 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_malloc(size_t size)
  */
 DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 {
+#if !(DYNMEM_ARENA && DYNMEM_KERNEL)
 	if (!pointer)
 		return;
+#endif
+	/*
+	 * In an arena what is called tells NULL apart. A test here of a pointer that the program has
+	 * tested before would be one whose answer the verifier knows: it then keeps the ways of both
+	 * answers apart until the end.
+	 */
 	dynmem_give_here(dynmem_number(pointer));
 }
 
@@ -33,6 +40,14 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size
 		pointer = static_malloc(total);
 		if (pointer)
 			static_memset(pointer, 0, total);
+#if DYNMEM_ARENA && DYNMEM_KERNEL
+		/*
+		 * Or the verifier follows what comes for NULL and for a block: 2^n ways with n blocks
+		 * that the program does not test, as local arrays.
+		 */
+		pointer = (void DYNMEM_SPACE *)static_opaque((dynmem_u64)pointer);
+		DYNMEM_HIDE(pointer);
+#endif
 		return pointer;
 	}
 	/* One call after the other, for the stack's sake. */
@@ -46,13 +61,16 @@ DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_calloc(size_t count, size
  */
 DYNMEM_ALIGNED DYNMEM_INLINE void DYNMEM_SPACE *static_realloc(void DYNMEM_SPACE *pointer, size_t size)
 {
-	dynmem_u64 place;
+	dynmem_u64 address = dynmem_number(pointer), place;
 
-	if (!pointer)
+#if DYNMEM_ARENA && DYNMEM_KERNEL
+	address = static_opaque(address); /* as in static_free: the test tells nothing about the pointer */
+#endif
+	if (!address)
 		return static_malloc(size);
-	place = dynmem_regrow(dynmem_number(pointer), size);
+	place = dynmem_regrow(address, size);
 	if (place == DYNMEM_ELSEWHERE)
-		place = dynmem_transfer(dynmem_take(size), dynmem_number(pointer));
+		place = dynmem_transfer(dynmem_take(size), address);
 	return DYNMEM_POINTER(place, size);
 }
 
@@ -225,9 +243,11 @@ DYNMEM_INLINE void dynmem_debug_free(void DYNMEM_SPACE *pointer, dynmem_u64 file
 {
 	dynmem_u64 address;
 
+#if !(DYNMEM_ARENA && DYNMEM_KERNEL)
 	if (!pointer)
 		return;
-	address = dynmem_returned(dynmem_number(pointer), file, line);
+#endif
+	address = dynmem_returned(dynmem_number(pointer), file, line); /* NULL as in static_free */
 	if (address)
 		dynmem_give(address);
 }
