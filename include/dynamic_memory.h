@@ -4014,6 +4014,14 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 		static_memcpy(&(place), &dynmem_value, sizeof(dynmem_value));                      \
 	})
 
+/* A structure in the arena as a value, to return or to pass. */
+#define static_value(place)                                                                        \
+	({                                                                                         \
+		__typeof_unqual__(place) dynmem_value;                                             \
+		static_memcpy(&dynmem_value, &(place), sizeof(dynmem_value));                      \
+		dynmem_value;                                                                      \
+	})
+
 /*
  * Functions of the kernel take no memory of an arena. These copy it through the stack; `size` is a
  * constant, at most 256 bytes or so, since BPF has 512 bytes of stack for all functions of a chain
@@ -4042,6 +4050,7 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 	})
 #else
 #define static_assign(place, value) ((void)((place) = (value)))
+#define static_value(place) (place)
 #define static_in(from, size) (from)
 #define static_to(to, size) (to)
 #define static_out(call) (call)
@@ -4505,6 +4514,8 @@ long clock(void);
 #define static_fputc fputc
 #define static_unprinted printf
 #define static_unprinted_to fprintf
+#define static_unprinted_puts puts
+#define static_unprinted_fputs fputs
 
 #else
 
@@ -4720,6 +4731,8 @@ static long (*const dynmem_bpf_trace_printk)(const char *format, dynmem_u32 size
 /* Output that the kernel has no format for: its arguments are evaluated. */
 #define static_unprinted(...) dynmem_unprinted(0, ##__VA_ARGS__)
 #define static_unprinted_to(stream, ...) static_unprinted(__VA_ARGS__)
+#define static_unprinted_puts(text) static_unprinted(text)
+#define static_unprinted_fputs(text, stream) static_unprinted(text)
 DYNMEM_INLINE int dynmem_unprinted(int none, ...)
 {
 	return none;

@@ -47,21 +47,55 @@ fn two_translation_units_share_one_heap() {
     assert!(!again.contains("rewrite"), "{again}");
 }
 
-/// Sources that give each other functions to call: in user space, and as one object in the kernel.
+/// Sources that give each other functions to call.
 #[test]
 fn functions_of_other_files_are_called_through_pointers() {
     let name = "functions_of_other_files_are_called_through_pointers";
-    if !can_load(name) || !has(name, "bpftool") {
-        return;
+    let sources = ["main.bpf.c", "list.c", "order.c"];
+    if let Some(rewritten) = linked(name, "callbacks", &sources) {
+        for (text, numbers) in rewritten.iter().zip([true, false, true]) {
+            assert_eq!(text.contains("_pointer ((void *)"), numbers, "{text}");
+        }
     }
-    let scratch = Scratch::copy("../tests/callbacks");
-    let source = scratch.read("main.bpf.c");
+}
+
+/// Files that allocate nothing belong to a program whose heap lies in an arena all the same.
+#[test]
+fn files_that_allocate_nothing_are_linked_with_those_that_do() {
+    let name = "files_that_allocate_nothing_are_linked_with_those_that_do";
+    let sources = ["program.bpf.c", "option.c", "counts.c", "tree.c"];
+    if let Some(rewritten) = linked(name, "library", &sources) {
+        for text in &rewritten {
+            assert!(text.contains("#define DYNAMIC_MEMORY_ARENA\n"), "{text}");
+        }
+        assert!(
+            rewritten[1].contains("int option(void)"),
+            "{}",
+            rewritten[1]
+        );
+        // Whoever defines what the recursion was rewritten without is told.
+        assert_eq!(
+            rewritten[3].matches("#error ").count(),
+            2,
+            "{}",
+            rewritten[3]
+        );
+    }
+}
+
+/// Sources of a directory in user space, and rewritten as one object in the kernel, where they return the
+/// same: the texts after the rewrite, unless nothing can be loaded here.
+fn linked(name: &str, directory: &str, sources: &[&str]) -> Option<Vec<String>> {
+    if !can_load(name) || !has(name, "bpftool") {
+        return None;
+    }
+    let scratch = Scratch::copy(&format!("../tests/{directory}"));
+    let source = scratch.read(sources[0]);
     let wanted = source
         .lines()
         .next()
         .and_then(|l| l.strip_prefix("// expect: "));
     let wanted = wanted.expect("it begins with its value");
-    let sources = ["main.bpf.c", "list.c", "order.c"];
 
     let driver = "int prog(void *), printf(const char *, ...);\n\
                   int main(void) { return printf(\"%d\\n\", prog(0)) < 0; }\n";
@@ -86,13 +120,7 @@ fn functions_of_other_files_are_called_through_pointers() {
     let arguments = ["-Wall", "-Werror", "-DDYNAMIC_MEMORY_SHARED"].map(OsString::from);
     let mut link = scratch.command("bpftool");
     link.args(["gen", "object", "program.o"]);
-    for (file, numbers) in [("main.bpf.c", true), ("order.c", true), ("list.c", false)] {
-        let text = scratch.read(&format!("out/{file}"));
-        assert_eq!(
-            text.contains("_pointer ((void *)"),
-            numbers,
-            "{file}:\n{text}"
-        );
+    for file in sources {
         let path = scratch.path(&format!("out/{file}"));
         let object = clang.compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments);
         let object = object.unwrap_or_else(|error| panic!("{error}"));
@@ -111,4 +139,8 @@ fn functions_of_other_files_are_called_through_pointers() {
         .args(["rewrite", "--all", "--check", "out"])
         .status();
     assert_eq!(again.expect("it starts").code(), Some(0));
+    let texts = sources
+        .iter()
+        .map(|file| scratch.read(&format!("out/{file}")));
+    Some(texts.collect())
 }

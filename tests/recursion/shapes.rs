@@ -92,8 +92,22 @@ fn shapes_that_stay_are_told() {
         "a cleanup function",
     );
     refused(
-        "int f(int n)\n{\n#ifdef FAST\n\treturn n;\n#endif\n\treturn n ? f(n - 1) + 1 : 0;\n}\n",
+        "int f(int n)\n{\n#ifdef FAST\n\treturn n;\n#elif defined(SLOW)\n\treturn f(n);\n#endif\n\
+         \treturn n ? f(n - 1) + 1 : 0;\n}\n",
         "conditions leave a part of it out",
+    );
+}
+
+/// They would leave the loop without its frames.
+#[test]
+fn parts_that_conditions_leave_out_say_so() {
+    holds(
+        "static int f(int n)\n{\n#ifdef FAST\n\tif (n > 9)\n\t\treturn n;\n#endif\n\
+         \treturn n ? f(n - 1) + 1 : 0;\n}\n",
+        &[
+            "#ifdef FAST\n#error the recursion was rewritten without this part: rewrite it with it\n\
+             \tif (n > 9)\n\t\treturn n;\n#endif\n",
+        ],
     );
 }
 

@@ -11,6 +11,14 @@
 		static_memcpy(&(place), &dynmem_value, sizeof(dynmem_value));                      \
 	})
 
+/* A structure in the arena as a value, to return or to pass. */
+#define static_value(place)                                                                        \
+	({                                                                                         \
+		__typeof_unqual__(place) dynmem_value;                                             \
+		static_memcpy(&dynmem_value, &(place), sizeof(dynmem_value));                      \
+		dynmem_value;                                                                      \
+	})
+
 /*
  * Functions of the kernel take no memory of an arena. These copy it through the stack; `size` is a
  * constant, at most 256 bytes or so, since BPF has 512 bytes of stack for all functions of a chain
@@ -39,6 +47,7 @@
 	})
 #else
 #define static_assign(place, value) ((void)((place) = (value)))
+#define static_value(place) (place)
 #define static_in(from, size) (from)
 #define static_to(to, size) (to)
 #define static_out(call) (call)

@@ -109,6 +109,8 @@ long clock(void);
 #define static_fputc fputc
 #define static_unprinted printf
 #define static_unprinted_to fprintf
+#define static_unprinted_puts puts
+#define static_unprinted_fputs fputs
 
 #else
 
@@ -324,6 +326,8 @@ static long (*const dynmem_bpf_trace_printk)(const char *format, dynmem_u32 size
 /* Output that the kernel has no format for: its arguments are evaluated. */
 #define static_unprinted(...) dynmem_unprinted(0, ##__VA_ARGS__)
 #define static_unprinted_to(stream, ...) static_unprinted(__VA_ARGS__)
+#define static_unprinted_puts(text) static_unprinted(text)
+#define static_unprinted_fputs(text, stream) static_unprinted(text)
 DYNMEM_INLINE int dynmem_unprinted(int none, ...)
 {
 	return none;

@@ -11,6 +11,7 @@ use crate::c::types::{EntityKind, TypeId};
 use crate::rewrite::plan::EditKind;
 
 const COPY: &str = "static_memcpy(";
+const REASON: &str = "clang does not convert addresses of the arena when it copies a structure";
 
 impl Editor<'_> {
     /// Writes the copy of a structure out, if memory of the arena takes part.
@@ -18,13 +19,13 @@ impl Editor<'_> {
         if !self.arena(copied.place) && !copied.source.is_some_and(|s| self.arena(s)) {
             return;
         }
-        let ends = [
-            copied.to.0,
-            copied.to.1 - 1,
-            copied.from.0,
-            copied.from.1 - 1,
-        ];
-        let one_text = self.reading().in_one_text(&ends) && self.editable(copied.to.0);
+        let (to, from) = (copied.to, copied.from);
+        let ends = [to.0, to.1 - 1, from.0, from.1 - 1];
+        let ends = match copied.kind {
+            CopyKind::Value => &ends[2..], // it goes nowhere by itself
+            _ => &ends[..],
+        };
+        let one_text = self.reading().in_one_text(ends) && self.editable(ends[0]);
         let stays = copied.source.is_none_or(|s| !self.arena(s));
         let in_macro = self
             .token(copied.to.0)
@@ -37,6 +38,10 @@ impl Editor<'_> {
             self.assigned(copied);
             return;
         }
+        if copied.kind == CopyKind::Value && one_text && !stays {
+            self.around(copied.from, "static_value(");
+            return;
+        }
         if copied.kind == CopyKind::Value || copied.source.is_none() || !one_text {
             self.troubles.insert(Trouble {
                 tok: copied.from.0,
@@ -46,7 +51,6 @@ impl Editor<'_> {
             });
             return;
         }
-        let reason = "clang does not convert addresses of the arena when it copies a structure";
         let to = self.source(copied.to.0, copied.to.1 - 1);
         if copied.kind == CopyKind::Assignment {
             self.pointer(copied.to.0, COPY);
@@ -64,13 +68,13 @@ impl Editor<'_> {
             CopyKind::Initialiser => format!("; {COPY}&{to}, {sign}"),
             _ => format!(", {sign}"),
         };
-        self.change(gap.file, gap.end, dropped, before, EditKind::Memory, reason);
+        self.change(gap.file, gap.end, dropped, before, EditKind::Memory, REASON);
         let end = self.location(copied.from.1 - 1);
         let size = match self.same_text(copied.to) {
             true => format!(", sizeof({to}))"),
             false => format!(", sizeof({}))", self.type_name(copied.ty).unwrap_or(to)),
         };
-        self.change(end.file, end.end, end.end, size, EditKind::Memory, reason);
+        self.change(end.file, end.end, end.end, size, EditKind::Memory, REASON);
     }
 
     /// C takes no address of a variable that is declared `register`: the word goes.
@@ -106,23 +110,20 @@ impl Editor<'_> {
 
     /// `a = f()`, and in the body of a macro `a = b`, which may be numbers elsewhere.
     fn assigned(&mut self, copied: &Copied) {
-        let reason = "clang does not convert addresses of the arena when it copies a structure";
+        self.around((copied.to.0, copied.from.1), "static_assign(");
+        let gap = self.location(copied.to.1 - 1);
+        let from = self.location(copied.from.0);
         let kind = EditKind::Memory;
-        let (to, gap) = (self.location(copied.to.0), self.location(copied.to.1 - 1));
-        let (from, end) = (
-            self.location(copied.from.0),
-            self.location(copied.from.1 - 1),
-        );
-        self.change(
-            to.file,
-            to.start,
-            to.start,
-            "static_assign(".into(),
-            kind,
-            reason,
-        );
-        self.change(gap.file, gap.end, from.start, ", ".into(), kind, reason);
-        self.change(end.file, end.end, end.end, ")".into(), kind, reason);
+        self.change(gap.file, gap.end, from.start, ", ".into(), kind, REASON);
+    }
+
+    /// Makes tokens the arguments of a macro.
+    fn around(&mut self, toks: (Tok, Tok), name: &str) {
+        let (first, last) = (self.location(toks.0), self.location(toks.1 - 1));
+        let (start, end) = (first.start, last.end);
+        let kind = EditKind::Memory;
+        self.change(first.file, start, start, name.into(), kind, REASON);
+        self.change(last.file, end, end, ")".into(), kind, REASON);
     }
 
     /// Whether what is written once more for its size means the same there, and has no effect.
@@ -165,7 +166,6 @@ impl Editor<'_> {
 
     /// Turns `*p` into `p` and `a` into `&a`, behind `before`.
     fn pointer(&mut self, tok: Tok, before: &str) {
-        let reason = "clang does not convert addresses of the arena when it copies a structure";
         let loc = self.location(tok);
         let (end, sign) = match self.is_star(tok) {
             true => (loc.end, ""),
@@ -175,6 +175,6 @@ impl Editor<'_> {
             }
         };
         let text = format!("{before}{sign}");
-        self.change(loc.file, loc.start, end, text, EditKind::Memory, reason);
+        self.change(loc.file, loc.start, end, text, EditKind::Memory, REASON);
     }
 }

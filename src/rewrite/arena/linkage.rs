@@ -14,7 +14,7 @@
 //! done where the heap lies in one.
 
 use super::edits::Editor;
-use super::facts::Function;
+use super::facts::{Function, Head};
 use super::links::Links;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part, StmtId, StmtKind};
@@ -44,11 +44,39 @@ impl Editor<'_> {
             {
                 continue;
             }
+            if others.imports(reading.unit.symbols.text(function.name)) {
+                self.say_void(function);
+            }
             let arena = self.in_arena && reading.passes_arena(function);
             if arena || !self.is_accepted(function, others) {
                 self.make_local(function, others);
             } else if self.in_arena && self.loses_arguments(function) {
                 self.make_weak(function);
+            }
+        }
+    }
+
+    /// `f()` takes nothing, which the linker of BPF objects knows of the definition only: to it the
+    /// prototype in another file takes anything, and the two do not fit.
+    fn say_void(&mut self, function: &Function) {
+        let model = self.reading().model;
+        for &declarator in &model[function.entity].declarators {
+            let open = matches!(model[model.declarator_type(declarator)],
+                Type::Function { ref params, prototyped: false, .. } if params.is_empty());
+            let Some((_, name)) = model.tree[declarator].name.filter(|_| open) else {
+                continue;
+            };
+            let end = name + 2;
+            if self.text(name + 1) == b"(" && self.text(end) == b")" && self.is_written(end) {
+                let reason = "the linker of BPF objects compares parameters";
+                let at = self.location(end);
+                self.insert(
+                    at.file,
+                    at.start,
+                    "void".into(),
+                    EditKind::Linkage,
+                    reason.into(),
+                );
             }
         }
     }
@@ -263,6 +291,20 @@ impl Editor<'_> {
             }
             return;
         }
+        // `extern` contradicts it.
+        let said = |h: &Head| {
+            let mut words = h.start..(h.start + 4).min(definition.body.1);
+            words.find(|&t| self.text(t) == b"extern")
+        };
+        let said: Vec<Option<usize>> = function.heads.iter().map(said).collect();
+        // It may be an argument of the macro that makes the function.
+        if said.iter().all(|s| s.is_some_and(|t| self.is_argument(t))) {
+            for tok in said.into_iter().flatten() {
+                let token = reading.unit.tokens[tok];
+                self.replace(&token, "static".into(), EditKind::Linkage, REASON.into());
+            }
+            return;
+        }
         // A function that a macro makes cannot say it; its prototype can.
         let written = function.heads.iter().all(|h| self.is_written(h.start));
         if !written {
@@ -283,10 +325,7 @@ impl Editor<'_> {
             }
             return;
         }
-        for head in &function.heads {
-            // `extern` contradicts it.
-            let said = (head.start..head.start + 4)
-                .find(|&t| t < definition.body.1 && self.text(t) == b"extern");
+        for (head, said) in function.heads.iter().zip(said) {
             match said {
                 Some(tok) => {
                     let token = reading.unit.tokens[tok];
@@ -302,7 +341,8 @@ impl Editor<'_> {
     }
 
     /// Where a declaration that starts at a token can be edited, if that is in the file or in the
-    /// body of a macro. One that starts with an argument starts after what stands before it there.
+    /// body of a macro. One that starts with an argument starts after what stands before it there, and
+    /// one whose first word is put together at the start of the body.
     fn in_body(&self, start: usize) -> Option<(FileId, u32)> {
         let unit = self.reading().unit;
         let in_body = |t: usize| unit.tokens[t].expansion.is_some() && self.editable(t);
@@ -310,13 +350,40 @@ impl Editor<'_> {
             let loc = self.location(start);
             return Some((loc.file, loc.start));
         }
-        let before = start.checked_sub(1).filter(|&b| in_body(b))?;
-        let after = self.location(before);
-        let bytes = &unit.file(after.file).bytes[after.end as usize..];
-        let blank = bytes
-            .iter()
-            .position(|b| !b.is_ascii_whitespace() && *b != b'\\')?;
-        Some((after.file, after.end + blank as u32))
+        let of = |t: usize| unit.tokens[t].expansion;
+        let before = start.checked_sub(1);
+        if let (true, Some(id)) = (unit.tokens[start].synthetic, of(start))
+            && before.is_none_or(|b| of(b) != Some(id))
+        {
+            return self.body_of(unit.expansion(id).define?);
+        }
+        let after = self.location(before.filter(|&b| in_body(b))?);
+        self.behind(after.file, after.end)
+    }
+
+    /// Where the body of a macro starts whose name stands somewhere in its `#define`.
+    fn body_of(&self, name: crate::c::cpp::Loc) -> Option<(FileId, u32)> {
+        let unit = self.reading().unit;
+        if !self.is_ours(name.file) {
+            return None;
+        }
+        let bytes = &unit.file(name.file).bytes[name.end as usize..];
+        let parameters = match bytes.first() {
+            Some(b'(') => bytes.iter().position(|&b| b == b')')? + 1,
+            _ => 0,
+        };
+        self.behind(name.file, name.end + parameters as u32)
+    }
+
+    /// Where what follows a place in a macro's body stands, if it stands there, too.
+    fn behind(&self, file: FileId, place: u32) -> Option<(FileId, u32)> {
+        let bytes = &self.reading().unit.file(file).bytes[place as usize..];
+        let is_blank = |b: &u8| b.is_ascii_whitespace() || *b == b'\\';
+        let blank = bytes.iter().position(|b| !is_blank(b))?;
+        let mut lines = bytes[..blank].split(|&b| b == b'\n').rev().skip(1);
+        lines
+            .all(|line| line.trim_ascii_end().ends_with(b"\\"))
+            .then_some((file, place + blank as u32))
     }
 
     /// Whether a declaration that starts at a token is written in a file, not made by a macro.

@@ -321,6 +321,12 @@ impl Links {
         some.map(|(name, _)| &name[..])
     }
 
+    /// The names with external linkage that files declare whose heaps lie in an arena.
+    pub fn names_of_chosen(&self) -> impl Iterator<Item = &[u8]> {
+        let chosen = self.names.iter().filter(|(path, _)| self.chooses(path));
+        chosen.flat_map(|(_, names)| names.iter().map(|name| &name[..]))
+    }
+
     /// The headers that have to be edited.
     pub fn edited(&self) -> impl Iterator<Item = &Path> {
         self.edits.keys().map(PathBuf::as_path)

@@ -124,14 +124,10 @@ pub(super) fn recursion(model: &Model) -> Found {
             })
             .collect();
         let names = names.join(" and ");
-        let conditional = functions
-            .iter()
-            .any(|&f| write::is_conditional(model, model.tree[f].toks));
         let ours = is_ours(model, model.unit.tokens[tok].loc.file);
-        let written = cycle.and_then(|cycle| match (ours, conditional) {
-            (true, false) => write::write(model, &cycle, &common),
-            (true, true) => Err(Trouble::at(tok, "conditions leave a part of it out")),
-            _ => Err(Trouble::at(
+        let written = cycle.and_then(|cycle| match ours {
+            true => write::write(model, &cycle, &common),
+            false => Err(Trouble::at(
                 tok,
                 "it stands in a header that stays as it is",
             )),

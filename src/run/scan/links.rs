@@ -14,7 +14,11 @@ pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         let view = look.view(mem::take(&mut scan.facts));
         let mut more = Facts::default();
         for candidate in &mut scan.candidates {
-            if let Some(bytes) = mentioning(look, candidate, bpf, &mentions, &mut buffer) {
+            let bytes = match candidate.matters {
+                true => None, // it was asked
+                false => mentioning(look, candidate, bpf, &mentions, &mut buffer),
+            };
+            if let Some(bytes) = bytes {
                 candidate.own = rewrite::facts(&candidate.found.real, &bytes, &view);
                 candidate.matters = true;
                 candidate.linked = true;
@@ -30,7 +34,7 @@ pub(super) fn follow_links(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
     }
 }
 
-/// What a file holds of which nothing is known yet, if it mentions one of some names of other files.
+/// What a file holds, if it may have to do with blocks and mentions one of some names of other files.
 fn mentioning<'b>(
     look: &'b Look,
     candidate: &Candidate,
@@ -40,7 +44,7 @@ fn mentioning<'b>(
 ) -> Option<Cow<'b, [u8]>> {
     let found = &candidate.found;
     let in_bpf = bpf.contains(&found.real);
-    let open = !candidate.matters && !candidate.skipped && (candidate.near || in_bpf);
+    let open = !candidate.skipped && (candidate.near || in_bpf);
     let ours = || {
         !look.only_bpf(found)
             || candidate.marked
@@ -109,12 +113,14 @@ pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         if links == view.facts.links {
             break;
         }
-        // Nor may a file give such a function what lies elsewhere.
-        let mentions = Mentions::new(links.functions());
+        // Nor may a file give such a function what lies elsewhere; and what is built with one that
+        // has its heap there has the same header, with the same options.
+        let mentions = Mentions::new(links.functions().chain(links.names_of_chosen()));
         let mut buffer = Vec::new();
         told.extend((0..scan.candidates.len()).filter(|&index| {
             let candidate = &scan.candidates[index];
-            mentioning(look, candidate, bpf, &mentions, &mut buffer).is_some()
+            !candidate.own.allocates
+                && mentioning(look, candidate, bpf, &mentions, &mut buffer).is_some()
         }));
         view.facts.links = links;
         ask(look, scan, &view, |index, candidate| {

@@ -64,7 +64,10 @@ impl Editor<'_> {
             if unprinted.contains(&token.loc) {
                 name = match generic.name.as_str() {
                     "static_fprintf" => "static_unprinted_to".into(),
-                    _ => "static_unprinted".into(),
+                    "static_puts" => "static_unprinted_puts".into(),
+                    "static_fputs" => "static_unprinted_fputs".into(),
+                    "static_printf" => "static_unprinted".into(),
+                    _ => name, // single characters are not printed anyhow
                 };
                 self.drop_output(generic);
             }

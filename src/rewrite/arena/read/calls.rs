@@ -110,6 +110,21 @@ impl Reading<'_> {
                 ..first.unwrap_or(Value::number(toks))
             });
         }
+        // Structures that are copied so that clang converts addresses.
+        match (text, args) {
+            (b"static_value", [place]) => {
+                let value = self.value(*place);
+                return Some(Value {
+                    place: None,
+                    ..self.rvalue(value)
+                });
+            }
+            (b"static_assign", [place, value]) => {
+                let (place, value) = (self.value(*place), self.value(*value));
+                return Some(self.stored(place, value, toks));
+            }
+            _ => {}
+        }
         if text == b"static_as"
             && let [ty, pointer] = args
             && let ExprKind::TypeArgument(ty) = self.model.tree[*ty].kind

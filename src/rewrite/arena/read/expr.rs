@@ -237,10 +237,17 @@ impl Reading<'_> {
                 instance: self.instance,
             });
         }
-        let value = self.rvalue(value);
         if !plain {
+            self.rvalue(value);
             return self.rvalue(target);
         }
+        let toks = self.toks_of(left);
+        self.stored(target, value, toks)
+    }
+
+    /// A value goes to a place, whose tokens the result has.
+    pub(super) fn stored(&mut self, target: Value, value: Value, toks: Toks) -> Value {
+        let value = self.rvalue(value);
         self.assign(target.ty, value);
         if !target.mem {
             self.flows_to(value.flow, target.flow);
@@ -249,7 +256,7 @@ impl Reading<'_> {
         Value {
             flow: value.flow,
             made_from: value.made_from,
-            ..Value::of(target.ty, self.toks_of(left))
+            ..Value::of(target.ty, toks)
         }
     }
 
