@@ -41,7 +41,8 @@ pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
 pub use reach::{Reach, is_marked, mentioned, reach};
-pub use stages::{Changed, lower};
+pub use reread::misplaced_in;
+pub use stages::{Changed, Overlay, lower};
 
 /// What to do where the result of an allocation is used without a NULL check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,7 +225,7 @@ fn settled(
         message: "some of this file is no C that can be read; it stays as it is".into(),
         help: Some("see what the compiler says about it".into()),
     };
-    Plan::new(Vec::new(), vec![notice]).unwrap_or_default()
+    Plan::give_up(vec![notice])
 }
 
 /// Whether the parser did not understand some part of a file.

@@ -321,6 +321,7 @@ pub struct Notice {
 pub struct Plan {
     edits: Vec<Edit>,
     notices: Vec<Notice>,
+    given_up: bool,
 }
 
 /// Two edits touch the same bytes.
@@ -377,7 +378,25 @@ impl Plan {
         }
         notices.sort_by_key(|n| (n.span, n.rule));
         notices.dedup();
-        Ok(Self { edits, notices })
+        Ok(Self {
+            edits,
+            notices,
+            given_up: false,
+        })
+    }
+
+    /// A plan that changes nothing, in place of one whose result would be wrong.
+    pub(crate) fn give_up(notices: Vec<Notice>) -> Self {
+        Self {
+            given_up: true,
+            ..Self::new(Vec::new(), notices).unwrap_or_default()
+        }
+    }
+
+    /// Whether it stands for one whose result would be wrong, so that what goes with the file has to stay,
+    /// too.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// The edits, by position.

@@ -12,8 +12,8 @@ use super::plan::{EditKind, Notice, Plan, Rule, Severity};
 use super::project::Project;
 use crate::c::Span;
 use crate::c::cpp::FileId;
-use crate::c::syntax::tree::{FunctionId, Tok};
-use crate::c::types::Model;
+use crate::c::syntax::tree::{DeclaratorId, FunctionId, Part, Tok};
+use crate::c::types::{EntityKind, Model, Storage};
 
 /// What a text says, as far as no rewrite may change it.
 struct Shape {
@@ -22,6 +22,8 @@ struct Shape {
     /// The names of its functions, and of those that were not understood.
     functions: HashSet<Vec<u8>>,
     unread: HashSet<Vec<u8>>,
+    /// The variables of functions that are said to lie in an arena, which C does not allow.
+    misplaced: HashSet<Vec<u8>>,
 }
 
 impl Shape {
@@ -30,6 +32,7 @@ impl Shape {
             broken: broken_items(model),
             functions: HashSet::new(),
             unread: HashSet::new(),
+            misplaced: misplaced(model),
         };
         for index in 0..model.tree.functions.len() as u32 {
             let function = FunctionId(index);
@@ -44,6 +47,49 @@ impl Shape {
         }
         shape
     }
+}
+
+/// The name of a variable or parameter that is said to lie in an arena itself, if there is one: what a
+/// macro of a header does in a file is seen with the header as it will be.
+pub fn misplaced_in(path: &Path, source: &[u8], project: &dyn Project) -> Option<String> {
+    let files = &project.cache().files;
+    let found = misplaced(files.parsed(path, source, project).model());
+    files.forget(path);
+    let first = found.into_iter().min()?;
+    Some(String::from_utf8_lossy(&first).into_owned())
+}
+
+/// The variables and parameters that are said to lie in an arena themselves.
+fn misplaced(model: &Model) -> HashSet<Vec<u8>> {
+    let automatic = model.entities.iter().filter(|e| {
+        matches!(
+            e.kind,
+            EntityKind::Object {
+                storage: Storage::Local | Storage::Parameter,
+                ..
+            }
+        )
+    });
+    let in_arena = |declarator: DeclaratorId| {
+        let declarator = &model.tree[declarator];
+        let specifiers = &model.tree[declarator.decl].specifiers;
+        let tokens = &model.unit.tokens[specifiers.toks.start..specifiers.toks.end];
+        let mut depth = 0; // what a structure's members say is another matter
+        let says = tokens.iter().any(|token| {
+            match *model.unit.text(token) {
+                [b'{'] => depth += 1,
+                [b'}'] => depth -= 1,
+                ref word => return depth == 0 && *word == *b"__arena",
+            }
+            false
+        });
+        let itself = |part: &Part| matches!(part, Part::Array { .. });
+        says && declarator.parts.iter().all(itself)
+    };
+    automatic
+        .filter(|e| e.declarators.iter().any(|&d| in_arena(d)))
+        .map(|e| model.unit.symbols.text(e.name).to_vec())
+        .collect()
 }
 
 /// How many declarations and functions of a unit were not understood.
@@ -67,11 +113,12 @@ pub(super) fn checked(path: &Path, source: &[u8], plan: Plan, project: &dyn Proj
     let merges = plan.edits().iter().any(|e| e.kind == EditKind::Recursion);
     let mut lost = was.functions.difference(&is.functions);
     let lost = lost.next().filter(|_| !merges);
-    if is.broken <= was.broken && lost.is_none() {
+    let misplaced = is.misplaced.difference(&was.misplaced).next();
+    if is.broken <= was.broken && lost.is_none() && misplaced.is_none() {
         return plan;
     }
     let unread = is.unread.difference(&was.unread).next();
-    let name = lost.or(unread);
+    let name = lost.or(unread).or(misplaced);
     let what = name.map_or_else(
         || "a declaration".into(),
         |name| format!("`{}`", String::from_utf8_lossy(name)),
@@ -91,8 +138,7 @@ pub(super) fn checked(path: &Path, source: &[u8], plan: Plan, project: &dyn Proj
                 .into(),
         ),
     };
-    let notices = plan.notices().iter().cloned().chain([notice]).collect();
-    Plan::new(Vec::new(), notices).unwrap_or_default()
+    Plan::give_up(plan.notices().iter().cloned().chain([notice]).collect())
 }
 
 /// Where a function of the file has its name.

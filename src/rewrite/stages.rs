@@ -45,11 +45,7 @@ impl<'a> Stages<'a> {
             source,
             options,
             plan: Plan::default(),
-            overlay: Overlay {
-                project,
-                texts: BTreeMap::new(),
-                cache: None,
-            },
+            overlay: Overlay::new(project),
             lowering: false,
         }
     }
@@ -254,15 +250,25 @@ struct Text {
 }
 
 /// A project some of whose headers have changed.
-struct Overlay<'a> {
+pub struct Overlay<'a> {
     project: &'a dyn Project,
     texts: BTreeMap<PathBuf, Text>,
     /// What was found out since the last of them changed.
     cache: Option<Cache>,
 }
 
-impl Overlay<'_> {
-    fn change(&mut self, path: PathBuf, changed: Changed) {
+impl<'a> Overlay<'a> {
+    /// The project as it is.
+    pub fn new(project: &'a dyn Project) -> Self {
+        Self {
+            project,
+            texts: BTreeMap::new(),
+            cache: None,
+        }
+    }
+
+    /// Changes a header.
+    pub fn change(&mut self, path: PathBuf, changed: Changed) {
         let changed = match self.texts.remove(&path) {
             None => changed,
             Some(Text { changed: known, .. }) => Changed {

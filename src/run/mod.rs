@@ -5,6 +5,7 @@
 //! * `workspace` answers what a plan may ask about other files: headers (`system`: those of the
 //!   system), and how the compiler is called (`database`).
 //! * `scan` looks at all files once and finds what they have to know of each other.
+//! * `together` plans the files of a program, of which all are rewritten or none.
 //! * `memory` rewrites one source with its headers for a compiler, without writing anything;
 //!   `lines` keeps the original's line numbers, for compilers.
 //! * `output` and `replace` write: nothing before everything is planned, each file whole or not at
@@ -26,6 +27,7 @@ pub(crate) mod scan;
 pub(crate) mod settings;
 mod system;
 mod temporary;
+mod together;
 pub(crate) mod values;
 pub(crate) mod walk;
 pub(crate) mod workspace;
@@ -40,6 +42,7 @@ pub(crate) use fault::{Fault, printable};
 use crate::rewrite::{self, CommandLineMacro, Plan};
 use progress::Progress;
 use scan::{Candidate, Look, Scan};
+use together::Together;
 use walk::Start;
 use workspace::{View, Workspace};
 
@@ -84,11 +87,13 @@ impl Inputs {
     /// Looks at all files. `output`, where the run writes to, is no input. With `all` the result
     /// also has the files that there is nothing to do with.
     pub fn scan(&self, output: Option<&Path>, all: bool) -> Scan<'_> {
-        scan::scan(&Look {
+        let mut scan = scan::scan(&Look {
             inputs: self,
             output: output.map(Path::to_owned),
             all,
-        })
+        });
+        scan.view.together = Together::plan(self, &scan);
+        scan
     }
 
     /// The bytes of a file, read into `buffer` unless they came from stdin.
@@ -104,8 +109,13 @@ impl Inputs {
         )
     }
 
-    /// The plan for a file, as its settings want it.
+    /// The plan for a file, as its settings want it. It is asked for once.
     pub fn plan(&self, candidate: &Candidate, source: &[u8], view: &View) -> Plan {
+        let known = view.together.take(&candidate.found.real, source);
+        known.unwrap_or_else(|| self.plan_alone(candidate, source, view))
+    }
+
+    fn plan_alone(&self, candidate: &Candidate, source: &[u8], view: &View) -> Plan {
         let options = &self.starts[candidate.found.start].settings.options;
         let path = &candidate.found.real;
         match self.workspace.lowered(path) {

@@ -53,12 +53,12 @@ pub struct Candidate {
     /// Its own facts, without those of its functions, which are merged with those of the others.
     own: Facts,
     /// What it has to do with other files where the heap lies in an arena.
-    links: Arc<Links>,
+    pub links: Arc<Links>,
 }
 
 impl Candidate {
     /// Headers have no unit of their own: what they are depends on who includes them.
-    fn is_header(&self) -> bool {
+    pub fn is_header(&self) -> bool {
         let ending = self.found.real.extension().and_then(OsStr::to_str);
         self.included || matches!(ending, Some("h" | "hh" | "hpp" | "hxx" | "inc"))
     }

@@ -16,6 +16,7 @@ use rustc_hash::FxBuildHasher;
 use super::database::{self, Database, Flags};
 use super::load::{self, Demand};
 use super::settings::CONFIG_NAME;
+use super::together::Together;
 use super::walk::Start;
 use super::{Fault, system};
 use crate::heap::HEADER_NAME;
@@ -187,6 +188,7 @@ impl Workspace {
             workspace: self,
             rewritten: HashSet::new(),
             facts,
+            together: Together::default(),
         }
     }
 
@@ -464,6 +466,8 @@ pub struct View<'a> {
     pub rewritten: HashSet<PathBuf>,
     /// What their functions do with blocks.
     pub facts: Facts,
+    /// The plans of files that are rewritten all or not at all.
+    pub together: Together,
 }
 
 impl Project for View<'_> {
@@ -553,6 +557,7 @@ mod tests {
             workspace: &workspace.unwrap_or_else(|_| panic!("a workspace")),
             rewritten: HashSet::new(),
             facts: Facts::default(),
+            together: Together::default(),
         };
         let source = b"#include <linux/types.h>\n#include <linux/bpf.h>\n";
         let unit = crate::rewrite::preprocess(&root.join("a.c"), source, &view);

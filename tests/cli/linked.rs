@@ -555,3 +555,50 @@ fn pointers_to_functions_of_several_programs_stay() {
     run.says(&["indirect-call", "other files have such pointers"]);
     assert!(dir.read("one.bpf.c").contains("each(3, one)"));
 }
+
+/// A macro of a header whose function needs a variable in the arena that it declares beside pointers.
+const ERASE: &str = "\
+struct node { struct node *next; int value; };
+
+#define LIST_ERASE(name) \\
+	struct node *name(struct node *list, int value) \\
+	{ \\
+		struct node *at, *gone, fake; \\
+		fake.next = list; \\
+		for (at = &fake; at->next && at->next->value != value; at = at->next) \\
+			; \\
+		gone = at->next; \\
+		if (gone) \\
+			at->next = gone->next; \\
+		return fake.next; \\
+	}
+";
+
+#[test]
+fn what_is_built_together_is_rewritten_all_or_not_at_all() {
+    let source = "#include <stdlib.h>\n#include \"list.h\"\n\nLIST_ERASE(list_erase)\n\n\
+                  int sum(void)\n{\n\tstruct node *list = malloc(sizeof(*list));\n\n\
+                  \tif (!list)\n\t\treturn 0;\n\tlist->next = NULL;\n\tlist->value = other();\n\
+                  \tlist = list_erase(list, 4);\n\treturn list ? list->value : 0;\n}\n";
+    let source = source.replace("int sum", "int other(void);\n\nint sum");
+    let other = "#include <stdlib.h>\n\nint other(void)\n{\n\tint *p = malloc(sizeof(*p));\n\n\
+                 \tif (!p)\n\t\treturn 0;\n\t*p = 3;\n\treturn *p;\n}\n";
+    let dir = Dir::with(&[("a.c", &source), ("b.c", other), ("list.h", ERASE)]);
+    dir.rewrite(&["a.c", "b.c", "list.h"]).exits(1).says(&[
+        "a macro makes the variable `fake`, which would have to lie in the arena",
+        "this file stays as it is, for ",
+    ]);
+    for (name, text) in [("a.c", &*source), ("b.c", other), ("list.h", ERASE)] {
+        assert_eq!(dir.read(name), text, "{name}");
+    }
+    // Written out, it moves.
+    let written = ERASE
+        .replace("#define LIST_ERASE(name) \\\n", "static ")
+        .replace(" \\\n", "\n")
+        .replace("name(", "list_erase(");
+    let source = source.replace("LIST_ERASE(list_erase)\n\n", "");
+    let dir = Dir::with(&[("a.c", &source), ("b.c", other), ("list.h", &written)]);
+    dir.rewrite(&["a.c", "b.c", "list.h"]);
+    assert!(dir.read("list.h").contains("*fake static_local"));
+    assert!(dir.read("b.c").contains("static_malloc"));
+}

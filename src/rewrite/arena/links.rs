@@ -267,6 +267,31 @@ impl Links {
         }
     }
 
+    /// These files and what has to stay as it is where they do: what is built with them, the headers
+    /// that have to be edited for them, and those that include one of these. `each` are the files of
+    /// the run, and what they have to do with others.
+    pub fn staying(
+        &self,
+        mut files: BTreeSet<PathBuf>,
+        each: &[(&Path, &Self)],
+    ) -> BTreeSet<PathBuf> {
+        loop {
+            let known = files.len();
+            files = self.built_with(files);
+            for (path, own) in each {
+                let edited = own.headers.iter().filter(|h| self.edits.contains_key(*h));
+                if files.contains(*path) {
+                    files.extend(edited.cloned());
+                } else if edited.clone().any(|header| files.contains(header)) {
+                    files.insert(path.to_path_buf());
+                }
+            }
+            if files.len() == known {
+                return files;
+            }
+        }
+    }
+
     /// Whether it includes one of these headers of the project.
     pub fn includes(&self, headers: &BTreeSet<&Path>) -> bool {
         let mut own = self.headers.iter();
