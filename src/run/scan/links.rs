@@ -104,10 +104,11 @@ pub(super) fn agree(look: &Look, scan: &mut Known, bpf: &BpfHeaders) {
         let each = each.map(|c| (c.found.real.as_path(), Arc::clone(&c.links)));
         let mut links = Links::of_all(&each.collect::<Vec<_>>());
         // A header that allocates says where the heap lies, for all that include it.
-        let allocating = scan.candidates.iter().filter(|c| c.own.allocates);
-        let (headers, files): (Vec<_>, Vec<_>) = allocating.partition(|c| c.is_header());
-        let headers = headers.iter().map(|c| c.found.real.as_path());
-        let arenas: BTreeSet<&Path> = headers.filter(|path| links.chooses(path)).collect();
+        let (headers, files): (Vec<_>, Vec<_>) =
+            scan.candidates.iter().partition(|c| c.is_header());
+        let allocating = headers.iter().filter(|c| c.own.allocates);
+        let allocating = allocating.map(|c| c.found.real.as_path());
+        let arenas: BTreeSet<&Path> = allocating.filter(|path| links.chooses(path)).collect();
         let files = files.iter().filter(|c| c.links.includes(&arenas));
         links.choose(files.map(|c| c.found.real.clone()));
         if links == view.facts.links {
