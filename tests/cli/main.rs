@@ -15,4 +15,5 @@ mod reports;
 mod sarif;
 mod scope;
 mod settings;
+mod together;
 mod usage;

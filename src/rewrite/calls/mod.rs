@@ -14,6 +14,7 @@ mod cycle;
 mod decls;
 mod inline;
 mod labels;
+mod left_out;
 mod lent;
 mod live;
 mod lower;

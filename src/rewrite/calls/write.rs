@@ -8,8 +8,7 @@ use super::common::Common;
 use super::cycle::{self, Cycle};
 use super::lower::{Lowering, Names, Shared};
 use super::source::{At, Edit};
-use super::{FileEdit, Trouble, types};
-use crate::c::cpp::Loc;
+use super::{FileEdit, Trouble, left_out, types};
 use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{ExprId, Tok, Toks};
 use crate::c::types::{EntityId, Model, TypeId};
@@ -73,7 +72,7 @@ pub(super) fn write(model: &Model, cycle: &Cycle, common: &Common) -> Result<Wri
         (1, true) => writer.single(tails)?,
         _ => writer.several(tails)?,
     }
-    writer.edits.extend(mark_left_out(model, cycle)?);
+    writer.edits.extend(left_out::marks(model, cycle)?);
     let edit = |(start, end, text)| FileEdit {
         file,
         start,
@@ -561,50 +560,4 @@ pub(super) struct Lowered<'a> {
     pub unit: String,
     pub open: Tok,
     pub close: Tok,
-}
-
-/// What a part of a function says that conditions leave out. It stays as it was, and would be wrong in
-/// the loop.
-const LEFT_OUT: &str = "#error the recursion was rewritten without this part: rewrite it with it\n";
-
-/// Marks the parts of a cycle that conditions leave out.
-fn mark_left_out(model: &Model, cycle: &Cycle) -> Result<Vec<Edit>, Trouble> {
-    let mut marks = Vec::new();
-    for member in &cycle.members {
-        let toks = model.tree[member.function].toks;
-        let loc = |tok: Tok| model.unit.tokens[tok].loc;
-        let (first, last) = (loc(toks.start), loc(toks.end - 1));
-        let inside = |s: &&Loc| s.file == first.file && first.start < s.start && s.end < last.end;
-        for skipped in model.unit.skipped.iter().filter(inside) {
-            let bytes = &model.unit.file(skipped.file).bytes;
-            // Other functions of the cycle become a part of the first.
-            if cycle.members.len() > 1
-                || has_arms(&bytes[skipped.start as usize..skipped.end as usize])
-            {
-                let message = "conditions leave a part of it out";
-                return Err(Trouble::at(toks.start, message));
-            }
-            let before = &bytes[..skipped.start as usize];
-            let line = before.iter().rposition(|&byte| byte == b'\n');
-            let at = line.map_or(0, |line| line + 1) as u32;
-            marks.push((at, at, LEFT_OUT.to_owned()));
-        }
-    }
-    Ok(marks)
-}
-
-/// Whether `#else` and the like begin another part within a text.
-fn has_arms(text: &[u8]) -> bool {
-    let mut depth = 0;
-    text.split(|&byte| byte == b'\n').any(|line| {
-        let word = line.trim_ascii_start().strip_prefix(b"#");
-        let word = word.unwrap_or_default().trim_ascii_start();
-        match word {
-            [b'i', b'f', ..] => depth += 1,
-            [b'e', b'n', b'd', b'i', b'f', ..] => depth -= 1,
-            [b'e', b'l', ..] => return depth == 0,
-            _ => {}
-        }
-        false
-    })
 }
