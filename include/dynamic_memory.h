@@ -2724,12 +2724,11 @@ DYNMEM_INLINE dynmem_u64 dynmem_take_parked(dynmem_u64 size, dynmem_u64 most)
 }
 
 /*
- * free as far as it is frequent: of a block of this CPU's heap, of at most `most` granules, whose list
+ * free as far as it is frequent: of a block of `heap`, this CPU's, of at most `most` granules, whose list
  * has room. 0 if that is done, else 1.
  */
-DYNMEM_INLINE int dynmem_park(dynmem_u64 address, dynmem_u64 most)
+DYNMEM_INLINE int dynmem_park(struct dynmem_heap *heap, dynmem_u64 address, dynmem_u64 most)
 {
-	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
 	dynmem_u64 elsewhere, index, granules, which;
 	dynmem_u16 *tag;
 
@@ -2800,7 +2799,9 @@ DYNMEM_GLOBAL dynmem_u64 dynmem_take_aligned(dynmem_u64 size, dynmem_u64 alignme
 /* free: the block at an address. 0, or -EINVAL where no block in use starts. */
 DYNMEM_GLOBAL int dynmem_give(dynmem_u64 address)
 {
-	return dynmem_park(address, DYNMEM_PLAIN_GRANULES) ? dynmem_release(address) : 0;
+	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
+
+	return dynmem_park(heap, address, DYNMEM_PLAIN_GRANULES) ? dynmem_release(address) : 0;
 }
 
 /* The same as they are called. */
@@ -2812,14 +2813,22 @@ DYNMEM_INLINE dynmem_u64 dynmem_take_here(dynmem_u64 size)
 	return DYNMEM_RARE(place == DYNMEM_NOT_SO) ? dynmem_take(size) : place;
 }
 
-DYNMEM_INLINE void dynmem_give_here(dynmem_u64 address)
+/*
+ * The address is a number for no longer than it has to be, and never across a call. The compiler may have to
+ * keep it in the stack, and a spilled number of which the verifier knows nothing makes Linux 6.18 find
+ * itself at fault: it takes a slot that another path never wrote for the same number, and then asks that
+ * path how exact it has to be ("verifier bug: stack slot 0, total slots 0").
+ */
+DYNMEM_INLINE void dynmem_give_here(const void DYNMEM_SPACE *pointer)
 {
-	if (DYNMEM_RARE(dynmem_park(address, DYNMEM_SMALL)))
-		dynmem_give(address);
+	struct dynmem_heap *heap = dynmem_heap(dynmem_own());
+
+	if (DYNMEM_RARE(dynmem_park(heap, dynmem_number(pointer), DYNMEM_SMALL)))
+		dynmem_give(dynmem_number(pointer));
 }
 #else
 #define dynmem_take_here dynmem_take
-#define dynmem_give_here dynmem_give
+#define dynmem_give_here(pointer) dynmem_give(dynmem_number(pointer))
 #endif
 
 /*
@@ -4083,7 +4092,7 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 	 * tested before would be one whose answer the verifier knows: it then keeps the ways of both
 	 * answers apart until the end.
 	 */
-	dynmem_give_here(dynmem_number(pointer));
+	dynmem_give_here(pointer);
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */

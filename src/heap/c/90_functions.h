@@ -24,7 +24,7 @@ DYNMEM_INLINE void static_free(void DYNMEM_SPACE *pointer)
 	 * tested before would be one whose answer the verifier knows: it then keeps the ways of both
 	 * answers apart until the end.
 	 */
-	dynmem_give_here(dynmem_number(pointer));
+	dynmem_give_here(pointer);
 }
 
 /* `count` times `size` zero bytes; NULL also if the product overflows. */
