@@ -12,7 +12,7 @@ use super::plan::{Notice, Rule, Severity};
 use super::stream::Stream;
 use super::unit::Unit;
 use crate::c::Span;
-use crate::c::lexer::{Kind, Token, op};
+use crate::c::lexer::{Kind, Lexed, Token, op};
 
 /// A call that is rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +244,7 @@ impl Finder<'_, '_> {
         let token = *stream.token(index);
         let span = Span::new(token.start, token.end);
         let used = match role {
-            Role::Call | Role::Value => self.argument_use(stream, index),
+            Role::Call | Role::Value => self.argument_use(stream, index, role),
             _ => None,
         };
         match role {
@@ -377,7 +377,7 @@ impl Finder<'_, '_> {
     }
 
     /// What the macro around an argument does with it, if it is one of the unit.
-    fn argument_use(&self, stream: &Stream, index: usize) -> Option<ParameterUse> {
+    fn argument_use(&self, stream: &Stream, index: usize, role: Role) -> Option<ParameterUse> {
         /// Macros within macros within macros: more nobody reads.
         const DEEP: usize = 16;
         let mut at = index;
@@ -386,13 +386,20 @@ impl Finder<'_, '_> {
             if !stream.token(open).is(op("(")) {
                 return None;
             }
-            if let Some(before) = stream.prev(open).filter(|&b| stream.is_ident(b))
-                && let Some((lexed, define)) = self.unit.define(&stream.word(before))
-                && let Some(parameters) = &define.parameters
-                && !parameters.is_empty()
-            {
-                let argument = (commas(stream, open, at)).min(parameters.len() - 1);
-                let used = define.use_of(lexed, argument);
+            if let Some(before) = stream.prev(open).filter(|&b| stream.is_ident(b)) {
+                let name = stream.word(before);
+                let use_of = |lexed: &Lexed, define: &Define| {
+                    let parameters = define.parameters.as_ref().filter(|p| !p.is_empty())?;
+                    let argument = commas(stream, open, at).min(parameters.len() - 1);
+                    Some(define.use_of(lexed, argument))
+                };
+                let used = match self.unit.define(&name) {
+                    Some((lexed, define)) => use_of(lexed, define),
+                    None if role == Role::Value => {
+                        self.unit.look_elsewhere(&name, use_of).flatten()
+                    }
+                    None => None,
+                };
                 // Called is the argument, not what is only a part of it.
                 let whole = stream
                     .prev(at)
@@ -401,9 +408,9 @@ impl Finder<'_, '_> {
                         stream.token(n).is(op(",")) || stream.token(n).is(op(")"))
                     });
                 match used {
-                    ParameterUse::Value => {}
-                    ParameterUse::Called if !whole => {}
-                    used => return Some(used),
+                    None | Some(ParameterUse::Value) => {}
+                    Some(ParameterUse::Called) if !whole => {}
+                    used => return used,
                 }
             }
             at = open;

@@ -1,17 +1,18 @@
 //! A file with all that its rewrite needs to know of it.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::family::Alloc;
-use super::headers::{HeaderInfo, own_definitions};
+use super::headers::{HeaderInfo, included, own_definitions};
 use super::macros::{Define, MappingWalk};
 use super::outline::Outline;
 use super::project::Project;
 use crate::c::Span;
 use crate::c::conditionals::Conditionals;
-use crate::c::lexer::Lexed;
+use crate::c::lexer::{Lexed, lex};
 
 /// What a comment says to keep the call on its line, or on the next one.
 const KEEP: &[u8] = b"bpf-malloc: keep";
@@ -133,6 +134,32 @@ impl<'a> Unit<'a> {
                 Some((&header.lexed, define))
             })
         })
+    }
+
+    /// What `look` sees in a macro of a header that says nothing about the allocator, and so is not among
+    /// [`headers`](Self::headers). Linear in the bytes of all headers that the file includes: for names that
+    /// somebody uses with a function of the allocator.
+    pub fn look_elsewhere<T>(&self, name: &[u8], look: impl Fn(&Lexed, &Define) -> T) -> Option<T> {
+        let mut seen: HashSet<PathBuf> = HashSet::new();
+        let mut open: Vec<(PathBuf, Vec<(String, bool)>)> =
+            vec![(self.path.to_owned(), included(self.lexed.source))];
+        while let Some((from, includes)) = open.pop() {
+            for (included_name, angled) in includes {
+                let header = self.project.header(&from, &included_name, angled);
+                let Some(header) = header.filter(|h| seen.insert(h.path.clone())) else {
+                    continue;
+                };
+                if memchr::memmem::find(&header.bytes, name).is_some() {
+                    let lexed = lex(&header.bytes);
+                    let defines = Define::all(&lexed);
+                    if let Some(define) = defines.iter().rev().find(|d| d.name == name) {
+                        return Some(look(&lexed, define));
+                    }
+                }
+                open.push((header.path, included(&header.bytes)));
+            }
+        }
+        None
     }
 
     /// Where a macro of the allocator's names is defined, for a message.

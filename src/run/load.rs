@@ -193,7 +193,7 @@ pub fn unreadable(shown: &Path, error: &io::Error) -> Fault {
         ErrorKind::PermissionDenied => {
             "you have no permission to read it: check its mode and those of the directories above"
         }
-        ErrorKind::IsADirectory => "give the directory itself as PATH",
+        ErrorKind::IsADirectory => "name the files in it",
         _ => "check the file and the disk it lies on",
     };
     Fault::of(

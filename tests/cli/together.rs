@@ -2,14 +2,14 @@
 
 use crate::common::Dir;
 
-/// A macro of a header whose function needs a variable in the arena that it declares beside pointers.
+/// A macro of a header whose function needs a variable in the arena that begins with an argument of the macro.
 const ERASE: &str = "\
 struct node { struct node *next; int value; };
 
-#define LIST_ERASE(name) \\
+#define LIST_ERASE(name, first) \\
 	struct node *name(struct node *list, int value) \\
 	{ \\
-		struct node *at, *gone, fake; \\
+		struct node *at, *gone, fake = first; \\
 		fake.next = list; \\
 		for (at = &fake; at->next && at->next->value != value; at = at->next) \\
 			; \\
@@ -22,7 +22,7 @@ struct node { struct node *next; int value; };
 
 #[test]
 fn what_is_built_together_is_rewritten_all_or_not_at_all() {
-    let source = "#include <stdlib.h>\n#include \"list.h\"\n\nLIST_ERASE(list_erase)\n\n\
+    let source = "#include <stdlib.h>\n#include \"list.h\"\n\nLIST_ERASE(list_erase, {0})\n\n\
                   int sum(void)\n{\n\tstruct node *list = malloc(sizeof(*list));\n\n\
                   \tif (!list)\n\t\treturn 0;\n\tlist->next = NULL;\n\tlist->value = other();\n\
                   \tlist = list_erase(list, 4);\n\treturn list ? list->value : 0;\n}\n";
@@ -39,10 +39,11 @@ fn what_is_built_together_is_rewritten_all_or_not_at_all() {
     }
     // Written out, it moves.
     let written = ERASE
-        .replace("#define LIST_ERASE(name) \\\n", "static ")
+        .replace("#define LIST_ERASE(name, first) \\\n", "static ")
+        .replace("= first", "= {0}")
         .replace(" \\\n", "\n")
         .replace("name(", "list_erase(");
-    let source = source.replace("LIST_ERASE(list_erase)\n\n", "");
+    let source = source.replace("LIST_ERASE(list_erase, {0})\n\n", "");
     let dir = Dir::with(&[("a.c", &source), ("b.c", other), ("list.h", &written)]);
     dir.rewrite(&["a.c", "b.c", "list.h"]);
     assert!(dir.read("list.h").contains("*fake static_local"));

@@ -19,6 +19,9 @@ impl Editor<'_> {
         if !self.arena(copied.place) && !copied.source.is_some_and(|s| self.arena(s)) {
             return;
         }
+        if copied.kind == CopyKind::Initialiser && self.moved().contains(&copied.place) {
+            return; // the declaration of the block has it
+        }
         let (to, from) = (copied.to, copied.from);
         let ends = [to.0, to.1 - 1, from.0, from.1 - 1];
         let ends = match copied.kind {

@@ -194,8 +194,18 @@ impl<'a> Source<'a> {
         self.owner(tok).is_none() && self.token(tok).loc.file != self.file
     }
 
+    /// Whether one macro makes all of these tokens and nothing else, but for what ends a statement.
+    pub fn is_one_use(&self, toks: Toks) -> bool {
+        let mut uses = (toks.start..toks.end - 1).map(|tok| self.owner(tok));
+        uses.next().flatten().is_some_and(|of| {
+            let whole =
+                of.toks.start == toks.start && (toks.end - 1..=toks.end).contains(&of.toks.end);
+            whole && uses.all(|other| other.is_some_and(|other| other.start == of.start))
+        })
+    }
+
     /// Where a token ends in the file; for one out of a macro, where the macro's use does.
-    fn end_of(&self, tok: Tok) -> u32 {
+    pub fn end_of(&self, tok: Tok) -> u32 {
         self.owner(tok).map_or(self.token(tok).loc.end, |u| u.end)
     }
 

@@ -78,7 +78,8 @@ fn find(model: &Model, project: &dyn Project) -> Found {
         let done = match variable.storage {
             Storage::Local | Storage::LocalStatic => inside(model, &variable),
             _ => {
-                let edits = initial(model, &variable);
+                let edits = source_of(model, declaration(model, &variable))
+                    .and_then(|source| initial(model, &source, &variable));
                 if edits.is_ok() {
                     outside.push(variable);
                 }
@@ -214,10 +215,9 @@ fn is_sectioned(model: &Model, entity: EntityId) -> bool {
 }
 
 /// The initial value without its addresses, and no `const`.
-fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> {
+fn initial(model: &Model, source: &Source, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> {
     let tree = &model.tree;
     let declarator = &tree[variable.declarator];
-    let decl = &tree[declarator.decl];
     let tok = declarator.name.map_or(declarator.toks.start, |n| n.1);
     let mut changes = Changes::default();
     for address in &variable.addresses {
@@ -225,7 +225,6 @@ fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble>
     }
     let init = declarator.init.expect("it has one");
     let whole = Toks::new(tree[init].toks.start, tree[init].toks.end);
-    let source = source_of(model, decl.toks)?;
     let edits = source.edits(whole, &changes).map_err(|mut t| {
         t.tok = tok;
         t
@@ -259,6 +258,11 @@ fn initial(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble>
     Ok(edits)
 }
 
+fn declaration(model: &Model, variable: &Variable) -> Toks {
+    let tree = &model.tree;
+    tree[tree[variable.declarator].decl].toks
+}
+
 fn source_of<'a>(model: &Model<'a>, toks: Toks) -> Result<Source<'a>, Trouble> {
     // `SEC(…)` and the like before it.
     let first = (toks.start..toks.end).find(|&t| in_file(model, t));
@@ -266,9 +270,13 @@ fn source_of<'a>(model: &Model<'a>, toks: Toks) -> Result<Source<'a>, Trouble> {
 }
 
 /// The assignments, each in a line.
-fn assignments(model: &Model, variable: &Variable, indent: &str) -> Result<String, Trouble> {
+fn assignments(
+    model: &Model,
+    source: &Source,
+    variable: &Variable,
+    indent: &str,
+) -> Result<String, Trouble> {
     let tree = &model.tree;
-    let source = source_of(model, tree[tree[variable.declarator].decl].toks)?;
     let mut text = String::new();
     for address in &variable.addresses {
         let value = source.render(tree[address.value].toks, &Changes::default())?;
@@ -291,25 +299,32 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
         },
         _ => false,
     };
-    if !block || !in_file(model, last) || !in_file(model, tree[decl].toks.start) {
+    let toks = tree[decl].toks;
+    let plain = in_file(model, last) && in_file(model, toks.start);
+    let function = model.decl_function(decl).map(|f| tree[f].toks);
+    let source = match function {
+        // A macro's use is taken apart where all of it stands in what is looked at.
+        Some(function) if !plain => source_of(model, function)?,
+        _ => source_of(model, toks)?,
+    };
+    if !block || !plain && !source.is_one_use(toks) {
         return Err(Trouble {
             tok,
             message: format!("`{name}` has addresses in its initial value, and stands in a macro"),
         });
     }
-    let mut edits = initial(model, variable)?;
-    let source = source_of(model, tree[decl].toks)?;
-    let indent = source.indent(tree[decl].toks.start);
-    let place = model.unit.tokens[last].loc.end;
+    let mut edits = initial(model, &source, variable)?;
+    let indent = source.indent(toks.start);
+    let place = source.end_of(last);
     let text = match variable.storage {
         Storage::Local => {
-            let lines = assignments(model, variable, &indent)?;
+            let lines = assignments(model, &source, variable, &indent)?;
             format!("\n{}", lines.trim_end_matches('\n'))
         }
         _ => {
             let inner = format!("{indent}\t");
             let flag = new_name(model, format!("{name}_filled"));
-            let lines = assignments(model, variable, &inner)?;
+            let lines = assignments(model, &source, variable, &inner)?;
             let (first, done) = once(&flag, variable.written, &inner);
             format!(
                 "\n{indent}static int {flag};\n\n{indent}if ({first}) {{\n{lines}{done}{indent}}}"
@@ -360,7 +375,8 @@ fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble>
          static void {name}(void)\n{{\n\tstatic int filled;\n\n\tif ({first}) {{\n"
     );
     for variable in variables {
-        text.push_str(&assignments(model, variable, "\t\t")?);
+        let source = source_of(model, declaration(model, variable))?;
+        text.push_str(&assignments(model, &source, variable, "\t\t")?);
     }
     text.push_str(&done.replace('\t', "\t\t"));
     text.push_str("\t}\n}");

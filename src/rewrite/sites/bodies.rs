@@ -120,7 +120,7 @@ impl Finder<'_, '_> {
                     });
                     return;
                 }
-                let used = self.argument_use(stream, index);
+                let used = self.argument_use(stream, index, role);
                 if matches!(used, Some(ParameterUse::Stringified | ParameterUse::Member)) {
                     return;
                 }

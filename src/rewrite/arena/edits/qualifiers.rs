@@ -177,6 +177,10 @@ impl Editor<'_> {
             words.push(String::from_utf8_lossy(text).into_owned());
             tok += 1;
         }
+        // In the body of a macro the type may be an argument.
+        if let Some(written) = self.specifiers_in_body(group) {
+            words = vec![written];
+        }
         if arena {
             words.push(ARENA.into());
         }
@@ -199,6 +203,17 @@ impl Editor<'_> {
             kind: EditKind::Qualifier,
             reason: "what is declared together would all lie in the arena".into(),
         });
+    }
+
+    /// The specifiers of a declaration as the body of a macro has them, if it declares something there.
+    fn specifiers_in_body(&self, group: &Group) -> Option<String> {
+        let first = &self.toks[group.declarators[0].start];
+        first.expansion.filter(|_| group.body.is_none())?;
+        let bytes = &self.reading.unit.file(first.loc.file).bytes[..first.loc.start as usize];
+        let text = String::from_utf8_lossy(bytes.rsplit(|b| b";{}".contains(b)).next()?);
+        let text = text.replace("\\\r\n", " ").replace("\\\n", " ");
+        // The first thing in the body stands behind the macro's name.
+        (!text.contains(['\n', '#'])).then(|| text.trim().to_owned())
     }
 
     pub(in crate::rewrite::arena) fn after_star(&mut self, star: Tok, space: Var) {

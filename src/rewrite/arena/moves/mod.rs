@@ -15,7 +15,7 @@
 mod large;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::facts::{Object, ObjectKind};
 use super::loops::Search;
@@ -23,7 +23,7 @@ use super::read::Reading;
 use super::vars::{Tok, Var};
 use crate::c::cpp::Loc;
 use crate::c::syntax::tree::{
-    Base, DeclaratorId, ExprId, ExprKind, FunctionId, StmtId, StmtKind, Toks, Unary,
+    Base, DeclaratorId, ExprId, ExprKind, FunctionId, Part, StmtId, StmtKind, Toks, Unary,
 };
 use crate::c::types::{EntityKind, Parent, Type};
 
@@ -57,19 +57,22 @@ impl Reading<'_> {
         let Some((_, name)) = tree[declarator].name else {
             return false;
         };
+        let in_body = self.is_in_body(object, declarator);
         let value = tree[declarator].init;
-        if !value.is_none_or(|i| self.can_part(i) || self.can_spell(i)) {
+        if !value.is_none_or(|i| self.can_part(i, in_body) || self.can_spell(i, in_body)) {
             return false;
         }
         // A helper takes no memory of the arena.
         if self.arguments.iter().any(|a| a.space == object.place) {
             return false;
         }
-        if !model.uses(object.entity).iter().all(|&u| {
-            let token = &self.unit.tokens[tree[u].toks.start];
-            !token.synthetic && self.is_ours(token.loc.file) && token.expansion.is_none()
-        }) || !written(name)
-        {
+        let plain = || {
+            model
+                .uses(object.entity)
+                .iter()
+                .all(|&u| written(tree[u].toks.start))
+        };
+        if !(in_body || written(name) && plain()) {
             return false;
         }
         if self.jumps(function) && self.is_jumped_into(declarator, function) {
@@ -82,7 +85,14 @@ impl Reading<'_> {
         let Parent::Stmt(stmt) = model.decl_parent(decl) else {
             return false;
         };
-        if !matches!(tree[stmt].kind, StmtKind::Decl(_)) || !written(tree[decl].toks.start) {
+        // `itr_of(x) it;`, where a macro makes the type: only the name is written.
+        let specifiers = self.extent(tree[decl].specifiers.toks, false);
+        let starts = in_body
+            || specifiers.is_some_and(|of| {
+                let name = self.unit.tokens[name].loc;
+                self.is_ours(of.file) && of.file == name.file && of.end <= name.start
+            });
+        if !matches!(tree[stmt].kind, StmtKind::Decl(_)) || !starts {
             return false;
         }
         // Its value is assigned in a statement of its own.
@@ -111,30 +121,80 @@ impl Reading<'_> {
             && self.has_value_for(declarator)
     }
 
+    /// Whether the body of a macro declares the variable, and has all that is written of it: the name with
+    /// what belongs to it, and the uses with their signs.
+    fn is_in_body(&self, object: &Object, declarator: DeclaratorId) -> bool {
+        let model = self.model;
+        let tree = &model.tree;
+        let Some((_, name)) = tree[declarator].name else {
+            return false;
+        };
+        let token = &self.unit.tokens[name];
+        if token.expansion.is_none() || !self.is_ours(token.loc.file) {
+            return false;
+        }
+        let last = tree[declarator].toks.end - 1;
+        let used = |use_of: ExprId| {
+            let tok = tree[use_of].toks.start;
+            let dot = match model.parent(use_of) {
+                Parent::Expr(outer) => match tree[outer].kind {
+                    ExprKind::Member {
+                        arrow: false,
+                        name_tok,
+                        ..
+                    } => name_tok - 1,
+                    _ => tok,
+                },
+                _ => tok,
+            };
+            self.in_one_text(&[name, tok, dot])
+        };
+        // With the length of an array as an argument, as with the type, only the name is the body's.
+        let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
+        (array || self.in_one_text(&[name, last]))
+            && model.uses(object.entity).iter().all(|&u| used(u))
+    }
+
+    /// The variables that macros' bodies declare, by where: what one use of a macro makes of its text all
+    /// make of it.
+    pub(super) fn twins(&self) -> BTreeMap<Loc, Vec<&Object>> {
+        let mut found: BTreeMap<Loc, Vec<&Object>> = BTreeMap::new();
+        for object in self.objects.iter().filter(|o| o.kind == ObjectKind::Local) {
+            let declarator = self.model[object.entity].declarators.first();
+            let name = declarator.and_then(|&d| self.model.tree[d].name);
+            let token = name.map(|(_, tok)| &self.unit.tokens[tok]);
+            if let Some(token) = token.filter(|t| t.expansion.is_some() && !t.synthetic) {
+                found.entry(token.loc).or_default().push(object);
+            }
+        }
+        found
+    }
+
     /// Whether the elements of an initial value, which are written anew one by one, stand in the file
     /// one behind the other. Those of an included file do not, nor do two of one macro.
-    fn can_part(&self, init: ExprId) -> bool {
+    fn can_part(&self, init: ExprId, in_body: bool) -> bool {
         let tree = &self.model.tree;
         let toks = tree[init].toks;
         let equals = toks.start - 1;
         let mut parts = vec![Toks::new(equals - 1, equals), Toks::new(equals, toks.start)];
-        match &tree[init].kind {
-            ExprKind::List(elements) if !is_zero(self, init) => {
+        match &tree[value_of(self, init)].kind {
+            _ if is_zero(self, init) => parts.push(toks),
+            ExprKind::List(elements) => {
                 parts.push(Toks::new(toks.start, toks.start + 1));
                 parts.extend(elements.iter().map(|e| tree[e.value].toks));
                 parts.push(Toks::new(toks.end - 1, toks.end));
             }
             _ => parts.push(toks),
         }
-        self.in_a_row(parts)
+        self.in_a_row(parts, in_body)
     }
 
     /// Whether an initial value can be written anew as a whole: it has no more than numbers, and what
     /// stands around it in the file is not made by the same macro.
-    fn can_spell(&self, init: ExprId) -> bool {
+    fn can_spell(&self, init: ExprId, in_body: bool) -> bool {
         let model = self.model;
         let toks = model.tree[init].toks;
-        let ExprKind::List(elements) = &model.tree[init].kind else {
+        let ExprKind::List(elements) = &model.tree[value_of(self, init)].kind else {
             return false;
         };
         let constant = |e: ExprId| model.value(e).is_some() || model.is_null_pointer_constant(e);
@@ -144,12 +204,13 @@ impl Reading<'_> {
             toks,
             Toks::new(toks.end, toks.end + 1),
         ];
-        elements.iter().all(|e| constant(e.value)) && self.in_a_row(around)
+        elements.iter().all(|e| constant(e.value)) && self.in_a_row(around, in_body)
     }
 
-    /// Whether parts of the code stand in the file one behind the other.
-    fn in_a_row(&self, parts: Vec<Toks>) -> bool {
-        let places: Option<Vec<Loc>> = parts.into_iter().map(|part| self.extent(part)).collect();
+    /// Whether parts of the code stand in the file one behind the other, or in the body of a macro.
+    fn in_a_row(&self, parts: Vec<Toks>, in_body: bool) -> bool {
+        let places = parts.into_iter().map(|part| self.extent(part, in_body));
+        let places: Option<Vec<Loc>> = places.collect();
         places.is_some_and(|places| {
             let behind = |a: Loc, b: Loc| a.file == b.file && a.end <= b.start;
             self.is_ours(places[0].file) && places.windows(2).all(|p| behind(p[0], p[1]))
@@ -166,9 +227,19 @@ impl Reading<'_> {
         words.join(" ")
     }
 
-    /// Where tokens stand in the file, macros that they come from as they are used.
-    fn extent(&self, toks: Toks) -> Option<Loc> {
+    /// Where tokens stand in the file, macros that they come from as they are used; or where they stand in
+    /// the body of a macro.
+    fn extent(&self, toks: Toks, in_body: bool) -> Option<Loc> {
         let unit = self.unit;
+        if in_body {
+            let (first, last) = (toks.start, toks.end - 1);
+            let (start, end) = (unit.tokens[first].loc, unit.tokens[last].loc);
+            let whole = Loc {
+                end: end.end,
+                ..start
+            };
+            return self.in_one_text(&[first, last]).then_some(whole);
+        }
         let first = unit.visible_loc(&unit.tokens[toks.start]);
         let last_token = &unit.tokens[toks.end - 1];
         let close = unit.outermost(last_token).and_then(|of| of.close);
@@ -235,9 +306,9 @@ impl Reading<'_> {
         let tree = &model.tree;
         match tree[declarator].init {
             None => true,
-            Some(init) => match &tree[init].kind {
+            Some(init) => match &tree[value_of(self, init)].kind {
                 ExprKind::List(_) => is_zero(self, init) || self.assignable(declarator, init),
-                _ => !matches!(model[model.declarator_type(declarator)], Type::Record(_)),
+                _ => true,
             },
         }
     }
@@ -245,7 +316,7 @@ impl Reading<'_> {
     /// A list whose elements can be assigned one by one.
     fn assignable(&self, declarator: DeclaratorId, init: ExprId) -> bool {
         let model = self.model;
-        let ExprKind::List(elements) = &model.tree[init].kind else {
+        let ExprKind::List(elements) = &model.tree[value_of(self, init)].kind else {
             return false;
         };
         let ty = model.declarator_type(declarator);
@@ -268,10 +339,22 @@ impl Reading<'_> {
     /// gets, which the verifier would tell iterations apart by.
     pub(super) fn moves_along(&self, object: &Object) -> bool {
         let model = self.model;
+        // What is copied from it stays what it is.
+        let is_source = |address: ExprId| match model.parent(address) {
+            Parent::Expr(call) => match &model.tree[call].kind {
+                ExprKind::Call { callee, args, .. } => {
+                    let name = model.tree.name(*callee).map(|n| self.unit.symbols.text(n));
+                    name == Some(b"static_memcpy") && args.get(1) == Some(&address)
+                }
+                _ => false,
+            },
+            _ => false,
+        };
         let lent = |name: ExprId| match model.parent(name) {
             Parent::Expr(outer) => {
-                matches!(model.tree[outer].kind, ExprKind::Unary(Unary::AddressOf, _))
-                    .then_some(outer)
+                let address =
+                    matches!(model.tree[outer].kind, ExprKind::Unary(Unary::AddressOf, _));
+                (address && !is_source(outer)).then_some(outer)
             }
             _ => None,
         };
@@ -509,12 +592,23 @@ impl Reading<'_> {
     }
 }
 
+/// The values of an initial value: `(struct point){1, 2}` has those of its braces.
+fn value_of(reading: &Reading, init: ExprId) -> ExprId {
+    let tree = &reading.model.tree;
+    match tree[tree.bare(init)].kind {
+        ExprKind::Compound(_, list) => list,
+        _ => init,
+    }
+}
+
 /// Whether an initial value is all zeros.
 fn is_zero(reading: &Reading, init: ExprId) -> bool {
     let model = reading.model;
     match &model.tree[init].kind {
         ExprKind::List(elements) => elements.iter().all(|e| is_zero(reading, e.value)),
-        ExprKind::Paren(e) | ExprKind::Cast(_, e) => is_zero(reading, *e),
+        ExprKind::Paren(e) | ExprKind::Cast(_, e) | ExprKind::Compound(_, e) => {
+            is_zero(reading, *e)
+        }
         _ => model.value(init) == Some(0) || model.is_null_pointer_constant(init),
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::super::edits::Editor;
-use super::super::facts::Object;
+use super::super::facts::{CopyKind, Object};
 use super::super::vars::Tok;
-use super::{REASON, is_zero};
+use super::{REASON, is_zero, value_of};
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part, Toks, Unary};
 use crate::c::types::{EntityKind, Parent, Type};
@@ -38,6 +38,7 @@ impl Editor<'_> {
             return;
         }
         let kind = EditKind::Memory;
+        let in_body = self.token(name).is_some_and(|t| t.expansion.is_some());
         let loc = self.location(name);
         let array = matches!(tree[declarator].parts.first(), Some(Part::Array { .. }));
         // The elements lie in the arena: pointers say so behind their own star.
@@ -64,7 +65,7 @@ impl Editor<'_> {
         let local = format!(" static_local = {call}");
         let Some(init) = tree[declarator].init else {
             let last = tree[declarator].toks.end - 1;
-            if let Some(end) = reading.extent(Toks::new(last, last + 1)) {
+            if let Some(end) = reading.extent(Toks::new(last, last + 1), in_body) {
                 self.change(end.file, end.end, end.end, local, kind, REASON);
             }
             return;
@@ -72,8 +73,8 @@ impl Editor<'_> {
         let toks = tree[init].toks;
         let equals = toks.start - 1;
         // Before the sign there may be a macro's attribute, `__aligned(8)`.
-        let before = reading.extent(Toks::new(equals - 1, equals));
-        let (Some(before), Some(value)) = (before, reading.extent(toks)) else {
+        let before = reading.extent(Toks::new(equals - 1, equals), in_body);
+        let (Some(before), Some(value)) = (before, reading.extent(toks, in_body)) else {
             return;
         };
         let (file, last) = (before.file, value);
@@ -83,11 +84,11 @@ impl Editor<'_> {
         }
         let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
         let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
-        match &tree[init].kind {
+        match &tree[value_of(reading, init)].kind {
             ExprKind::List(elements) => {
                 // The values stay where they stand: other edits may be in them. What macros make of
                 // them, or another file, is written out.
-                let (parts, mut spelled) = (reading.can_part(init), String::new());
+                let (parts, mut spelled) = (reading.can_part(init, in_body), String::new());
                 let mut before_value = local.replace("static_malloc(", "static_calloc(1, ");
                 let record = matches!(model[model.declarator_type(declarator)], Type::Record(_));
                 let (mut next, mut at) = (0i128, before.end);
@@ -115,8 +116,18 @@ impl Editor<'_> {
                     let text = format!("{before_value};{gap}{place} = ");
                     before_value = String::new();
                     if !parts {
-                        spelled += &(text + &reading.spelling(tree[element.value].toks));
-                    } else if let Some(value) = reading.extent(tree[element.value].toks) {
+                        let null = model.is_null_pointer_constant(element.value)
+                            && model.is_pointer(
+                                model
+                                    .target(element.value)
+                                    .map_or(model.type_of(element.value), |t| t.ty),
+                            );
+                        spelled += &text;
+                        spelled += &match null {
+                            true => "NULL".to_owned(),
+                            false => reading.spelling(tree[element.value].toks),
+                        };
+                    } else if let Some(value) = reading.extent(tree[element.value].toks, in_body) {
                         self.change(file, at, value.start, text, kind, REASON);
                         at = value.end;
                     }
@@ -141,6 +152,27 @@ impl Editor<'_> {
                 self.change(file, before.end, value.start, text, kind, REASON);
                 let text = format!(", {size})");
                 self.change(file, value.end, value.end, text, kind, REASON);
+            }
+            _ if matches!(model[model.declarator_type(declarator)], Type::Record(_)) => {
+                // clang copies no structure into the arena.
+                let copies = reading.copies.iter();
+                let copied = copies.filter(|c| c.kind == CopyKind::Initialiser && c.to.0 == name);
+                let from_arena = copied.filter_map(|c| c.source).any(|s| self.arena(s));
+                let (call, end) = match (from_arena, self.is_star(toks.start)) {
+                    (true, true) => (
+                        format!("static_memcpy({word}, "),
+                        self.location(toks.start).end,
+                    ),
+                    (true, false) => (format!("static_memcpy({word}, &"), value.start),
+                    (false, _) => (format!("static_assign(*{word}, "), value.start),
+                };
+                let size = match from_arena {
+                    true => format!(", sizeof(*{word}))"),
+                    false => ")".into(),
+                };
+                let text = format!("{local};{gap}{call}");
+                self.change(file, before.end, end, text, kind, REASON);
+                self.change(file, value.end, value.end, size, kind, REASON);
             }
             _ => {
                 let text = format!("{local};{gap}*{word} = ");
@@ -253,14 +285,31 @@ impl Editor<'_> {
                 Parent::Expr(outer) => Some(outer),
                 _ => None,
             };
-            match outer.map(|o| &tree[o].kind) {
+            // `&(x)` is as good as `&x`.
+            let mut whole = name;
+            let mut address = outer;
+            while let Some(paren) = address
+                && matches!(tree[paren].kind, ExprKind::Paren(_))
+            {
+                whole = paren;
+                address = match model.parent(paren) {
+                    Parent::Expr(outer) => Some(outer),
+                    _ => None,
+                };
+            }
+            let address = address.filter(|&a| {
+                let last = tree[whole].toks.end - 1;
+                let of = matches!(tree[a].kind, ExprKind::Unary(Unary::AddressOf, _));
                 // The sign of a macro stays, `&*p`.
-                Some(ExprKind::Unary(Unary::AddressOf, _))
-                    if self.together(tree[outer.expect("matched")].toks.start, tok) =>
-                {
-                    let and = self.location(tree[outer.expect("matched")].toks.start);
-                    self.change(and.file, and.start, loc.end, word, kind, REASON);
-                }
+                of && self.together(tree[a].toks.start, tok) && self.together(tok, last)
+            });
+            if let Some(address) = address {
+                let and = self.location(tree[address].toks.start);
+                let end = self.location(tree[whole].toks.end - 1).end;
+                self.change(and.file, and.start, end, word, kind, REASON);
+                continue;
+            }
+            match outer.map(|o| &tree[o].kind) {
                 Some(ExprKind::Member {
                     arrow: false,
                     name_tok,

@@ -16,7 +16,10 @@ impl Reading<'_> {
             return;
         }
         let value = self.value(init);
-        if self.is_record(ty) && kind == ObjectKind::Local {
+        // Of a compound literal the values are written.
+        let tree = &self.model.tree;
+        let literal = matches!(tree[tree.bare(init)].kind, ExprKind::Compound(..));
+        if self.is_record(ty) && kind == ObjectKind::Local && !literal {
             let from = self.toks_of(init);
             let name = self.model.tree[declarator].name.map_or(from.start, |n| n.1);
             self.copies.push(Copied {

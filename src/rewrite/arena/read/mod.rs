@@ -400,7 +400,19 @@ impl Reading<'_> {
     /// variables on the stack.
     pub fn movable(&mut self) {
         let mut found: Vec<Var> = Vec::new();
-        for object in &self.objects {
+        let mut together = Vec::new();
+        let mut stay = HashSet::new();
+        for twins in self.twins().values().filter(|twins| twins.len() > 1) {
+            let first = twins[0];
+            match twins.iter().all(|object| self.can_move(object)) {
+                true => together.extend(twins[1..].iter().map(|t| (first.place, t.place, t.tok))),
+                false => stay.extend(twins.iter().map(|t| t.place)),
+            }
+        }
+        for (first, other, tok) in together {
+            self.vars.join(first, other, tok);
+        }
+        for object in self.objects.iter().filter(|o| !stay.contains(&o.place)) {
             let constant = object.kind == ObjectKind::Static && self.is_plain_constant(object);
             if constant || object.kind == ObjectKind::Local && self.can_move(object) {
                 found.push(object.place);
