@@ -24,7 +24,7 @@
 CARGO ?= cargo
 BPF_MALLOC := target/debug/bpf-malloc
 
-.PHONY: demo quick test test-fresh test-kernels check example bench bench-heap bench-linked bench-fragmentation bench-rewrite bench-cc soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
+.PHONY: demo quick test test-fresh test-kernels check example bench bench-heap bench-linked bench-recursion bench-fragmentation bench-rewrite bench-cc soak oracle corpus bless bless-kernels install-demo install-test install-fresh install-oracle install-bench install-heap-bench fuzz
 
 demo: install-demo
 	$(CARGO) build --quiet --features kernel
@@ -106,13 +106,16 @@ example: install-demo
 	build/example/letters
 	$(BPF_MALLOC) verify --run build/example/letters.bpf.o
 
-bench: bench-heap bench-fragmentation bench-linked bench-cc bench-rewrite
+bench: bench-heap bench-fragmentation bench-linked bench-recursion bench-cc bench-rewrite
 
 bench-heap: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench heap -- --write
 
 bench-linked: install-demo
 	$(CARGO) bench --quiet --profile dev --features kernel --bench linked -- --write
+
+bench-recursion: install-demo
+	$(CARGO) bench --quiet --profile dev --features kernel --bench recursion -- --write
 
 bench-fragmentation: install-heap-bench
 	$(CARGO) bench --quiet --profile dev --bench fragmentation -- --write
