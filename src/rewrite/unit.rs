@@ -136,6 +136,13 @@ impl<'a> Unit<'a> {
         })
     }
 
+    /// The macros of the file and of its headers, with the tokens they are made of.
+    pub fn all_defines(&self) -> impl Iterator<Item = (&Lexed<'a>, &Define)> {
+        let own = self.defines.iter().map(|d| (&self.lexed, d));
+        let headers = self.headers.iter();
+        own.chain(headers.flat_map(|h| h.defines.iter().map(|d| (&h.lexed, d))))
+    }
+
     /// What `look` sees in a macro of a header that says nothing about the allocator, and so is not among
     /// [`headers`](Self::headers). Linear in the bytes of all headers that the file includes: for names that
     /// somebody uses with a function of the allocator.

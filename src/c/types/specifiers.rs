@@ -152,7 +152,7 @@ impl Builder<'_, '_> {
             definition: None,
             packed: false,
             aligned: None,
-            at_file_scope: false,
+            at_file_scope: self.scopes.0.is_empty(),
             layout: None,
         });
         id

@@ -263,7 +263,15 @@ impl Editor<'_> {
         if !self.is_ours(here.file) {
             return;
         }
-        let weak = (definition.start..definition.name)
+        let model = reading.model;
+        let declared = model[function.entity].declarators.iter();
+        let prototypes = declared
+            .map(|&d| model.tree[d].decl)
+            .filter(|&d| d != model.tree[definition.function].decl);
+        let weak = prototypes
+            .map(|d| model.tree[d].toks)
+            .flat_map(|toks| toks.start..toks.end)
+            .chain(definition.start..definition.body.0)
             .any(|t| matches!(self.text(t), b"weak" | b"__weak__" | b"__weak"));
         let name = reading.unit.symbols.text(function.name);
         // `srand` of a program: where a header of the C library is included, it is not `static`.
@@ -293,7 +301,7 @@ impl Editor<'_> {
         }
         // `extern` contradicts it.
         let said = |h: &Head| {
-            let mut words = h.start..(h.start + 4).min(definition.body.1);
+            let mut words = h.start..(h.start + 4).min(reading.unit.tokens.len());
             words.find(|&t| self.text(t) == b"extern")
         };
         let said: Vec<Option<usize>> = function.heads.iter().map(said).collect();

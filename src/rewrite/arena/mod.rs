@@ -180,6 +180,7 @@ fn finish(
         linked.dropped = std::mem::take(&mut editor.dropped);
     }
     once(&mut linked.edits);
+    without_detours(&mut linked.edits);
     linked.links = Arc::new(Links::of(path, reading, needed, &linked.edits));
     linked
 }
@@ -203,6 +204,43 @@ fn once(edits: &mut BTreeSet<FileEdit>) {
         last = Some(key);
         !again
     });
+}
+
+/// Turns `&*p`, where one edit has the `&` and the next one the `*`, into `p`.
+fn without_detours(edits: &mut BTreeSet<FileEdit>) {
+    let all: Vec<FileEdit> = edits.iter().cloned().collect();
+    for pair in all.windows(2) {
+        let [sign, star] = pair else {
+            continue;
+        };
+        let meet = sign.file == star.file && sign.end == star.start && star.start < star.end;
+        let name = star.text.strip_prefix('*').filter(|name| {
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            name.chars().all(word)
+        });
+        if let (true, Some(address), Some(name)) = (meet, sign.text.strip_suffix('&'), name)
+            && edits.contains(sign)
+        {
+            let (address, name) = (address.to_owned(), name.to_owned());
+            edits.remove(sign);
+            edits.remove(star);
+            if sign.start < sign.end || !address.is_empty() {
+                let text = address;
+                edits.insert(FileEdit {
+                    text,
+                    ..sign.clone()
+                });
+            }
+            // Without its star a name is what stands there.
+            if name.len() != star.end - star.start {
+                let text = name;
+                edits.insert(FileEdit {
+                    text,
+                    ..star.clone()
+                });
+            }
+        }
+    }
 }
 
 /// How often more functions get readings of their own.
@@ -447,7 +485,10 @@ fn spots(reading: &Reading) -> FxHashMap<Spot, Vec<(Var, Tok)>> {
         }
     }
     for after in &reading.after_stars {
-        note(after.star, after.instance, true, after.space);
+        match reading.star_of_body(after.star) {
+            Some(next) => note(next, after.instance, false, after.space),
+            None => note(after.star, after.instance, true, after.space),
+        }
     }
     spots
 }

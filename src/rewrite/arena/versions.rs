@@ -147,9 +147,7 @@ impl Versions<'_, '_> {
                 match self.name(func, version) {
                     None => edits.extend(own),
                     Some(name) => match self.another(func, &name, &own) {
-                        Some(edit) => {
-                            edits.insert(edit);
-                        }
+                        Some(version) => edits.extend(version),
                         None => {
                             troubles.insert(self.trouble(func));
                         }
@@ -168,8 +166,9 @@ impl Versions<'_, '_> {
         }
     }
 
-    /// The text of another version, to stand before the function.
-    fn another(&self, func: FuncId, new: &str, own: &BTreeSet<FileEdit>) -> Option<FileEdit> {
+    /// The text of another version, to stand before the function; and its prototype, to stand before that of
+    /// the function.
+    fn another(&self, func: FuncId, new: &str, own: &BTreeSet<FileEdit>) -> Option<Vec<FileEdit>> {
         let function = &self.reading.functions[func.0 as usize];
         let definition = function.definition?;
         let toks = &self.reading.unit.tokens;
@@ -195,23 +194,35 @@ impl Versions<'_, '_> {
             parts.push((from, from, "static ".into()));
         }
         parts.sort();
+        // What is replaced for two reasons is replaced once.
+        parts.dedup_by(|b, a| a == b && a.0 < a.1);
         let bytes = &self.reading.unit.file(file).bytes;
-        let mut text = Vec::new();
-        let mut done = from;
-        for (start, end, new) in parts {
-            text.extend_from_slice(&bytes[done..start.max(done)]);
-            text.extend_from_slice(new.as_bytes());
-            done = end.max(done);
-        }
-        text.extend_from_slice(&bytes[done..to]);
-        text.extend_from_slice(b"\n\n");
-        Some(FileEdit {
+        let text = |to: usize| {
+            let mut text = Vec::new();
+            let mut done = from;
+            for (start, end, new) in parts.iter().filter(|part| part.1 <= to) {
+                text.extend_from_slice(&bytes[done..(*start).max(done)]);
+                text.extend_from_slice(new.as_bytes());
+                done = (*end).max(done);
+            }
+            text.extend_from_slice(&bytes[done..to]);
+            String::from_utf8(text).ok()
+        };
+        let before = |at: usize, text: String| FileEdit {
             file,
-            start: from,
-            end: from,
-            text: String::from_utf8(text).ok()?,
+            start: at,
+            end: at,
+            text,
             kind: EditKind::Version,
             reason: "used with memory of the arena and with other memory".into(),
-        })
+        };
+        let mut found = vec![before(from, text(to)? + "\n\n")];
+        let heads = function.heads.iter().map(|h| &toks[h.start]);
+        let heads = heads.filter(|t| plain(t)).map(|t| t.loc.start as usize);
+        if let Some(prototype) = heads.min().filter(|&at| at < from) {
+            let body = toks[definition.body.0].loc.start as usize;
+            found.push(before(prototype, text(body)?.trim_end().to_owned() + ";\n"));
+        }
+        Some(found)
     }
 }

@@ -259,7 +259,7 @@ impl Stage {
     }
 
     /// A plan for each file that changes, and one for the main file if there is something to say: a
-    /// notice for each trouble. Edits that do not go together are left out.
+    /// notice for each trouble. Where edits do not go together there are none, and a notice says so.
     fn plans(&self, model: &Model, found: &Found, reason: &str) -> Plans {
         let unit = model.unit;
         let mut notices: Vec<Notice> = found
@@ -273,7 +273,11 @@ impl Stage {
             return told(unit, notices);
         }
         let mut edits: BTreeMap<FileId, Vec<Edit>> = BTreeMap::new();
-        for edit in &found.edits {
+        for (index, edit) in found.edits.iter().enumerate() {
+            // What is declared together loses its `const` once.
+            if edit.start < edit.end && found.edits[..index].contains(edit) {
+                continue;
+            }
             edits.entry(edit.file).or_default().push(Edit {
                 span: Span::new(edit.start as usize, edit.end as usize),
                 text: edit.text.clone().into_bytes(),
@@ -292,7 +296,12 @@ impl Stage {
             Ok((unit.file(file).path.clone(), Changed { bytes, plan }))
         });
         let plans = plans.collect::<Result<Plans, Overlap>>();
-        plans.unwrap_or_else(|_| told(unit, notices.clone()))
+        plans.unwrap_or_else(|_| {
+            let first = found.reasons.first().map_or(0, |r| r.0);
+            let message = "two changes of what stands here get into each other's way";
+            notices.push(self.notice(unit, &Trouble::at(first, message)));
+            told(unit, notices)
+        })
     }
 
     fn notice(&self, unit: &Unit, trouble: &Trouble) -> Notice {

@@ -2,7 +2,7 @@
 //! calls (`bpf_throw` is refused by Linux 6.18 where a function that throws is called from another:
 //! "verifier bug: scc exit: no visit info"), so the function is left as where an allocation fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::context::Context;
 use super::exits;
@@ -41,13 +41,29 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
     // Without assertions the macro stands for nothing, and stays.
     let debug = memchr::memmem::find(lexed.source, b"NDEBUG").is_none();
     let asserts = debug && !own("assert");
-    let is_end = |token: &Token| {
-        token.kind == Kind::Ident && {
-            let text = lexed.text(token);
-            names.iter().any(|name| *text == *name.as_bytes()) || asserts && *text == *b"assert"
-        }
+    let mut ended: HashMap<Vec<u8>, bool> = HashMap::new();
+    ended.extend(names.iter().map(|name| (name.as_bytes().to_vec(), false)));
+    ended.extend(asserts.then(|| (b"assert".to_vec(), true)));
+    // `#define my_assert assert`
+    let other_names: Vec<(Vec<u8>, bool)> = unit
+        .all_defines()
+        .filter(|(_, define)| define.parameters.is_none())
+        .filter_map(|(lexed, define)| match define.body(lexed) {
+            [one] => Some((define.name.clone(), *ended.get(&*lexed.text(one))?)),
+            _ => None,
+        })
+        .collect();
+    ended.extend(other_names);
+    let is_end = |token: &Token| match token.kind {
+        Kind::Ident => ended.get(&*lexed.text(token)).copied(),
+        _ => None,
     };
-    if !lexed.tokens.iter().chain(&lexed.inner).any(is_end) {
+    if !lexed
+        .tokens
+        .iter()
+        .chain(&lexed.inner)
+        .any(|t| is_end(t).is_some())
+    {
         return;
     }
     let style = Style::of(lexed);
@@ -71,7 +87,7 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
                 in_macros.entry(name).or_default().push(leave.clone());
             }
         }
-        for end in ends(lexed, tokens, &is_end) {
+        for end in ends(tokens, &is_end) {
             match write(lexed, tokens, &end, &leave, &style) {
                 Some(edits) => {
                     found.edits.extend(edits);
@@ -93,14 +109,14 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
 fn bodies(
     unit: &Unit,
     in_macros: &BTreeMap<String, Vec<String>>,
-    is_end: &impl Fn(&Token) -> bool,
+    is_end: &impl Fn(&Token) -> Option<bool>,
     style: &Style,
     found: &mut Exits,
 ) {
     let lexed = &unit.lexed;
     for define in &unit.defines {
         let body = define.body(lexed);
-        let ends: Vec<End> = ends(lexed, body, is_end).collect();
+        let ends: Vec<End> = ends(body, is_end).collect();
         if ends.is_empty() {
             continue;
         }
@@ -124,19 +140,18 @@ fn bodies(
     }
 }
 
-/// The calls among tokens that are statements of their own.
+/// The calls among tokens that are statements of their own; `is_end` says whether one is an `assert`.
 fn ends<'t>(
-    lexed: &'t Lexed,
     tokens: &'t [Token],
-    is_end: &'t impl Fn(&Token) -> bool,
+    is_end: &'t impl Fn(&Token) -> Option<bool>,
 ) -> impl Iterator<Item = End> + 't {
     (0..tokens.len()).filter_map(move |first| {
         let member = first > 0 && (tokens[first - 1].is(op(".")) || tokens[first - 1].is(op("->")));
-        if member || !is_end(&tokens[first]) || !tokens.get(first + 1)?.is(op("(")) {
+        let asserts = is_end(&tokens[first]).filter(|_| !member)?;
+        if !tokens.get(first + 1)?.is(op("(")) {
             return None;
         }
         let close = closing(tokens, first + 1)?;
-        let asserts = *lexed.text(&tokens[first]) == *b"assert";
         Some(End {
             first,
             close,

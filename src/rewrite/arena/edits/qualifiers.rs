@@ -137,18 +137,18 @@ impl Editor<'_> {
                 reason,
             );
         } else if let Some(star) = star.filter(|&s| self.editable(s)) {
-            let loc = self.toks[star].loc;
-            let space = if self.toks[star].space { "" } else { " " };
-            self.insert(
-                loc.file,
-                loc.start,
-                format!("{space}{ARENA} "),
-                EditKind::Qualifier,
-                reason,
-            );
+            self.before_star(star);
         } else {
             self.unreachable(star.unwrap_or(last));
         }
+    }
+
+    fn before_star(&mut self, star: Tok) {
+        let loc = self.toks[star].loc;
+        let space = if self.toks[star].space { "" } else { " " };
+        let reason = "points into the arena".to_owned();
+        let text = format!("{space}{ARENA} ");
+        self.insert(loc.file, loc.start, text, EditKind::Qualifier, reason);
     }
 
     /// Ends a declaration before its declarator `index`, and begins another.
@@ -220,6 +220,10 @@ impl Editor<'_> {
         self.qualified.push((star, space));
         if !self.editable(star) {
             self.unreachable(star);
+            return;
+        }
+        if let Some(next) = self.reading.star_of_body(star) {
+            self.before_star(next);
             return;
         }
         let loc = self.toks[star].loc;

@@ -21,13 +21,15 @@ impl Search<'_> {
         for place in repeated.into_iter().flat_map(|t| self.index.written(t)) {
             let place = tree.bare(place);
             let before = self.first(this);
-            let (entity, written) = match (self.member_of(place), self.lent_number(place)) {
-                (Some(entity), _) => {
-                    let mut declarators = model[entity].declarators.iter();
-                    (entity, declarators.any(|&d| tree[d].init.is_some()))
-                }
-                (None, Some(pointer)) => (pointer, self.is_set(pointer, this.function.0, before)),
-                (None, None) => continue,
+            let (entity, written) = if let Some(entity) = self.member_of(place) {
+                let mut declarators = model[entity].declarators.iter();
+                (entity, declarators.any(|&d| tree[d].init.is_some()))
+            } else if let Some(pointer) = self.lent_number(place) {
+                (pointer, self.is_set(pointer, this.function.0, before))
+            } else if let Some(pointer) = self.lent_member(place) {
+                (pointer, self.is_counted(place))
+            } else {
+                continue;
             };
             if self.numbers.declared(entity) >= before || !written {
                 continue;
@@ -43,7 +45,65 @@ impl Search<'_> {
                 found.insert(text.concat());
             }
         }
+        found.extend(self.subtracted(this, &self.repeated(this)));
         found.into_iter().collect()
+    }
+
+    /// The pointers into the arena that a loop steps and subtracts, one of each difference: where both begin
+    /// at one place, the compiler counts the difference itself, from a number that the verifier knows.
+    fn subtracted(&self, this: &Loop, repeated: &[Toks]) -> BTreeSet<String> {
+        let model = self.reading.model;
+        let tree = &model.tree;
+        let condition = span(this.condition);
+        let said = |entity: EntityId| {
+            (condition.start..condition.end.saturating_sub(2)).any(|t| {
+                self.word(t) == b"static_hide" && self.toks[t + 2].symbol == model[entity].name
+            })
+        };
+        let stepped = |entity: EntityId| {
+            let mut written = repeated.iter().flat_map(|&t| self.index.written(t));
+            written.any(|place| model.named(place) == Some(entity))
+        };
+        let sides = repeated.iter().flat_map(|&t| self.index.differences(t));
+        let mut found = BTreeSet::new();
+        let mut done = BTreeSet::new();
+        for side in sides {
+            let Some(entity) = model.named(side) else {
+                continue;
+            };
+            let Parent::Expr(difference) = model.parent(side) else {
+                continue;
+            };
+            let plain = self.toks[tree[side].toks.start].expansion.is_none();
+            let hidden = plain
+                && model[entity].is_automatic()
+                && self.leads_into_arena(entity)
+                && self.declared_before(entity, this)
+                && stepped(entity);
+            if hidden && done.insert(difference) && !said(entity) {
+                found.insert(
+                    String::from_utf8_lossy(model.unit.symbols.text(model[entity].name))
+                        .into_owned(),
+                );
+            }
+        }
+        found
+    }
+
+    /// Whether a variable is a pointer into the arena that does not lie there itself.
+    fn leads_into_arena(&self, entity: EntityId) -> bool {
+        let vars = &self.reading.vars;
+        let object = self.reading.object_of(entity);
+        object.is_some_and(|object| {
+            let to = self.reading.points_into(object);
+            !vars.is_arena(object.place) && to.is_some_and(|space| vars.is_arena(space))
+        })
+    }
+
+    fn declared_before(&self, entity: EntityId, this: &Loop) -> bool {
+        let declarators = self.reading.model[entity].declarators.iter();
+        let mut starts = declarators.map(|&d| self.reading.model.tree[d].toks.start);
+        starts.all(|at| at < self.first(this))
     }
 
     /// The pointer `n` of `*n`, a number on the stack of a caller.
@@ -58,6 +118,50 @@ impl Search<'_> {
         let there = self.reading.follows[*follows.first()?];
         let stack = model[entity].is_automatic() && !self.reading.vars.is_arena(there.space);
         (stack && model.number(model.type_of(place)).is_some()).then_some(entity)
+    }
+
+    /// The pointer `s` of `s->pos`, a number in a structure on the stack of a caller. What is elsewhere the
+    /// verifier does not follow, and others may write to it at the same time.
+    fn lent_member(&self, place: ExprId) -> Option<EntityId> {
+        let model = self.reading.model;
+        let mut at = place;
+        loop {
+            let ExprKind::Member { object, arrow, .. } = model.tree[at].kind else {
+                return None;
+            };
+            if model.field(model.member(at)?).bits.is_some() {
+                return None;
+            }
+            at = model.tree.bare(object);
+            if arrow {
+                break;
+            }
+        }
+        let entity = model.named(at)?;
+        let toks = model.tree[at].toks;
+        let follows = self.index.pointers.get(&(toks.start, toks.end))?;
+        let space = self.reading.follows[*follows.first()?].space;
+        let vars = &self.reading.vars;
+        let stack = model[entity].is_automatic()
+            && model.number(model.type_of(place)).is_some()
+            && vars.is_known(space)
+            && !vars.is_arena(space)
+            && vars.stack_only().get(&vars.find(space)) == Some(&true);
+        stack.then_some(entity)
+    }
+
+    /// Whether a place is changed by what it holds, so that it holds something before: `s->pos++`.
+    fn is_counted(&self, place: ExprId) -> bool {
+        let model = self.reading.model;
+        let Parent::Expr(outer) = model.parent(place) else {
+            return false;
+        };
+        match model.tree[outer].kind {
+            ExprKind::Postfix { .. } => true,
+            ExprKind::Unary(op, _) => matches!(op, Unary::Increment | Unary::Decrement),
+            ExprKind::Assign { op, left, .. } => op.is_some() && left == place,
+            _ => false,
+        }
     }
 
     /// Whether `*n` is assigned among tokens.

@@ -6,7 +6,7 @@ use super::super::facts::Instance;
 use super::super::numbers::Numbers;
 use super::super::read::Reading;
 use super::super::vars::Tok;
-use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, StmtId, Toks, Unary};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtId, Toks, Unary};
 use crate::c::types::EntityId;
 
 /// Where to find what stands among some tokens, without looking at all there is.
@@ -15,6 +15,8 @@ pub struct Index {
     elements: Vec<(Tok, ExprId, ExprId)>,
     /// What is stepped or assigned, by first token of the step or assignment.
     written: Vec<(Tok, ExprId)>,
+    /// The variables in differences of pointers, by token.
+    differences: Vec<(Tok, ExprId)>,
     /// Changes of numbers, by token.
     changes: Vec<(Tok, EntityId)>,
     /// The loops of a reading, by keyword.
@@ -51,6 +53,23 @@ impl Index {
             })
             .collect();
         written.sort();
+        let model = reading.model;
+        let mut differences: Vec<_> = (tree.exprs.iter())
+            .filter_map(|e| match e.kind {
+                ExprKind::Binary {
+                    op: Binary::Sub,
+                    left,
+                    right,
+                    ..
+                } if model.is_pointer(model.decay_of(right)) => Some([left, right]),
+                _ => None,
+            })
+            .flatten()
+            .map(|side| tree.bare(side))
+            .filter(|&side| matches!(tree[side].kind, ExprKind::Name(_)))
+            .map(|side| (tree[side].toks.start, side))
+            .collect();
+        differences.sort();
         let mut changes: Vec<_> = numbers
             .all()
             .flat_map(|(entity, mods)| mods.iter().map(move |m| (m.tok, entity)))
@@ -90,6 +109,7 @@ impl Index {
         Self {
             elements,
             written,
+            differences,
             changes,
             loops,
             stmts,
@@ -111,6 +131,13 @@ impl Index {
     pub(super) fn written(&self, within: Toks) -> impl Iterator<Item = ExprId> + '_ {
         let from = self.written.partition_point(|e| e.0 < within.start);
         let inside = self.written[from..].iter();
+        inside.take_while(move |e| e.0 < within.end).map(|e| e.1)
+    }
+
+    /// The variables that pointers are subtracted from or that are subtracted, among tokens.
+    pub(super) fn differences(&self, within: Toks) -> impl Iterator<Item = ExprId> + '_ {
+        let from = self.differences.partition_point(|e| e.0 < within.start);
+        let inside = self.differences[from..].iter();
         inside.take_while(move |e| e.0 < within.end).map(|e| e.1)
     }
 

@@ -13,6 +13,7 @@
 //! nobody can prove, and what the stack has no room for ([`large`]).
 
 mod large;
+mod values;
 mod write;
 
 use std::collections::{BTreeMap, HashSet};
@@ -57,9 +58,12 @@ impl Reading<'_> {
         let Some((_, name)) = tree[declarator].name else {
             return false;
         };
-        let in_body = self.is_in_body(object, declarator);
+        let in_body = self.is_in_body(object, declarator) && !self.is_parameter_of(declarator);
         let value = tree[declarator].init;
-        if !value.is_none_or(|i| self.can_part(i, in_body) || self.can_spell(i, in_body)) {
+        let copied = !in_body && self.is_copied(object, declarator);
+        let apart =
+            |i| self.can_part(declarator, i, in_body) || self.can_spell(declarator, i, in_body);
+        if !copied && !value.is_none_or(apart) {
             return false;
         }
         // A helper takes no memory of the arena.
@@ -96,7 +100,7 @@ impl Reading<'_> {
             return false;
         }
         // Its value is assigned in a statement of its own.
-        let constant = tree[decl].specifiers.is_const && tree[declarator].init.is_some();
+        let constant = tree[decl].specifiers.is_const && tree[declarator].init.is_some() && !copied;
         let together = tree[decl].declarators.len() > 1;
         let anonymous = match tree[decl].specifiers.base {
             Base::Record(ref record) => record.tag.is_none(),
@@ -109,7 +113,7 @@ impl Reading<'_> {
         // Not in the head of a loop, and not between the cases of a switch.
         let block = match model.stmt_parent(stmt) {
             Parent::Stmt(outer) => outer,
-            Parent::Function(_) => return self.has_value_for(declarator),
+            Parent::Function(_) => return copied || self.has_value_for(declarator),
             _ => return false,
         };
         let StmtKind::Block(list) = &tree[block].kind else {
@@ -118,7 +122,7 @@ impl Reading<'_> {
         !list
             .iter()
             .any(|s| matches!(tree[*s].kind, StmtKind::Case { .. }))
-            && self.has_value_for(declarator)
+            && (copied || self.has_value_for(declarator))
     }
 
     /// Whether the body of a macro declares the variable, and has all that is written of it: the name with
@@ -172,16 +176,19 @@ impl Reading<'_> {
 
     /// Whether the elements of an initial value, which are written anew one by one, stand in the file
     /// one behind the other. Those of an included file do not, nor do two of one macro.
-    fn can_part(&self, init: ExprId, in_body: bool) -> bool {
+    fn can_part(&self, declarator: DeclaratorId, init: ExprId, in_body: bool) -> bool {
         let tree = &self.model.tree;
         let toks = tree[init].toks;
         let equals = toks.start - 1;
         let mut parts = vec![Toks::new(equals - 1, equals), Toks::new(equals, toks.start)];
         match &tree[value_of(self, init)].kind {
             _ if is_zero(self, init) => parts.push(toks),
-            ExprKind::List(elements) => {
+            ExprKind::List(_) => {
+                let Some(leaves) = self.leaves(declarator, init, "") else {
+                    return false;
+                };
                 parts.push(Toks::new(toks.start, toks.start + 1));
-                parts.extend(elements.iter().map(|e| tree[e.value].toks));
+                parts.extend(leaves.iter().map(|leaf| tree[leaf.value].toks));
                 parts.push(Toks::new(toks.end - 1, toks.end));
             }
             _ => parts.push(toks),
@@ -191,20 +198,23 @@ impl Reading<'_> {
 
     /// Whether an initial value can be written anew as a whole: it has no more than numbers, and what
     /// stands around it in the file is not made by the same macro.
-    fn can_spell(&self, init: ExprId, in_body: bool) -> bool {
+    fn can_spell(&self, declarator: DeclaratorId, init: ExprId, in_body: bool) -> bool {
         let model = self.model;
         let toks = model.tree[init].toks;
-        let ExprKind::List(elements) = &model.tree[value_of(self, init)].kind else {
+        let Some(leaves) = self.leaves(declarator, init, "") else {
             return false;
         };
-        let constant = |e: ExprId| model.value(e).is_some() || model.is_null_pointer_constant(e);
+        let constant = |e: ExprId| {
+            let text = matches!(model.tree[e].kind, ExprKind::Text);
+            text || model.value(e).is_some() || model.is_null_pointer_constant(e)
+        };
         let before = toks.start - 2;
         let around = vec![
             Toks::new(before, before + 1),
             toks,
             Toks::new(toks.end, toks.end + 1),
         ];
-        elements.iter().all(|e| constant(e.value)) && self.in_a_row(around, in_body)
+        leaves.iter().all(|leaf| constant(leaf.value)) && self.in_a_row(around, in_body)
     }
 
     /// Whether parts of the code stand in the file one behind the other, or in the body of a macro.
@@ -307,31 +317,12 @@ impl Reading<'_> {
         match tree[declarator].init {
             None => true,
             Some(init) => match &tree[value_of(self, init)].kind {
-                ExprKind::List(_) => is_zero(self, init) || self.assignable(declarator, init),
+                ExprKind::List(_) => {
+                    is_zero(self, init) || self.leaves(declarator, init, "").is_some()
+                }
                 _ => true,
             },
         }
-    }
-
-    /// A list whose elements can be assigned one by one.
-    fn assignable(&self, declarator: DeclaratorId, init: ExprId) -> bool {
-        let model = self.model;
-        let ExprKind::List(elements) = &model.tree[value_of(self, init)].kind else {
-            return false;
-        };
-        let ty = model.declarator_type(declarator);
-        let scalar = |e: ExprId| {
-            let target = model.target(e).map(|t| t.ty);
-            target.is_some_and(|t| model.number(t).is_some() || model.is_pointer(t))
-        };
-        let named = |e: ExprId| match model[ty] {
-            Type::Record(_) => model.target(e).and_then(|t| t.field).is_some(),
-            _ => true,
-        };
-        elements.len() <= 64
-            && elements
-                .iter()
-                .all(|e| e.designators.len() <= 1 && scalar(e.value) && named(e.value))
     }
 
     /// The variables that move besides those that meet the heap, if the heap lies in an arena: those

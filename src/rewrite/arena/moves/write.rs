@@ -37,6 +37,10 @@ impl Editor<'_> {
             self.copy_parameter(object, declarator, &word);
             return;
         }
+        if reading.is_copied(object, declarator) {
+            self.copy_constant(declarator, name, &word);
+            return;
+        }
         let kind = EditKind::Memory;
         let in_body = self.token(name).is_some_and(|t| t.expansion.is_some());
         let loc = self.location(name);
@@ -85,49 +89,33 @@ impl Editor<'_> {
         let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
         let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
         match &tree[value_of(reading, init)].kind {
-            ExprKind::List(elements) => {
+            ExprKind::List(_) => {
                 // The values stay where they stand: other edits may be in them. What macros make of
                 // them, or another file, is written out.
-                let (parts, mut spelled) = (reading.can_part(init, in_body), String::new());
+                let parts = reading.can_part(declarator, init, in_body);
                 let mut before_value = local.replace("static_malloc(", "static_calloc(1, ");
-                let record = matches!(model[model.declarator_type(declarator)], Type::Record(_));
-                let (mut next, mut at) = (0i128, before.end);
-                for element in elements {
-                    let place = match record {
-                        true => {
-                            let field = model.target(element.value).and_then(|t| t.field);
-                            let name = field.and_then(|f| model.field(f).name);
-                            let name = name.map_or(String::new(), |n| {
-                                String::from_utf8_lossy(model.unit.symbols.text(n)).into_owned()
-                            });
-                            format!("{word}->{name}")
+                let (mut spelled, mut at) = (String::new(), before.end);
+                let leaves = reading.leaves(declarator, init, &word).unwrap_or_default();
+                for leaf in leaves.iter().filter(|leaf| !is_zero(reading, leaf.value)) {
+                    let (open, close) = match leaf.characters {
+                        Some(count) => {
+                            let open = format!("static_memcpy({}, ", leaf.place);
+                            (open, format!(", {count})"))
                         }
-                        false => {
-                            if let [crate::c::syntax::tree::Designator::Index(at)] =
-                                element.designators[..]
-                            {
-                                next = model.value(at).unwrap_or(next);
-                            }
-                            let place = format!("(*{word})[{next}]");
-                            next += 1;
-                            place
-                        }
+                        None => (format!("{} = ", leaf.place), String::new()),
                     };
-                    let text = format!("{before_value};{gap}{place} = ");
-                    before_value = String::new();
+                    let text = format!("{before_value};{gap}{open}");
+                    before_value = close;
+                    let value = leaf.value;
                     if !parts {
-                        let null = model.is_null_pointer_constant(element.value)
-                            && model.is_pointer(
-                                model
-                                    .target(element.value)
-                                    .map_or(model.type_of(element.value), |t| t.ty),
-                            );
+                        let ty = model.target(value).map_or(model.type_of(value), |t| t.ty);
+                        let null = model.is_null_pointer_constant(value) && model.is_pointer(ty);
                         spelled += &text;
                         spelled += &match null {
                             true => "NULL".to_owned(),
-                            false => reading.spelling(tree[element.value].toks),
+                            false => reading.spelling(tree[value].toks),
                         };
-                    } else if let Some(value) = reading.extent(tree[element.value].toks, in_body) {
+                    } else if let Some(value) = reading.extent(tree[value].toks, in_body) {
                         self.change(file, at, value.start, text, kind, REASON);
                         at = value.end;
                     }
@@ -179,6 +167,59 @@ impl Editor<'_> {
                 self.change(file, before.end, value.start, text, kind, REASON);
             }
         }
+    }
+
+    /// The values stay as they are, in a constant, which is copied to the block.
+    fn copy_constant(&mut self, declarator: DeclaratorId, name: Tok, word: &str) {
+        let reading = self.reading();
+        let model = reading.model;
+        let tree = &model.tree;
+        let decl = &tree[tree[declarator].decl];
+        let Some(init) = tree[declarator].init else {
+            return;
+        };
+        let Some(value) = reading.extent(tree[init].toks, false) else {
+            return;
+        };
+        let mut first = format!("{word}_first");
+        while model.unit.spells(first.as_bytes()) {
+            first.push('_');
+        }
+        let specifiers = decl.specifiers.toks;
+        let words = (specifiers.start..specifiers.end)
+            .map(|t| String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[t])))
+            .filter(|word| word != "const");
+        let ty = words.collect::<Vec<_>>().join(" ");
+        let lengths = reading.lengths(declarator);
+        let (declared, from) = match lengths.is_empty() {
+            true => (format!("{ty} __arena *{word}"), format!("&{first}")),
+            false => (format!("{ty} (__arena *{word}){lengths}"), first.clone()),
+        };
+        let gap = match self.starts_line(decl.toks.start) {
+            Some(indent) => format!("\n{indent}"),
+            None => " ".into(),
+        };
+        let text = format!(
+            ";{gap}{declared} static_local = static_malloc(sizeof(*{word}));\
+             {gap}static_memcpy({word}, {from}, sizeof(*{word}))"
+        );
+        let start = self.location(decl.toks.start);
+        let storage = match decl.specifiers.is_const {
+            true => "static ",
+            false => "static const ",
+        };
+        let kind = EditKind::Memory;
+        self.change(
+            start.file,
+            start.start,
+            start.start,
+            storage.into(),
+            kind,
+            REASON,
+        );
+        let of = self.location(name);
+        self.change(of.file, of.start, of.end, first, kind, REASON);
+        self.change(value.file, value.end, value.end, text, kind, REASON);
     }
 
     /// `int a[] = {…}`: the length that its value gave it.

@@ -268,6 +268,23 @@ impl Reading<'_> {
         })
     }
 
+    /// The `*` of a macro's body that follows on one of an argument: `T *p` with a pointer for `T`. What
+    /// stands between both is written there, for other uses of the argument are no such pointers.
+    pub fn star_of_body(&self, star: Tok) -> Option<Tok> {
+        let of_body = |tok: Tok| {
+            let token = self.toks.get(tok)?;
+            let body = token.expansion.is_some() && !token.synthetic;
+            let other = token.expansion != self.toks[star].expansion;
+            (body && other && self.is_ours(token.loc.file)).then_some(token)
+        };
+        let is_word = |tok: &Token| {
+            let text = self.unit.text(tok);
+            [&b"__arena"[..], b"const", b"volatile", b"restrict"].contains(&text)
+        };
+        let next = (star + 1..).find(|&t| !of_body(t).is_some_and(is_word))?;
+        of_body(next).filter(|t| t.is(op("*"))).map(|_| next)
+    }
+
     /// Whether the text at a `*` can be written so that it fits both kinds of memory: a cast, or
     /// the declaration of a single variable with its value.
     pub fn can_fit_both(&self, star: Tok) -> bool {
@@ -443,6 +460,11 @@ impl Reading<'_> {
     pub fn object_of(&self, entity: EntityId) -> Option<&Object> {
         let index = *self.object_of.get(&(entity, Instance(0)))?;
         Some(&self.objects[index as usize])
+    }
+
+    /// The address space that a pointer's declaration says.
+    pub fn points_into(&self, object: &Object) -> Option<Var> {
+        self.types.pointer(object.ty).map(|(_, space)| space)
     }
 
     /// Whether a function is read once for each of its calls.

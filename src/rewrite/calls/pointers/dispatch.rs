@@ -91,6 +91,7 @@ impl Pointers<'_, '_> {
         let written = role.and_then(|_| self.head_of_pointer(class.ty, &name, &targets));
         let head =
             written.or_else(|| heads.find_map(|&t| self.head_of(t, class.ty, &name, &targets)));
+        let head = head.or_else(|| self.head_of_pointer(class.ty, &name, &targets));
         let head = match head {
             Some(head) => head,
             None => self
@@ -248,6 +249,30 @@ impl Pointers<'_, '_> {
 
     /// What its name says of the pointers: their type's name, or the name of the first that is called.
     pub(super) fn stem(&self, class: &Class) -> String {
+        let own = self.pointer_of(class);
+        let mut taken: Vec<String> = Vec::new();
+        for other in self
+            .classes
+            .iter()
+            .filter(|c| c.numbered && !c.calls.is_empty())
+        {
+            let (word, tag) = self.pointer_of(other);
+            let longer = tag.map(|tag| format!("{tag}_{word}"));
+            let names = std::iter::once(word.clone()).chain(longer);
+            let numbers = (2..).map(|number| format!("{word}{number}"));
+            let name = names.chain(numbers).find(|name| !taken.contains(name));
+            let name = name.unwrap_or(word);
+            if std::ptr::eq(other, class) {
+                return name;
+            }
+            taken.push(name);
+        }
+        own.0
+    }
+
+    /// The name of the first pointer that functions of a class are called through, and the tag of the structure
+    /// whose member it is.
+    fn pointer_of(&self, class: &Class) -> (String, Option<String>) {
         let model = self.model;
         let pointer = class.calls[0].pointer;
         let mut at = model.tree.bare(pointer);
@@ -259,11 +284,15 @@ impl Pointers<'_, '_> {
                 _ => break,
             }
         }
-        let symbol = match model.tree[at].kind {
-            ExprKind::Name(name) | ExprKind::Member { name, .. } => name,
-            _ => return "function".into(),
-        };
-        String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned()
+        let text = |symbol| String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
+        match model.tree[at].kind {
+            ExprKind::Name(name) => (text(name), None),
+            ExprKind::Member { name, .. } => {
+                let record = model.member(at).map(|field| field.record);
+                (text(name), record.and_then(|r| model[r].tag).map(text))
+            }
+            _ => ("function".into(), None),
+        }
     }
 
     /// One comparison for each function.
