@@ -18,7 +18,7 @@ impl Search<'_> {
         let repeated = self.repeated(this);
         let condition = span(this.condition);
         let mut found = BTreeSet::new();
-        for place in repeated.into_iter().flat_map(|t| self.index.written(t)) {
+        for place in repeated.iter().flat_map(|&t| self.index.written(t)) {
             let place = tree.bare(place);
             let before = self.first(this);
             let (entity, written) = if let Some(entity) = self.member_of(place) {
@@ -27,7 +27,10 @@ impl Search<'_> {
             } else if let Some(pointer) = self.lent_number(place) {
                 (pointer, self.is_set(pointer, this.function.0, before))
             } else if let Some(pointer) = self.lent_member(place) {
-                (pointer, self.is_counted(place))
+                // Of one that leads elsewhere in the next round, nobody knows that it does.
+                let mut all = repeated.iter().flat_map(|&t| self.index.written(t));
+                let stays = !all.any(|other| model.named(other) == Some(pointer));
+                (pointer, stays && self.is_counted(place))
             } else {
                 continue;
             };
@@ -45,7 +48,7 @@ impl Search<'_> {
                 found.insert(text.concat());
             }
         }
-        found.extend(self.subtracted(this, &self.repeated(this)));
+        found.extend(self.subtracted(this, &repeated));
         found.into_iter().collect()
     }
 
@@ -146,7 +149,7 @@ impl Search<'_> {
             && model.number(model.type_of(place)).is_some()
             && vars.is_known(space)
             && !vars.is_arena(space)
-            && vars.stack_only().get(&vars.find(space)) == Some(&true);
+            && self.on_stack.get(&vars.find(space)) == Some(&true);
         stack.then_some(entity)
     }
 

@@ -27,7 +27,7 @@ pub use self::weight::looping;
 use super::facts::{Follow, Instance, Loop, LoopKind};
 use super::numbers::Numbers;
 use super::read::Reading;
-use super::vars::Tok;
+use super::vars::{Tok, Var};
 use crate::c::cpp::Token;
 use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{Binary, ExprId, ExprKind, FunctionId, StmtKind, Toks};
@@ -119,6 +119,8 @@ pub struct Search<'a> {
     calling: HashSet<FunctionId>,
     /// By loop: whether it gets `can_loop`.
     needs: Vec<bool>,
+    /// By class of memory, whether all of it lies on the stack.
+    on_stack: FxHashMap<Var, bool>,
 }
 
 fn span(range: (Tok, Tok)) -> Toks {
@@ -138,6 +140,7 @@ impl<'a> Search<'a> {
             looping: HashSet::new(),
             calling: weight::calling(reading),
             needs: Vec::new(),
+            on_stack: reading.vars.stack_only(),
         };
         search.ends = reading.loops.iter().map(|l| search.end(l)).collect();
         search.needs = vec![false; reading.loops.len()];

@@ -110,14 +110,18 @@ impl Reading<'_> {
         if together && anonymous || constant {
             return false;
         }
-        // Not in the head of a loop, and not between the cases of a switch.
+        // Not between the cases of a switch, and in the head of a loop only if it begins at zero.
         let block = match model.stmt_parent(stmt) {
             Parent::Stmt(outer) => outer,
             Parent::Function(_) => return copied || self.has_value_for(declarator),
             _ => return false,
         };
-        let StmtKind::Block(list) = &tree[block].kind else {
-            return false;
+        let zero = tree[declarator].init.is_some_and(|i| is_zero(self, i));
+        let list = match &tree[block].kind {
+            StmtKind::Block(list) => list,
+            // `for (int i = 0; …)`: nothing is assigned but what a block begins with.
+            StmtKind::For { .. } => return zero && !together && !copied,
+            _ => return false,
         };
         !list
             .iter()

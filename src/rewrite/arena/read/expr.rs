@@ -59,7 +59,18 @@ impl Reading<'_> {
         }
         let mut value = self.taken(first);
         while let Some((node, op, op_tok, right)) = spine.pop() {
+            let sides = [self.left_of(node), Some(right)];
             let right = self.taken(right);
+            if op == Binary::Sub
+                && self.types.is_pointer(right.ty)
+                && sides
+                    .into_iter()
+                    .flatten()
+                    .any(|side| self.is_either_place(side))
+                && let Some((_, space)) = self.types.pointer(value.ty)
+            {
+                self.unprovable.push((space, op_tok));
+            }
             value = self.operate(op, value, right, op_tok);
             if node != expr {
                 let toks = self.toks_of(node);
@@ -68,6 +79,29 @@ impl Reading<'_> {
             }
         }
         value
+    }
+
+    fn left_of(&self, expr: ExprId) -> Option<ExprId> {
+        match self.model.tree[expr].kind {
+            ExprKind::Binary { left, .. } => Some(left),
+            _ => None,
+        }
+    }
+
+    /// Whether an expression is one of two places of which a search found one: of which, outside of an arena,
+    /// clang makes numbers ("tried to subtract pointer from scalar").
+    fn is_either_place(&self, expr: ExprId) -> bool {
+        let tree = &self.model.tree;
+        match tree[tree.bare(expr)].kind {
+            ExprKind::Conditional {
+                cond,
+                then,
+                otherwise,
+            } => [then.unwrap_or(cond), otherwise]
+                .into_iter()
+                .any(|place| self.is_located(place, 0)),
+            _ => false,
+        }
     }
 
     fn value_of(&mut self, expr: ExprId, toks: Toks) -> Value {
