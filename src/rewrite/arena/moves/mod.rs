@@ -61,8 +61,11 @@ impl Reading<'_> {
         let in_body = self.is_in_body(object, declarator) && !self.is_parameter_of(declarator);
         let value = tree[declarator].init;
         let copied = !in_body && self.is_copied(object, declarator);
-        let apart =
-            |i| self.can_part(declarator, i, in_body) || self.can_spell(declarator, i, in_body);
+        let made = self.one_use(declarator);
+        let apart = |i| match made {
+            Some(_) => self.is_spelled(declarator, i),
+            None => self.can_part(declarator, i, in_body) || self.can_spell(declarator, i, in_body),
+        };
         if !copied && !value.is_none_or(apart) {
             return false;
         }
@@ -92,6 +95,7 @@ impl Reading<'_> {
         // `itr_of(x) it;`, where a macro makes the type: only the name is written.
         let specifiers = self.extent(tree[decl].specifiers.toks, false);
         let starts = in_body
+            || made.is_some()
             || specifiers.is_some_and(|of| {
                 let name = self.unit.tokens[name].loc;
                 self.is_ours(of.file) && of.file == name.file && of.end <= name.start
@@ -205,20 +209,50 @@ impl Reading<'_> {
     fn can_spell(&self, declarator: DeclaratorId, init: ExprId, in_body: bool) -> bool {
         let model = self.model;
         let toks = model.tree[init].toks;
-        let Some(leaves) = self.leaves(declarator, init, "") else {
-            return false;
-        };
-        let constant = |e: ExprId| {
-            let text = matches!(model.tree[e].kind, ExprKind::Text);
-            text || model.value(e).is_some() || model.is_null_pointer_constant(e)
-        };
         let before = toks.start - 2;
         let around = vec![
             Toks::new(before, before + 1),
             toks,
             Toks::new(toks.end, toks.end + 1),
         ];
-        leaves.iter().all(|leaf| constant(leaf.value)) && self.in_a_row(around, in_body)
+        self.is_spelled(declarator, init) && self.in_a_row(around, in_body)
+    }
+
+    /// Whether all values are constants, which can be written anew anywhere.
+    fn is_spelled(&self, declarator: DeclaratorId, init: ExprId) -> bool {
+        let model = self.model;
+        let constant = |e: ExprId| {
+            let text = matches!(model.tree[e].kind, ExprKind::Text);
+            text || model.value(e).is_some() || model.is_null_pointer_constant(e)
+        };
+        let leaves = self.leaves(declarator, init, "");
+        leaves.is_some_and(|leaves| leaves.iter().all(|leaf| constant(leaf.value)))
+    }
+
+    /// The use of a macro that makes the declaration of one structure, and nothing else but what ends it.
+    fn one_use(&self, declarator: DeclaratorId) -> Option<Loc> {
+        let tree = &self.model.tree;
+        let decl = &tree[tree[declarator].decl];
+        if decl.declarators.len() != 1 || !tree[declarator].parts.is_empty() {
+            return None;
+        }
+        let unit = self.unit;
+        let of = unit.outermost(&unit.tokens[decl.toks.start])?;
+        let (from, to) = (of.invocation, of.close.unwrap_or(of.invocation));
+        let whole = Loc {
+            end: to.end,
+            ..from
+        };
+        let inside = |tok: Tok| {
+            unit.tokens.get(tok).is_some_and(|token| {
+                let at = unit.visible_loc(token);
+                at.file == from.file && from.start <= at.start && at.end <= whole.end
+            })
+        };
+        let last = decl.toks.end - 1;
+        let alone = !inside(decl.toks.start.checked_sub(1)?) && !inside(decl.toks.end);
+        let all = (decl.toks.start..last).all(inside);
+        (alone && all && to.file == from.file && self.is_ours(from.file)).then_some(whole)
     }
 
     /// Whether parts of the code stand in the file one behind the other, or in the body of a macro.

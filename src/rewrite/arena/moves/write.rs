@@ -6,6 +6,7 @@ use super::super::edits::Editor;
 use super::super::facts::{CopyKind, Object};
 use super::super::vars::Tok;
 use super::{REASON, is_zero, value_of};
+use crate::c::cpp::Loc;
 use crate::c::lexer::op;
 use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, Part, Toks, Unary};
 use crate::c::types::{EntityKind, Parent, Type};
@@ -35,6 +36,10 @@ impl Editor<'_> {
         let word = String::from_utf8_lossy(model.unit.symbols.text(symbol)).into_owned();
         if reading.is_parameter_of(declarator) {
             self.copy_parameter(object, declarator, &word);
+            return;
+        }
+        if let Some(whole) = reading.one_use(declarator) {
+            self.replace_use(declarator, whole, &word);
             return;
         }
         if reading.is_copied(object, declarator) {
@@ -167,6 +172,35 @@ impl Editor<'_> {
                 self.change(file, before.end, value.start, text, kind, REASON);
             }
         }
+    }
+
+    /// What a macro declares is written out.
+    fn replace_use(&mut self, declarator: DeclaratorId, whole: Loc, word: &str) {
+        let reading = self.reading();
+        let tree = &reading.model.tree;
+        let decl = &tree[tree[declarator].decl];
+        let ty = reading.spelling(decl.specifiers.toks);
+        let mut text =
+            format!("{ty} __arena *{word} static_local = static_calloc(1, sizeof(*{word}))");
+        let init = tree[declarator].init;
+        let leaves = init.and_then(|init| reading.leaves(declarator, init, word));
+        for leaf in leaves
+            .iter()
+            .flatten()
+            .filter(|l| !is_zero(reading, l.value))
+        {
+            let value = reading.spelling(tree[leaf.value].toks);
+            text += &match leaf.characters {
+                Some(count) => format!("; static_memcpy({}, {value}, {count})", leaf.place),
+                None => format!("; {} = {value}", leaf.place),
+            };
+        }
+        let end = self.visible(decl.toks.end - 1);
+        if end.file == whole.file && end.start < whole.end {
+            text.push(';');
+        }
+        let kind = EditKind::Memory;
+        self.change(whole.file, whole.start, whole.end, text, kind, REASON);
     }
 
     /// The values stay as they are, in a constant, which is copied to the block.
