@@ -29,7 +29,16 @@ const LEFT_OUT: [&str; 9] = [
 
 /// The functions in a dump of clang's tree; `None` for those that cannot be compared.
 fn theirs(dump: &str) -> BTreeMap<String, Option<Kinds>> {
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<String, Option<Kinds>> = BTreeMap::new();
+    // A declaration behind the definition has no expressions, and takes none away.
+    let mut add = |(name, kinds, left_out): (String, Kinds, bool)| {
+        let known = found
+            .get(&name)
+            .is_some_and(|known| known.as_ref().is_none_or(|k| !k.is_empty()));
+        if !(known && kinds.is_empty()) {
+            found.insert(name, (!left_out).then_some(kinds));
+        }
+    };
     let mut current: Option<(String, Kinds, bool)> = None;
     for line in dump.lines() {
         let node = line.trim_start_matches(['|', '`', '-', ' ']);
@@ -37,9 +46,7 @@ fn theirs(dump: &str) -> BTreeMap<String, Option<Kinds>> {
         let mut words = node.split(' ');
         let kind = words.next().unwrap_or_default();
         if depth <= 2 {
-            if let Some((name, kinds, left_out)) = current.take() {
-                found.insert(name, (!left_out).then_some(kinds));
-            }
+            current.take().into_iter().for_each(&mut add);
             if kind == "FunctionDecl"
                 && let Some((before, _)) = after_place(node).split_once('\'')
                 && let Some(name) = before.split_whitespace().next_back()
@@ -56,9 +63,7 @@ fn theirs(dump: &str) -> BTreeMap<String, Option<Kinds>> {
             *kinds.entry(shown).or_default() += 1;
         }
     }
-    if let Some((name, kinds, left_out)) = current {
-        found.insert(name, (!left_out).then_some(kinds));
-    }
+    current.into_iter().for_each(&mut add);
     found
 }
 
