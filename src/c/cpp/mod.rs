@@ -212,6 +212,15 @@ impl Unit {
         self.symbols.get(name).is_some() || self.parts.iter().any(|part| part.spells(name))
     }
 
+    /// A name that the files do not spell anywhere: the wanted one, with as many `_` behind it as it takes.
+    pub fn unused_name(&self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        while self.spells(name.as_bytes()) {
+            name.push('_');
+        }
+        name
+    }
+
     /// Whether a token is spelled in the body of a macro, so that all uses of the macro share it.
     pub fn spelled_in_macro_body(&self, token: &Token) -> bool {
         token.expansion.is_some()

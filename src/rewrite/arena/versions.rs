@@ -123,14 +123,11 @@ impl Versions<'_, '_> {
             .symbols
             .text(self.reading.functions[func.0 as usize].name);
         let name = String::from_utf8_lossy(name);
-        let mut text = match version {
+        let text = match version {
             1 => format!("{name}_arena"),
             _ => format!("{name}_arena{version}"),
         };
-        while unit.spells(text.as_bytes()) {
-            text.push('_');
-        }
-        Some(text)
+        Some(unit.unused_name(&text))
     }
 
     fn write(&self, edits: &mut BTreeSet<FileEdit>, troubles: &mut BTreeSet<Trouble>) {

@@ -20,13 +20,7 @@ pub(super) struct Common {
 impl Common {
     /// Names that the unit does not have.
     pub fn new(model: &Model) -> Self {
-        let name = |wanted: &str| {
-            let mut name = wanted.to_owned();
-            while model.unit.spells(name.as_bytes()) {
-                name.push('_');
-            }
-            name
-        };
+        let name = |wanted: &str| model.unit.unused_name(wanted);
         Self {
             ty: name("call_frame"),
             above: name("call_frame_above"),

@@ -141,8 +141,8 @@ fn numbered(
         if close.loc.file != file || close.expansion.is_some() {
             return Err(Trouble::at(last.0.start, "a macro ends the function"));
         }
-        let target = unused(model, "jump_to");
-        let label = unused(model, "jump");
+        let target = model.unit.unused_name("jump_to");
+        let label = model.unit.unused_name("jump");
         top += &format!("\n{unit}long {target};");
         for &(stmt, address) in &jumps {
             edits.extend(jump_via(model, stmt, address, (&target, &label))?);
@@ -165,15 +165,6 @@ fn edit(file: FileId, start: u32, end: u32, text: String) -> FileEdit {
         end,
         text,
     }
-}
-
-/// A name that the unit does not have yet.
-fn unused(model: &Model, name: &str) -> String {
-    let mut name = name.to_owned();
-    while model.unit.symbols.get(name.as_bytes()).is_some() {
-        name.push('_');
-    }
-    name
 }
 
 /// The computed jumps of a function in their order, and the addresses that they jump to.

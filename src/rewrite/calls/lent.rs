@@ -59,10 +59,7 @@ pub(super) fn lent(model: &Model) -> Found {
             continue;
         };
         let called = alloc.name();
-        let mut name = format!("{called}_block");
-        while model.unit.spells(name.as_bytes()) {
-            name.push('_');
-        }
+        let name = model.unit.unused_name(&format!("{called}_block"));
         let gives = if returns == "void " { "" } else { "return " };
         let text = format!(
             "static {returns}{name}({parameters})\n{{\n\t{gives}{called}({arguments});\n}}\n\n"

@@ -379,3 +379,49 @@ pub(super) fn first_use(source: &[u8]) -> Option<usize> {
 pub(super) fn declare(model: &Model, ty: crate::c::types::TypeId) -> Option<String> {
     types::declare(model, ty, "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::project::Alone;
+
+    /// What a stage makes of `int first;` when it finds two edits there.
+    fn made_of(find: fn(&Model, &dyn Project) -> Found) -> (usize, Vec<String>) {
+        let stage = Stage { find, ..LABELS };
+        let path = Path::new("a.c");
+        let mut plans = stage.plan(path, b"int first;\n", &Alone::default()).plans;
+        let plan = plans.remove(path).expect("a plan of the file").plan;
+        let said = plan.notices().iter().map(|n| n.message.clone()).collect();
+        (plan.edits().len(), said)
+    }
+
+    fn edit(start: u32, end: u32) -> FileEdit {
+        FileEdit {
+            file: FileId::MAIN,
+            start,
+            end,
+            text: "long".into(),
+        }
+    }
+
+    fn found(edits: Vec<FileEdit>) -> Found {
+        Found {
+            edits,
+            ..Found::default()
+        }
+    }
+
+    #[test]
+    fn the_same_change_twice_is_done_once() {
+        let made = made_of(|_, _| found(vec![edit(0, 3), edit(0, 3)]));
+        assert_eq!(made, (1, vec![]));
+    }
+
+    #[test]
+    fn changes_that_meet_are_told_and_none_is_done() {
+        let (edits, said) = made_of(|_, _| found(vec![edit(0, 3), edit(0, 5)]));
+        assert_eq!(edits, 0);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("each other's way"), "{said:?}");
+    }
+}

@@ -105,10 +105,7 @@ impl<'a, 'u> Writer<'a, 'u> {
 
     /// A name of the file that the unit does not have.
     pub(super) fn file_name(&mut self, wanted: &str) -> String {
-        let mut name = wanted.to_owned();
-        while self.model.unit.spells(name.as_bytes()) {
-            name.push('_');
-        }
+        let name = self.model.unit.unused_name(wanted);
         self.shared.unique(&name)
     }
 

@@ -323,7 +323,7 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
         }
         _ => {
             let inner = format!("{indent}\t");
-            let flag = new_name(model, format!("{name}_filled"));
+            let flag = model.unit.unused_name(&format!("{name}_filled"));
             let lines = assignments(model, &source, variable, &inner)?;
             let (first, done) = once(&flag, variable.written, &inner);
             format!(
@@ -356,18 +356,10 @@ fn once(flag: &str, written: bool, indent: &str) -> (String, String) {
     }
 }
 
-fn new_name(model: &Model, wanted: String) -> String {
-    let mut name = wanted;
-    while model.unit.spells(name.as_bytes()) {
-        name.push('_');
-    }
-    name
-}
-
 /// The function that fills the variables of the file, and its calls.
 fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble> {
     let tree = &model.tree;
-    let name = new_name(model, "addresses_fill".into());
+    let name = model.unit.unused_name("addresses_fill");
     let written = variables.iter().any(|v| v.written);
     let (first, done) = once("filled", written, "\t");
     let mut text = format!(

@@ -6,7 +6,7 @@ use super::super::facts::Loop;
 use super::super::numbers::{Change, Mod};
 use super::super::vars::Tok;
 use super::{Search, Start, span};
-use crate::c::syntax::tree::{Binary, ExprId, ExprKind, StmtKind, Toks, Unary};
+use crate::c::syntax::tree::{Binary, DeclaratorId, ExprId, ExprKind, StmtKind, Toks, Unary};
 use crate::c::types::{EntityId, EntityKind, Parent, Storage};
 
 impl Search<'_> {
@@ -82,6 +82,7 @@ impl Search<'_> {
                 && model[entity].is_automatic()
                 && self.leads_into_arena(entity)
                 && self.declared_before(entity, this)
+                && self.has_value(entity, this)
                 && stepped(entity);
             if hidden && done.insert(difference) && !said(entity) {
                 found.insert(
@@ -107,6 +108,39 @@ impl Search<'_> {
         let declarators = self.reading.model[entity].declarators.iter();
         let mut starts = declarators.map(|&d| self.reading.model.tree[d].toks.start);
         starts.all(|at| at < self.first(this))
+    }
+
+    /// Whether a variable has a value on every way to a loop: from its declaration, or from a statement of a
+    /// block around the loop. What is hidden is read, and the kernel reads nothing that nobody wrote.
+    fn has_value(&self, entity: EntityId, this: &Loop) -> bool {
+        let model = self.reading.model;
+        let tree = &model.tree;
+        let mut around = Vec::new();
+        let mut parent = model.stmt_parent(this.stmt);
+        while let Parent::Stmt(stmt) = parent {
+            around.push(stmt);
+            parent = model.stmt_parent(stmt);
+        }
+        let begins = |&d: &DeclaratorId| tree[d].init.is_some();
+        self.is_parameter(entity)
+            || model[entity].declarators.iter().any(begins)
+            || model.uses(entity).iter().any(|&name| {
+                let Parent::Expr(assign) = model.parent(name) else {
+                    return false;
+                };
+                let sets = matches!(tree[assign].kind,
+                    ExprKind::Assign { op: None, left, .. } if left == name);
+                let Parent::Stmt(stmt) = model.parent(assign) else {
+                    return false;
+                };
+                let block = match model.stmt_parent(stmt) {
+                    Parent::Stmt(block) => around.contains(&block),
+                    _ => false,
+                };
+                sets && block
+                    && matches!(tree[stmt].kind, StmtKind::Expr(_))
+                    && tree[stmt].toks.end <= this.tok
+            })
     }
 
     /// The pointer `n` of `*n`, a number on the stack of a caller.

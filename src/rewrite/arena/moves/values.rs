@@ -19,30 +19,59 @@ pub(super) struct Leaf {
     pub characters: Option<u64>,
 }
 
+/// The values of a list, and the places of the lists in it.
+#[derive(Default)]
+struct Leaves {
+    found: Vec<Leaf>,
+    places: Vec<String>,
+}
+
+impl Leaves {
+    /// Adds a place; whether it is the first to say what is in it. `.to = { 1, 2 }, .to = { .y = 3 }` says
+    /// it twice: the second takes back what the first said, and one assignment after the other would not.
+    fn is_first(&mut self, place: &str) -> bool {
+        let inside = |said: &String| match said.strip_prefix(place) {
+            Some(rest) => rest.is_empty() || rest.starts_with(['.', '[']),
+            None => false,
+        };
+        let first = !self.places.iter().any(inside);
+        self.places.push(place.to_owned());
+        first
+    }
+}
+
 impl Reading<'_> {
     /// The values of a list, each of which can be assigned by itself to a part of the block `word`; `None`
-    /// where some cannot, or are too many.
+    /// where some cannot, are too many, or where a later one takes an earlier one back.
     pub(super) fn leaves(
         &self,
         declarator: DeclaratorId,
         init: ExprId,
         word: &str,
     ) -> Option<Vec<Leaf>> {
-        let mut found = Vec::new();
+        let mut leaves = Leaves::default();
         let ty = self.model.declarator_type(declarator);
         let place = match self.model[ty] {
             Type::Record(_) => format!("{word}->"),
             _ => format!("(*{word})"),
         };
-        (self.list_of(ty, super::value_of(self, init), &place, &mut found) && found.len() <= MOST)
-            .then_some(found)
+        self.list_of(ty, super::value_of(self, init), &place, &mut leaves)
+            .then_some(leaves.found)
     }
 
-    fn list_of(&self, ty: TypeId, list: ExprId, place: &str, found: &mut Vec<Leaf>) -> bool {
+    fn list_of(&self, ty: TypeId, list: ExprId, place: &str, leaves: &mut Leaves) -> bool {
         let model = self.model;
         let ExprKind::List(elements) = &model.tree[list].kind else {
             return false;
         };
+        // Of a union the last member counts alone, also if it is zero.
+        let is_union = |ty: TypeId| match model[ty] {
+            Type::Record(record) => model[record].is_union,
+            _ => false,
+        };
+        if is_union(ty) && elements.len() > 1 {
+            return false;
+        }
         let mut next = 0i128;
         elements.iter().all(|element| {
             let value = element.value;
@@ -72,9 +101,12 @@ impl Reading<'_> {
                 _ => None,
             };
             for &designator in further {
-                at = at.and_then(|(ty, place)| self.designated(ty, designator, &place));
+                let inside = at.filter(|&(ty, _)| !is_union(ty));
+                at = inside.and_then(|(ty, place)| self.designated(ty, designator, &place));
             }
-            at.is_some_and(|(ty, place)| self.value_at(ty, value, place, found))
+            at.is_some_and(|(ty, place)| {
+                leaves.is_first(&place) && self.value_at(ty, value, place, leaves)
+            })
         })
     }
 
@@ -105,22 +137,22 @@ impl Reading<'_> {
         format!("{place}{dot}{name}")
     }
 
-    fn value_at(&self, ty: TypeId, value: ExprId, place: String, found: &mut Vec<Leaf>) -> bool {
+    fn value_at(&self, ty: TypeId, value: ExprId, place: String, leaves: &mut Leaves) -> bool {
         let model = self.model;
         let characters = match (&model.tree[model.tree.bare(value)].kind, &model[ty]) {
-            (ExprKind::List(_), _) => return self.list_of(ty, value, &place, found),
+            (ExprKind::List(_), _) => return self.list_of(ty, value, &place, leaves),
             (ExprKind::Text, Type::Array { len, .. }) => {
                 model.array_len(model.type_of(value)).min(*len)
             }
             _ if model.number(ty).is_some() || model.is_pointer(ty) => None,
             _ => return false,
         };
-        found.push(Leaf {
+        leaves.found.push(Leaf {
             place,
             value,
             characters,
         });
-        true
+        leaves.found.len() <= MOST
     }
 
     /// Whether an initial value is a list of nothing but constants that are no addresses, in a declaration
@@ -162,10 +194,42 @@ impl Reading<'_> {
             && self.are_constants(init)
     }
 
+    /// Whether the block of a variable is assigned a structure with the values of a list, because they
+    /// cannot be assigned one by one.
+    pub(super) fn is_literal(&self, declarator: DeclaratorId, init: ExprId) -> bool {
+        let tree = &self.model.tree;
+        let named = match &tree[tree[declarator].decl].specifiers.base {
+            Base::Record(record) => record.tag.is_some() && record.fields.is_none(),
+            Base::Typedef(..) => true,
+            _ => false,
+        };
+        named
+            && tree[declarator].parts.is_empty()
+            && matches!(
+                self.model[self.model.declarator_type(declarator)],
+                Type::Record(_)
+            )
+            && matches!(tree[super::value_of(self, init)].kind, ExprKind::List(_))
+            && self.leaves(declarator, init, "").is_none()
+    }
+
+    /// The words of a type, without those of its storage that a value of the type does not have.
+    pub(super) fn type_words(&self, declarator: DeclaratorId) -> String {
+        let tree = &self.model.tree;
+        let Toks { start, end } = tree[tree[declarator].decl].specifiers.toks;
+        let tokens = self.unit.tokens[start..end].iter();
+        let words = tokens.map(|t| String::from_utf8_lossy(self.unit.text(t)));
+        let own = |word: &std::borrow::Cow<str>| {
+            !matches!(&**word, "const" | "volatile" | "auto" | "register")
+        };
+        words.filter(own).collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether the block of a variable gets a copy of a constant: a few numbers in a row are assigned.
     pub(super) fn is_copied(&self, object: &Object, declarator: DeclaratorId) -> bool {
         let tree = &self.model.tree;
         let nested = |init: ExprId| match &tree[init].kind {
+            ExprKind::List(_) if self.leaves(declarator, init, "").is_none() => true,
             ExprKind::List(elements) => {
                 let plain = |value: ExprId| {
                     !matches!(
@@ -173,7 +237,7 @@ impl Reading<'_> {
                         ExprKind::List(_) | ExprKind::Text
                     )
                 };
-                elements.len() > MOST || !elements.iter().all(|e| plain(e.value))
+                !elements.iter().all(|e| plain(e.value))
             }
             _ => false,
         };

@@ -94,7 +94,7 @@ impl Editor<'_> {
         let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
         let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
         match &tree[value_of(reading, init)].kind {
-            ExprKind::List(_) => {
+            ExprKind::List(_) if !reading.is_literal(declarator, init) => {
                 // The values stay where they stand: other edits may be in them. What macros make of
                 // them, or another file, is written out.
                 let parts = reading.can_part(declarator, init, in_body);
@@ -147,6 +147,13 @@ impl Editor<'_> {
                 self.change(file, value.end, value.end, text, kind, REASON);
             }
             _ if matches!(model[model.declarator_type(declarator)], Type::Record(_)) => {
+                // What stands between commas in braces is one argument of the macro.
+                let braces = (toks.start..toks.end).any(|t| reading.unit.tokens[t].is(op("{")));
+                let (open, close) = match tree[init].kind {
+                    ExprKind::List(_) => (format!("(({})", reading.type_words(declarator)), "))"),
+                    _ if braces => ("(".to_owned(), "))"),
+                    _ => (String::new(), ")"),
+                };
                 // clang copies no structure into the arena.
                 let copies = reading.copies.iter();
                 let copied = copies.filter(|c| c.kind == CopyKind::Initialiser && c.to.0 == name);
@@ -157,11 +164,11 @@ impl Editor<'_> {
                         self.location(toks.start).end,
                     ),
                     (true, false) => (format!("static_memcpy({word}, &"), value.start),
-                    (false, _) => (format!("static_assign(*{word}, "), value.start),
+                    (false, _) => (format!("static_assign(*{word}, {open}"), value.start),
                 };
                 let size = match from_arena {
                     true => format!(", sizeof(*{word}))"),
-                    false => ")".into(),
+                    false => close.into(),
                 };
                 let text = format!("{local};{gap}{call}");
                 self.change(file, before.end, end, text, kind, REASON);
@@ -215,15 +222,8 @@ impl Editor<'_> {
         let Some(value) = reading.extent(tree[init].toks, false) else {
             return;
         };
-        let mut first = format!("{word}_first");
-        while model.unit.spells(first.as_bytes()) {
-            first.push('_');
-        }
-        let specifiers = decl.specifiers.toks;
-        let words = (specifiers.start..specifiers.end)
-            .map(|t| String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[t])))
-            .filter(|word| word != "const");
-        let ty = words.collect::<Vec<_>>().join(" ");
+        let first = model.unit.unused_name(&format!("{word}_first"));
+        let ty = reading.type_words(declarator);
         let lengths = reading.lengths(declarator);
         let (declared, from) = match lengths.is_empty() {
             true => (format!("{ty} __arena *{word}"), format!("&{first}")),

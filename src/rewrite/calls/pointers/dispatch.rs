@@ -85,7 +85,10 @@ impl Pointers<'_, '_> {
         }
         let name = match role {
             Some(role) => role.name.clone(),
-            None => self.new_name(format!("call_{}", self.stem(class))),
+            None => self
+                .model
+                .unit
+                .unused_name(&format!("call_{}", self.stem(class))),
         };
         let mut heads = targets.iter();
         let written = role.and_then(|_| self.head_of_pointer(class.ty, &name, &targets));
@@ -171,7 +174,9 @@ impl Pointers<'_, '_> {
             true => "any".into(),
             false => self.stem(&self.classes[lent.class]),
         };
-        self.new_name(format!("{}_by_{stem}", lent.sorter.name()))
+        self.model
+            .unit
+            .unused_name(&format!("{}_by_{stem}", lent.sorter.name()))
     }
 
     /// What calls functions of the C library with the function that a number stands for.

@@ -341,18 +341,11 @@ impl Pointers<'_, '_> {
         String::from_utf8_lossy(unit.symbols.text(self.model[entity].name)).into_owned()
     }
 
-    /// A name that the unit does not have.
-    fn new_name(&self, wanted: String) -> String {
-        let mut name = wanted;
-        while self.model.unit.spells(name.as_bytes()) {
-            name.push('_');
-        }
-        name
-    }
-
     /// What stands for a function where its address is used.
     fn number_name(&self, function: EntityId) -> String {
-        self.new_name(format!("{}_pointer", self.name(function)))
+        self.model
+            .unit
+            .unused_name(&format!("{}_pointer", self.name(function)))
     }
 
     /// The edits: names become numbers, calls go by way of the functions that compare them.
