@@ -27,6 +27,8 @@ const NOT_OURS: &[&str] = &[
     "-Wno-deprecated-non-prototype",
     "-Wno-xor-used-as-pow",
     "-Wno-missing-field-initializers",
+    "-Wno-initializer-overrides",
+    "-Wno-override-init",
     "-Wno-array-bounds",
     "-Wno-bool-compare",
     "-Wno-bool-operation",

@@ -5,6 +5,7 @@
 
 use super::edits::{Editor, Trouble};
 use super::facts::{Copied, CopyKind};
+use super::read::Reading;
 use super::vars::Tok;
 use crate::c::lexer::op;
 use crate::c::types::{EntityKind, TypeId};
@@ -75,7 +76,10 @@ impl Editor<'_> {
         let end = self.location(copied.from.1 - 1);
         let size = match self.same_text(copied.to) {
             true => format!(", sizeof({to}))"),
-            false => format!(", sizeof({}))", self.type_name(copied.ty).unwrap_or(to)),
+            false => format!(
+                ", sizeof({}))",
+                self.reading().record_name(copied.ty).unwrap_or(to)
+            ),
         };
         self.change(end.file, end.end, end.end, size, EditKind::Memory, REASON);
     }
@@ -148,9 +152,25 @@ impl Editor<'_> {
         toks.any(|t| moved.contains(&t.symbol))
     }
 
+    /// Turns `*p` into `p` and `a` into `&a`, behind `before`.
+    fn pointer(&mut self, tok: Tok, before: &str) {
+        let loc = self.location(tok);
+        let (end, sign) = match self.is_star(tok) {
+            true => (loc.end, ""),
+            false => {
+                self.has_address(tok);
+                (loc.start, "&")
+            }
+        };
+        let text = format!("{before}{sign}");
+        self.change(loc.file, loc.start, end, text, EditKind::Memory, REASON);
+    }
+}
+
+impl Reading<'_> {
     /// How a structure's type is written.
-    fn type_name(&self, ty: TypeId) -> Option<String> {
-        let model = self.reading().model;
+    pub(super) fn record_name(&self, ty: TypeId) -> Option<String> {
+        let model = self.model;
         let record = model.record(ty)?;
         let text = |s| String::from_utf8_lossy(model.unit.symbols.text(s)).into_owned();
         if let Some(tag) = model[record].tag {
@@ -165,19 +185,5 @@ impl Editor<'_> {
         let named = entities
             .find(|e| matches!(e.kind, EntityKind::Typedef) && model.record(e.ty) == Some(record));
         named.map(|e| text(e.name))
-    }
-
-    /// Turns `*p` into `p` and `a` into `&a`, behind `before`.
-    fn pointer(&mut self, tok: Tok, before: &str) {
-        let loc = self.location(tok);
-        let (end, sign) = match self.is_star(tok) {
-            true => (loc.end, ""),
-            false => {
-                self.has_address(tok);
-                (loc.start, "&")
-            }
-        };
-        let text = format!("{before}{sign}");
-        self.change(loc.file, loc.start, end, text, EditKind::Memory, REASON);
     }
 }

@@ -250,7 +250,7 @@ pub enum CopyKind {
     Assignment,
     /// `struct s a = b`
     Initialiser,
-    /// An argument or what a function returns.
+    /// An argument, what a function returns, or a value in a list.
     Value,
 }
 

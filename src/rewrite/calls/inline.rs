@@ -5,6 +5,7 @@
 //! exists where clang puts its body into the caller. It does so by itself for small ones alone.
 
 use super::{FileEdit, Found, in_file, is_ours};
+use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Tok, Toks};
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
 
@@ -167,16 +168,22 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
             if matches!(model.tree[outer].kind, ExprKind::Call { callee, .. } if callee == name))
     };
     let uses = model.uses(entity);
-    if uses.is_empty() || !uses.iter().all(called) || model.is_recursive(function) {
-        return None;
-    }
     let internal = matches!(
         model[entity].kind,
         EntityKind::Function { internal: true, .. }
     );
+    // clang makes nothing of a static function without callers, and refuses another one.
+    let unused = uses.is_empty();
+    if unused && internal || !uses.iter().all(called) || model.is_recursive(function) {
+        return None;
+    }
     let word = match model.unit.spells(b"__always_inline") {
         true => "__always_inline",
         false => "inline __attribute__((always_inline))",
+    };
+    let word = match unused {
+        true => format!("{word} __attribute__((unused))"),
+        false => word.to_owned(),
     };
     let mut edits = Vec::new();
     for &declarator in &model[entity].declarators {
@@ -186,10 +193,12 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
         let start = if defines { toks.start } else { decl.toks.start };
         let storage = decl.specifiers.storage;
         let local = !defines && matches!(model.decl_parent(id), Parent::Stmt(_));
-        if !in_file(model, start) || storage.r#extern.is_some() || local {
+        let at = |tok: Tok| model.unit.tokens[tok].loc;
+        // What a header declares and nobody uses here, others do.
+        let elsewhere = unused && at(start).file != FileId::MAIN;
+        if !in_file(model, start) || local || elsewhere {
             return None;
         }
-        let at = |tok: Tok| model.unit.tokens[tok].loc;
         let body = model.tree[model.tree[function].body].toks.start;
         let turned = turned(
             model,
@@ -201,16 +210,30 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
         )?;
         let says = !turned.is_empty();
         edits.extend(turned);
-        let (place, text) = match (storage.r#static, storage.inline) {
-            (at_static, _) if !defines => {
-                if internal || at_static.is_some() {
-                    continue;
-                }
-                if decl.declarators.len() > 1 {
-                    return None;
-                }
-                (at(start).start, "static ".to_owned())
+        if !defines && (internal || storage.r#static.is_some()) {
+            continue;
+        }
+        if !defines && decl.declarators.len() > 1 {
+            return None;
+        }
+        if let Some(outside) = storage.r#extern {
+            let plain = in_file(model, outside) && storage.inline.is_none();
+            if !plain || internal || says {
+                return None;
             }
+            edits.push(FileEdit {
+                file: at(outside).file,
+                start: at(outside).start,
+                end: at(outside).end,
+                text: match defines {
+                    true => format!("static {word}"),
+                    false => "static".into(),
+                },
+            });
+            continue;
+        }
+        let (place, text) = match (storage.r#static, storage.inline) {
+            _ if !defines => (at(start).start, "static ".to_owned()),
             (Some(_), _) if says => continue,
             (None, _) if says && internal => continue,
             (None, _) if says => (at(start).start, "static ".to_owned()),

@@ -218,6 +218,8 @@ fn holds_address(model: &Model, value: ExprId) -> bool {
 fn has_address(model: &Model, expr: ExprId) -> Option<bool> {
     let tree = &model.tree;
     match &tree[expr].kind {
+        // A structure is copied from where it is.
+        _ if model.record(model.type_of(expr)).is_some() => Some(false),
         ExprKind::Text => Some(true),
         kind if is_address_of(kind) => {
             let ExprKind::Unary(_, inner) = *kind else {

@@ -11,6 +11,7 @@ mod expressions;
 mod layout;
 mod links;
 mod ownership;
+mod places;
 mod recursion;
 mod statements;
 mod strings;
@@ -287,6 +288,7 @@ impl Generator {
             Self::old_sum,
             Self::accumulator,
             Self::counters,
+            Self::places,
         ];
         if self.kind == Kind::Recursive {
             let count = self.random.range(1, 2);

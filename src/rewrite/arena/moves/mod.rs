@@ -190,14 +190,18 @@ impl Reading<'_> {
         let equals = toks.start - 1;
         let mut parts = vec![Toks::new(equals - 1, equals), Toks::new(equals, toks.start)];
         match &tree[value_of(self, init)].kind {
-            _ if is_zero(self, init) || self.is_literal(declarator, init) => parts.push(toks),
+            _ if is_zero(self, init) => parts.push(toks),
             ExprKind::List(_) => {
                 let Some(leaves) = self.leaves(declarator, init, "") else {
                     return false;
                 };
-                parts.push(Toks::new(toks.start, toks.start + 1));
-                parts.extend(leaves.iter().map(|leaf| tree[leaf.value].toks));
-                parts.push(Toks::new(toks.end - 1, toks.end));
+                if self.is_one_value(declarator, init) {
+                    parts.push(toks);
+                } else {
+                    parts.push(Toks::new(toks.start, toks.start + 1));
+                    parts.extend(leaves.iter().map(|leaf| tree[leaf.value].toks));
+                    parts.push(Toks::new(toks.end - 1, toks.end));
+                }
             }
             _ => parts.push(toks),
         }
@@ -356,9 +360,7 @@ impl Reading<'_> {
             None => true,
             Some(init) => match &tree[value_of(self, init)].kind {
                 ExprKind::List(_) => {
-                    is_zero(self, init)
-                        || self.leaves(declarator, init, "").is_some()
-                        || self.is_literal(declarator, init)
+                    is_zero(self, init) || self.leaves(declarator, init, "").is_some()
                 }
                 _ => true,
             },

@@ -15,8 +15,40 @@ pub(super) struct Leaf {
     /// `(*table)[1].name`
     pub place: String,
     pub value: ExprId,
-    /// The characters that a string literal gives an array; nothing if it is no such value.
-    pub characters: Option<u64>,
+    kind: LeafKind,
+}
+
+enum LeafKind {
+    /// A number or a pointer.
+    Scalar,
+    /// So many characters of a string literal, for an array.
+    Characters(u64),
+    /// A structure.
+    Structure,
+    /// `(struct point){ 1, 2 }`, whose commas a macro would take for its own: with the type of a list
+    /// that is written without one, `(struct point)`.
+    Literal(String),
+    /// The same of an array, `(int[4])`.
+    Array(String),
+}
+
+impl Leaf {
+    /// What stands before the value and behind it in the statement that assigns it.
+    pub fn assignment(&self) -> (String, String) {
+        let place = &self.place;
+        match &self.kind {
+            LeafKind::Scalar => (format!("{place} = "), String::new()),
+            LeafKind::Characters(count) => {
+                (format!("static_memcpy({place}, "), format!(", {count})"))
+            }
+            LeafKind::Structure => (format!("static_assign({place}, "), ")".into()),
+            LeafKind::Literal(ty) => (format!("static_assign({place}, ({ty}"), "))".into()),
+            LeafKind::Array(ty) => {
+                let size = format!("), sizeof({place}))");
+                (format!("static_memcpy({place}, ({ty}"), size)
+            }
+        }
+    }
 }
 
 /// The values of a list, and the places of the lists in it.
@@ -41,8 +73,9 @@ impl Leaves {
 }
 
 impl Reading<'_> {
-    /// The values of a list, each of which can be assigned by itself to a part of the block `word`; `None`
-    /// where some cannot, are too many, or where a later one takes an earlier one back.
+    /// The values of a list, each of which can be assigned by itself to a part of the block `word`; where
+    /// some cannot, are too many, or where a later one takes an earlier one back, the list is one value.
+    /// `None` if its type has no name for that.
     pub(super) fn leaves(
         &self,
         declarator: DeclaratorId,
@@ -55,8 +88,19 @@ impl Reading<'_> {
             Type::Record(_) => format!("{word}->"),
             _ => format!("(*{word})"),
         };
-        self.list_of(ty, super::value_of(self, init), &place, &mut leaves)
-            .then_some(leaves.found)
+        let value = super::value_of(self, init);
+        if self.list_of(ty, value, &place, &mut leaves) {
+            return Some(leaves.found);
+        }
+        let kind = match self.model[ty] {
+            Type::Array { .. } => LeafKind::Array(self.name_of_array(declarator)?),
+            _ => LeafKind::Literal(format!("({})", self.record_name(ty)?)),
+        };
+        Some(vec![Leaf {
+            place: format!("*{word}"),
+            value,
+            kind,
+        }])
     }
 
     fn list_of(&self, ty: TypeId, list: ExprId, place: &str, leaves: &mut Leaves) -> bool {
@@ -110,6 +154,15 @@ impl Reading<'_> {
         })
     }
 
+    /// Whether the values of a list cannot be assigned one by one.
+    pub(super) fn is_one_value(&self, declarator: DeclaratorId, init: ExprId) -> bool {
+        let value = super::value_of(self, init);
+        match self.leaves(declarator, init, "") {
+            Some(leaves) => leaves.iter().any(|leaf| leaf.value == value),
+            None => true,
+        }
+    }
+
     /// What a designator names in an object, and its type.
     fn designated(
         &self,
@@ -139,19 +192,31 @@ impl Reading<'_> {
 
     fn value_at(&self, ty: TypeId, value: ExprId, place: String, leaves: &mut Leaves) -> bool {
         let model = self.model;
-        let characters = match (&model.tree[model.tree.bare(value)].kind, &model[ty]) {
-            (ExprKind::List(_), _) => return self.list_of(ty, value, &place, leaves),
-            (ExprKind::Text, Type::Array { len, .. }) => {
-                model.array_len(model.type_of(value)).min(*len)
+        let kind = match (&model.tree[model.tree.bare(value)].kind, &model[ty]) {
+            (ExprKind::List(_), _) => {
+                let so_far = (leaves.found.len(), leaves.places.len());
+                if self.list_of(ty, value, &place, leaves) {
+                    return true;
+                }
+                leaves.found.truncate(so_far.0);
+                leaves.places.truncate(so_far.1);
+                match self.record_name(ty) {
+                    Some(name) => LeafKind::Literal(format!("({name})")),
+                    None => return false,
+                }
             }
-            _ if model.number(ty).is_some() || model.is_pointer(ty) => None,
+            (ExprKind::Text, Type::Array { len, .. }) => {
+                match model.array_len(model.type_of(value)).min(*len) {
+                    Some(count) => LeafKind::Characters(count),
+                    None => return false,
+                }
+            }
+            (ExprKind::Compound(..), Type::Record(_)) => LeafKind::Literal(String::new()),
+            (_, Type::Record(_)) => LeafKind::Structure,
+            _ if model.number(ty).is_some() || model.is_pointer(ty) => LeafKind::Scalar,
             _ => return false,
         };
-        leaves.found.push(Leaf {
-            place,
-            value,
-            characters,
-        });
+        leaves.found.push(Leaf { place, value, kind });
         leaves.found.len() <= MOST
     }
 
@@ -194,23 +259,18 @@ impl Reading<'_> {
             && self.are_constants(init)
     }
 
-    /// Whether the block of a variable is assigned a structure with the values of a list, because they
-    /// cannot be assigned one by one.
-    pub(super) fn is_literal(&self, declarator: DeclaratorId, init: ExprId) -> bool {
+    /// `(struct point[4])`, if all that the declaration says of the type stands in front of the name, or is
+    /// a length.
+    fn name_of_array(&self, declarator: DeclaratorId) -> Option<String> {
         let tree = &self.model.tree;
-        let named = match &tree[tree[declarator].decl].specifiers.base {
-            Base::Record(record) => record.tag.is_some() && record.fields.is_none(),
-            Base::Typedef(..) => true,
-            _ => false,
-        };
-        named
-            && tree[declarator].parts.is_empty()
-            && matches!(
-                self.model[self.model.declarator_type(declarator)],
-                Type::Record(_)
-            )
-            && matches!(tree[super::value_of(self, init)].kind, ExprKind::List(_))
-            && self.leaves(declarator, init, "").is_none()
+        let array = |part: &Part| matches!(part, Part::Array { .. });
+        let record = &tree[tree[declarator].decl].specifiers.base;
+        let named = !matches!(record, Base::Record(r) if r.fields.is_some() || r.tag.is_none());
+        let plain = tree[declarator].parts.iter().all(array) && named;
+        plain.then(|| {
+            let ty = self.type_words(declarator);
+            format!("({ty}{})", self.lengths(declarator))
+        })
     }
 
     /// The words of a type, without those of its storage that a value of the type does not have.
@@ -229,7 +289,7 @@ impl Reading<'_> {
     pub(super) fn is_copied(&self, object: &Object, declarator: DeclaratorId) -> bool {
         let tree = &self.model.tree;
         let nested = |init: ExprId| match &tree[init].kind {
-            ExprKind::List(_) if self.leaves(declarator, init, "").is_none() => true,
+            ExprKind::List(_) if self.is_one_value(declarator, init) => true,
             ExprKind::List(elements) => {
                 let plain = |value: ExprId| {
                     !matches!(

@@ -94,7 +94,7 @@ impl Editor<'_> {
         let indent = self.starts_line(tree[tree[declarator].decl].toks.start);
         let gap = indent.map_or(" ".to_owned(), |i| format!("\n{i}"));
         match &tree[value_of(reading, init)].kind {
-            ExprKind::List(_) if !reading.is_literal(declarator, init) => {
+            ExprKind::List(_) => {
                 // The values stay where they stand: other edits may be in them. What macros make of
                 // them, or another file, is written out.
                 let parts = reading.can_part(declarator, init, in_body);
@@ -102,13 +102,7 @@ impl Editor<'_> {
                 let (mut spelled, mut at) = (String::new(), before.end);
                 let leaves = reading.leaves(declarator, init, &word).unwrap_or_default();
                 for leaf in leaves.iter().filter(|leaf| !is_zero(reading, leaf.value)) {
-                    let (open, close) = match leaf.characters {
-                        Some(count) => {
-                            let open = format!("static_memcpy({}, ", leaf.place);
-                            (open, format!(", {count})"))
-                        }
-                        None => (format!("{} = ", leaf.place), String::new()),
-                    };
+                    let (open, close) = leaf.assignment();
                     let text = format!("{before_value};{gap}{open}");
                     before_value = close;
                     let value = leaf.value;
@@ -128,7 +122,7 @@ impl Editor<'_> {
                 before_value.insert_str(0, &spelled);
                 self.change(file, at, last.end, before_value, kind, REASON);
             }
-            ExprKind::Text => {
+            ExprKind::Text if model.is_array(model.declarator_type(declarator)) => {
                 // What a short literal leaves of the array is zero.
                 let length = |ty| model.array_len(ty);
                 let own = length(model.type_of(init));
@@ -149,10 +143,9 @@ impl Editor<'_> {
             _ if matches!(model[model.declarator_type(declarator)], Type::Record(_)) => {
                 // What stands between commas in braces is one argument of the macro.
                 let braces = (toks.start..toks.end).any(|t| reading.unit.tokens[t].is(op("{")));
-                let (open, close) = match tree[init].kind {
-                    ExprKind::List(_) => (format!("(({})", reading.type_words(declarator)), "))"),
-                    _ if braces => ("(".to_owned(), "))"),
-                    _ => (String::new(), ")"),
+                let (open, close) = match braces {
+                    true => ("(", "))"),
+                    false => ("", ")"),
                 };
                 // clang copies no structure into the arena.
                 let copies = reading.copies.iter();
@@ -197,10 +190,8 @@ impl Editor<'_> {
             .filter(|l| !is_zero(reading, l.value))
         {
             let value = reading.spelling(tree[leaf.value].toks);
-            text += &match leaf.characters {
-                Some(count) => format!("; static_memcpy({}, {value}, {count})", leaf.place),
-                None => format!("; {} = {value}", leaf.place),
-            };
+            let (open, close) = leaf.assignment();
+            text += &format!("; {open}{value}{close}");
         }
         let end = self.visible(decl.toks.end - 1);
         if end.file == whole.file && end.start < whole.end {

@@ -199,25 +199,31 @@ impl Reading<'_> {
         }
     }
 
+    /// The value of an expression becomes an argument, a result or a part of a structure: one that is a
+    /// structure is copied.
+    pub(super) fn copied_value(&mut self, expr: ExprId, value: Value) {
+        if self.is_record(value.ty)
+            && let Some(place) = value.place
+        {
+            let toks = self.toks_of(expr);
+            self.copies.push(Copied {
+                to: (toks.start, toks.start),
+                place,
+                from: (toks.start, toks.end),
+                source: Some(place),
+                ty: self.model.type_of(expr),
+                kind: CopyKind::Value,
+                instance: self.instance,
+            });
+        }
+    }
+
     /// The values of arguments.
     pub(super) fn arguments(&mut self, args: &[ExprId]) -> Vec<Value> {
         let mut list = Vec::new();
         for &arg in args {
             let value = self.value(arg);
-            if self.is_record(value.ty)
-                && let Some(place) = value.place
-            {
-                let toks = self.toks_of(arg);
-                self.copies.push(Copied {
-                    to: (toks.start, toks.start),
-                    place,
-                    from: (toks.start, toks.end),
-                    source: Some(place),
-                    ty: self.model.type_of(arg),
-                    kind: CopyKind::Value,
-                    instance: self.instance,
-                });
-            }
+            self.copied_value(arg, value);
             let mut value = self.rvalue(value);
             let toks = self.toks_of(arg);
             (value.start, value.end) = (toks.start, toks.end);

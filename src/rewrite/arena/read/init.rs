@@ -73,6 +73,7 @@ impl Reading<'_> {
             if let Type::Array { .. } = self.types.get(target) {
                 continue;
             }
+            self.copied_value(element.value, value);
             let value = self.rvalue(value);
             self.assign(target, value);
             self.flows_to(value.flow, flow);

@@ -86,20 +86,7 @@ impl Reading<'_> {
             }
             StmtKind::Return(Some(expr)) => {
                 let value = self.value(*expr);
-                if self.is_record(value.ty)
-                    && let Some(place) = value.place
-                {
-                    let toks = self.toks_of(*expr);
-                    self.copies.push(Copied {
-                        to: (node.toks.start, node.toks.start),
-                        place,
-                        from: (toks.start, toks.end),
-                        source: Some(place),
-                        ty: self.model.type_of(*expr),
-                        kind: CopyKind::Value,
-                        instance: self.instance,
-                    });
-                }
+                self.copied_value(*expr, value);
                 let value = self.rvalue(value);
                 if let Some(current) = self.current {
                     self.assign(current.ret, value);
