@@ -16,6 +16,7 @@ mod recursion;
 mod statements;
 mod strings;
 mod tables;
+mod values;
 mod words;
 
 pub use ownership::{SMALL, owning};
@@ -96,6 +97,7 @@ struct Helper {
 
 /// The state of a generation.
 struct Generator {
+    seed: u64,
     random: Random,
     tag: String,
     style: Style,
@@ -139,6 +141,7 @@ impl Generator {
         let split = kind != Kind::Recursive && random.chance(1, 5);
         let style = Style::random(&mut random);
         Self {
+            seed,
             random,
             tag,
             style,
@@ -265,6 +268,14 @@ impl Generator {
 
     /// Some kits, each at most once.
     fn choose_kits(&mut self) {
+        // With numbers of its own, so that the others stay what they are.
+        let mut random = Random::new(self.seed ^ 0x706c_6163_6573);
+        if self.kind != Kind::Recursive && random.chance(1, 4) {
+            return match self.split || random.chance(1, 2) {
+                true => self.places(),
+                false => self.pieces(),
+            };
+        }
         if self.random.chance(1, 2) {
             self.wrappers();
         }
@@ -288,7 +299,6 @@ impl Generator {
             Self::old_sum,
             Self::accumulator,
             Self::counters,
-            Self::places,
         ];
         if self.kind == Kind::Recursive {
             let count = self.random.range(1, 2);

@@ -12,11 +12,11 @@ impl Generator {
             "struct @segment {\nstruct @point from, to;\nstruct @segment *next;\nconst char *name;\nint weight;\nunion {\nint whole;\nunsigned char parts[4];\n} u;\n};",
         );
         self.place_functions();
-        let statements = (0..6).map(|_| (self.place_block(), 600)).collect();
+        let statements = (0..6).map(|_| (self.place_block(), 3_000)).collect();
         self.kits.push(Kit {
             declaration: vec!["struct @segment *{h} = NULL;".into()],
             values: vec![
-                ("@weigh({h})".into(), 0x7fff),
+                ("@segment_weight({h})".into(), 0x7fff),
                 ("({h} ? {h}->to.y & 1023 : 9)".into(), 1023),
             ],
             statements,
@@ -33,7 +33,7 @@ impl Generator {
     fn place_functions(&mut self) {
         self.function(
             "int",
-            "@weigh",
+            "@segment_weight",
             "const struct @segment *s",
             "int sum = 0;\nfor (; s; s = s->next) {\nsum = (sum * 3 + s->from.x + s->from.y * 2 + s->to.x * 5 + s->to.y * 7 + s->weight + s->u.parts[0]) & 0x7fff;\nif (s->name)\nsum = (sum + (unsigned char)s->name[0]) & 0x7fff;\n}\nreturn sum;",
         );
@@ -58,7 +58,7 @@ impl Generator {
         }
         self.function(
             "void",
-            "@shift",
+            "@point_shift",
             "struct @point *p, int by",
             "int x = p->x;\np->x = (p->y + by) & 1023;\np->y = (x + 1) & 1023;",
         );
@@ -66,22 +66,22 @@ impl Generator {
             "int v = 0;\nwhile (**t >= '0' && **t <= '9') {\nv = (v * 10 + **t - '0') & 1023;\n(*t)++;\n}\nif (**t)\n++*t;\nreturn v;",
             "const char *s = *t;\nint v = 0;\nfor (; *s >= '0' && *s <= '9'; s++)\nv = (v * 10 + *s - '0') & 1023;\n*t = *s ? s + 1 : s;\nreturn v;",
         ]);
-        self.function("int", "@read_number", "const char **t", read);
+        self.function("int", "@number_read", "const char **t", read);
         self.function(
             "void",
-            "@forward",
+            "@segment_forward",
             "struct @segment **at",
             "if (*at && (*at)->next)\n*at = (*at)->next;",
         );
         self.function(
             "int",
-            "@total",
+            "@numbers_total",
             "const int *list, int count",
             "int i, sum = 0;\nfor (i = 0; i < count; i++)\nsum = (sum * 2 + list[i]) & 0x7fff;\nreturn sum;",
         );
         self.function(
             "void",
-            "@add_to",
+            "@number_add",
             "int *n, int by",
             "*n = (*n + by) & 1023;",
         );
@@ -172,7 +172,7 @@ impl Generator {
                 let value = self.point_value(points.last().map(String::as_str));
                 lines.push(format!("struct @point {name} = {value};"));
                 let by = self.small();
-                uses.push(format!("@shift(&{name}, {by});"));
+                uses.push(format!("@point_shift(&{name}, {by});"));
                 sums.push(format!("{name}.x * 3 + {name}.y"));
                 points.push(name.to_owned());
             }
@@ -186,14 +186,14 @@ impl Generator {
             };
             lines.push(format!("struct @segment {{n}}s = {value}{pointer};"));
             if pointer.contains("{n}q") {
-                uses.push("@forward({n}q);".into());
+                uses.push("@segment_forward({n}q);".into());
             }
-            uses.push("@shift(&{n}p->to, 2);".into());
+            uses.push("@point_shift(&{n}p->to, 2);".into());
             if self.random.chance(1, 2) {
-                uses.push("@forward(&{n}p);".into());
+                uses.push("@segment_forward(&{n}p);".into());
             }
             uses.push("{n}p->weight = ({n}p->weight + 5) & 1023;".into());
-            sums.push("@weigh(&{n}s)".into());
+            sums.push("@segment_weight(&{n}s)".into());
             if self.random.chance(1, 2) {
                 let values = [self.segment_value(&points), self.segment_value(&points)];
                 let third = self.random.pick(&["{n}s", "*{n}p", "{ .weight = 4 }"]);
@@ -204,10 +204,12 @@ impl Generator {
                 ));
                 uses.push("{n}l[0].next = &{n}l[2];".into());
                 uses.push("{n}l[2].next = {n}l[1].next = NULL;".into());
-                sums.push("@weigh({n}l)".into());
+                sums.push("@segment_weight({n}l)".into());
             }
         }
-        if self.random.chance(1, 2) {
+        // A function of another object writes no pointer to the stack of its caller, and what it does with
+        // an index the verifier does not prove there.
+        if !self.split && self.random.chance(1, 2) {
             let text = self.random.pick(&["\"12+30\"", "(\"7,8\")", "\"100\""]);
             match self.random.chance(1, 2) {
                 true => lines.push(format!("const char *{{n}}t = {text};")),
@@ -216,10 +218,10 @@ impl Generator {
                     lines.push("const char *{n}t = {n}c;".into());
                 }
             }
-            uses.push("{x} = @read_number(&{n}t);".into());
-            sums.push("@read_number(&{n}t)".into());
+            uses.push("{x} = @number_read(&{n}t);".into());
+            sums.push("@number_read(&{n}t)".into());
         }
-        if self.random.chance(1, 2) {
+        if !self.split && self.random.chance(1, 2) {
             let [a, b] = [self.small(), self.small()];
             let value = match self.random.below(4) {
                 0 => format!("{{ {a}, [3] = {b} }}"),
@@ -233,9 +235,9 @@ impl Generator {
             if self.random.chance(1, 2) {
                 uses.push("if ({h})\n{n}r = &{h}->weight;".into());
             }
-            uses.push("@add_to({n}r, 3);".into());
-            uses.push("@add_to(&{n}i[2], {n}k);".into());
-            sums.push("@total({n}i, 4) + {n}k".into());
+            uses.push("@number_add({n}r, 3);".into());
+            uses.push("@number_add(&{n}i[2], {n}k);".into());
+            sums.push("@numbers_total({n}i, 4) + {n}k".into());
         }
         if self.random.chance(1, 2) {
             uses.push("{h} = @segment_new({h}, {e});".into());

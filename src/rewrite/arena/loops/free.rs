@@ -427,6 +427,12 @@ impl Search<'_> {
 
     /// Whether a part of an expression is neither a constant nor one of some counters.
     fn unknown(&self, expr: ExprId, counters: &[EntityId]) -> bool {
+        self.is_unknown(expr, counters, true)
+    }
+
+    /// The same, where masks prove the value, or where they do not: of what a division makes of a value
+    /// the verifier knows no bounds, if it does not know the value itself.
+    fn is_unknown(&self, expr: ExprId, counters: &[EntityId], masks: bool) -> bool {
         let model = self.reading.model;
         if model.value(expr).is_some() {
             return false;
@@ -458,20 +464,26 @@ impl Search<'_> {
                 let parts = model.tree.operands(expr);
                 // What is cut to a few bits is an index that can be proven; the verifier does not
                 // know what a division leaves.
-                let masked = match model.tree[expr].kind {
+                let (masked, divided) = match model.tree[expr].kind {
                     ExprKind::Binary {
                         op, left, right, ..
                     } => match (op, model.value(right)) {
-                        (Binary::BitAnd, Some(mask)) => !self.is_remainder_below(left, mask),
+                        (Binary::BitAnd, Some(mask)) => {
+                            (!self.is_remainder_below(left, mask), false)
+                        }
                         (Binary::Rem, Some(by)) => {
                             let unsigned = model.operation(expr).is_some_and(|n| n.unsigned);
-                            unsigned && by.count_ones() == 1
+                            let masked = unsigned && by.count_ones() == 1;
+                            (masked, !masked)
                         }
-                        _ => false,
+                        (Binary::Div, _) => (false, true),
+                        _ => (false, false),
                     },
-                    _ => false,
+                    _ => (false, false),
                 };
-                !masked && parts.into_iter().any(|e| self.unknown(e, counters))
+                let masks = masks && !divided;
+                let mut parts = parts.into_iter();
+                !(masked && masks) && parts.any(|e| self.is_unknown(e, counters, masks))
             }
             _ => true,
         }

@@ -1,7 +1,8 @@
 //! Initialisers.
 
 use super::*;
-use crate::c::syntax::tree::ExprKind;
+use crate::c::syntax::tree::{ExprKind, StmtKind};
+use crate::c::types::Parent;
 
 impl Reading<'_> {
     /// The initialiser of a variable.
@@ -21,16 +22,19 @@ impl Reading<'_> {
         let literal = matches!(tree[tree.bare(init)].kind, ExprKind::Compound(..));
         if self.is_record(ty) && kind == ObjectKind::Local && !literal {
             let from = self.toks_of(init);
-            let name = self.model.tree[declarator].name.map_or(from.start, |n| n.1);
-            self.copies.push(Copied {
-                to: (name, from.start - 1),
-                place,
-                from: (from.start, from.end),
-                source: value.place,
-                ty: self.model.declarator_type(declarator),
-                kind: CopyKind::Initialiser,
-                instance: self.instance,
-            });
+            let name = tree[declarator].name.map_or(from.start, |n| n.1);
+            match self.is_followed_by_statements(declarator) {
+                true => self.copies.push(Copied {
+                    to: (name, from.start - 1),
+                    place,
+                    from: (from.start, from.end),
+                    source: value.place,
+                    ty: self.model.declarator_type(declarator),
+                    kind: CopyKind::Initialiser,
+                    instance: self.instance,
+                }),
+                false => self.copied_value(init, value),
+            }
         }
         if let Type::Array { .. } = self.types.get(ty) {
             // Characters of a literal.
@@ -41,6 +45,20 @@ impl Reading<'_> {
         if kind == ObjectKind::Local {
             self.flows_to(value.flow, flow);
         }
+    }
+
+    /// Whether a statement can stand behind a declarator: no other declarator does, and it is not in the
+    /// head of a loop.
+    fn is_followed_by_statements(&self, declarator: DeclaratorId) -> bool {
+        let decl = self.model.tree[declarator].decl;
+        let in_block = match self.model.decl_parent(decl) {
+            Parent::Stmt(stmt) => match self.model.stmt_parent(stmt) {
+                Parent::Stmt(outer) => !matches!(self.model.tree[outer].kind, StmtKind::For { .. }),
+                _ => true,
+            },
+            _ => true,
+        };
+        in_block && self.model.tree[decl].declarators.len() == 1
     }
 
     /// `{…}` for an object of type `ty`.
