@@ -35,6 +35,7 @@ pub(super) struct Told {
     spots: BTreeSet<Spot>,
     functions: Vec<(Vec<u8>, BTreeSet<usize>)>,
     imports: Vec<Vec<u8>>,
+    fixed: Vec<(Vec<u8>, BTreeSet<usize>)>,
     looping: Vec<Vec<u8>>,
 }
 
@@ -55,6 +56,8 @@ pub struct Links {
     followed: BTreeMap<PathBuf, BTreeSet<Spot>>,
     /// By name of a function with external linkage: which of its pointers point into the arena.
     functions: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    /// By name of such a function: which of its pointers point to memory that cannot lie there.
+    fixed: BTreeMap<Vec<u8>, BTreeSet<usize>>,
     /// Per file, the names with external linkage that it declares.
     names: BTreeMap<PathBuf, Arc<BTreeSet<Vec<u8>>>>,
     /// Per file, those of them that it defines. What no file defines (functions of the kernel, the C
@@ -168,6 +171,7 @@ impl Links {
             // Nothing to agree on, but for linkage and what headers are for.
             all = Self {
                 imports: all.imports,
+                fixed: all.fixed,
                 headers: all.headers,
                 programs: all.programs,
                 looping: all.looping,
@@ -186,6 +190,7 @@ impl Links {
         add_each(&mut self.stored, &other.stored);
         add_each(&mut self.followed, &other.followed);
         add_each(&mut self.functions, &other.functions);
+        add_each(&mut self.fixed, &other.fixed);
         // Each file tells of its own names.
         for (path, names) in &other.names {
             self.names.insert(path.clone(), Arc::clone(names));
@@ -323,6 +328,7 @@ impl Links {
         let reached = |spot: &&Spot| spot.path == path || own.headers.contains(&spot.path);
         let names = || own.names.values().flat_map(|n| n.iter());
         let function = |name| Some((Vec::clone(name), self.functions.get(name)?.clone()));
+        let fixed = |name| Some((Vec::clone(name), self.fixed.get(name)?.clone()));
         Told {
             chosen: self.chooses(path),
             included: self.is_included(path),
@@ -333,6 +339,7 @@ impl Links {
                 .filter(|name| self.imports.contains(*name))
                 .cloned()
                 .collect(),
+            fixed: names().filter_map(fixed).collect(),
             looping: names()
                 .filter(|name| self.looping.contains(*name))
                 .cloned()
@@ -427,6 +434,15 @@ impl Links {
             })
             .map(|f| unit.symbols.text(f.name).to_vec())
             .collect();
+        for (name, func) in external(reading) {
+            let spaces = reading.spaces(&reading.functions[func.0 as usize]);
+            let fixed = spaces.iter().enumerate();
+            let fixed = fixed.filter(|(_, s)| reading.vars.is_fixed(**s));
+            let fixed: BTreeSet<usize> = fixed.map(|(i, _)| i).collect();
+            if !fixed.is_empty() {
+                links.fixed.insert(name, fixed);
+            }
+        }
         let spot = |loc: Loc, behind: bool| Spot {
             path: unit.file(loc.file).path.clone(),
             offset: loc.start,
@@ -485,6 +501,17 @@ impl Links {
     /// Tells a reading what other files found out.
     pub(super) fn seed(&self, reading: &mut Reading) {
         reading.looping = self.looping.clone();
+        let mut elsewhere = Vec::new();
+        for (name, func) in external(reading).filter(|(name, _)| self.imports(name)) {
+            let function = &reading.functions[func.0 as usize];
+            if function.definition.is_some() {
+                let fixed = self.fixed.get(&name);
+                let spaces = reading.spaces(function).into_iter().enumerate();
+                let free = spaces.filter(|(i, _)| !fixed.is_some_and(|f| f.contains(i)));
+                elsewhere.extend(free.map(|(_, space)| space));
+            }
+        }
+        reading.called_elsewhere = elsewhere;
         if self.spots.is_empty() && self.functions.is_empty() {
             return;
         }

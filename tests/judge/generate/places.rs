@@ -207,9 +207,7 @@ impl Generator {
                 sums.push("@segment_weight({n}l)".into());
             }
         }
-        // A function of another object writes no pointer to the stack of its caller, and what it does with
-        // an index the verifier does not prove there.
-        if !self.split && self.random.chance(1, 2) {
+        if self.random.chance(1, 2) {
             let text = self.random.pick(&["\"12+30\"", "(\"7,8\")", "\"100\""]);
             match self.random.chance(1, 2) {
                 true => lines.push(format!("const char *{{n}}t = {text};")),
@@ -221,7 +219,7 @@ impl Generator {
             uses.push("{x} = @number_read(&{n}t);".into());
             sums.push("@number_read(&{n}t)".into());
         }
-        if !self.split && self.random.chance(1, 2) {
+        if self.random.chance(1, 2) {
             let [a, b] = [self.small(), self.small()];
             let value = match self.random.below(4) {
                 0 => format!("{{ {a}, [3] = {b} }}"),

@@ -486,7 +486,10 @@ impl Reading<'_> {
             found.extend(follows.map(|f| (f.space, toks.start)));
         }
         // Of what nothing is known, nobody may call the function.
-        found.retain(|&(space, _)| !self.vars.is_fixed(space) && self.vars.is_known(space));
+        let elsewhere = self.called_elsewhere.iter();
+        let elsewhere: HashSet<Var> = elsewhere.map(|&s| self.vars.find(s)).collect();
+        let known = |space| self.vars.is_known(space) || elsewhere.contains(&self.vars.find(space));
+        found.retain(|&(space, _)| !self.vars.is_fixed(space) && known(space));
         found.extend(arrays);
         found
     }

@@ -117,6 +117,8 @@ pub struct Reading<'a> {
     pub looping: BTreeSet<Vec<u8>>,
     /// What the pointers of functions point to that other files have point into the arena.
     pub agreed: HashSet<Var>,
+    /// What the pointers of functions point to that other files call, where it can lie in the arena.
+    pub called_elsewhere: Vec<Var>,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
     /// The functions that jump, once somebody asked.
@@ -190,6 +192,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         moving: false,
         looping: BTreeSet::new(),
         agreed: HashSet::new(),
+        called_elsewhere: Vec::new(),
         instances: vec![None],
         jumping: OnceCell::new(),
         toks: &unit.tokens,
