@@ -43,7 +43,7 @@ use std::sync::{Arc, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use self::edits::{Editor, FileEdit, Trouble};
+use self::edits::{Editor, FileEdit, Trouble, tidy};
 use self::facts::{Instance, ObjectKind};
 use self::followed::{followed, loaded_and_followed, loads_to_follow};
 use self::loops::Search;
@@ -179,8 +179,8 @@ fn finish(
         linked.troubles = std::mem::take(&mut editor.troubles);
         linked.dropped = std::mem::take(&mut editor.dropped);
     }
-    once(&mut linked.edits);
-    without_detours(&mut linked.edits);
+    tidy::once(&mut linked.edits);
+    tidy::without_detours(&mut linked.edits);
     linked.links = Arc::new(Links::of(path, reading, needed, &linked.edits));
     linked
 }
@@ -193,54 +193,6 @@ fn leaves_out_allocations(unit: &Unit) -> bool {
         let text = bytes.get(loc.start as usize..loc.end as usize);
         loc.file == FileId::MAIN && text.is_some_and(crate::rewrite::filter::mentions_family)
     })
-}
-
-/// Leaves one of the edits that put the same text in the same place for several reasons.
-fn once(edits: &mut BTreeSet<FileEdit>) {
-    let mut last = None;
-    edits.retain(|edit| {
-        let key = (edit.file, edit.start, edit.end, edit.text.clone());
-        let again = edit.start < edit.end && last.as_ref() == Some(&key);
-        last = Some(key);
-        !again
-    });
-}
-
-/// Turns `&*p`, where one edit has the `&` and the next one the `*`, into `p`.
-fn without_detours(edits: &mut BTreeSet<FileEdit>) {
-    let all: Vec<FileEdit> = edits.iter().cloned().collect();
-    for pair in all.windows(2) {
-        let [sign, star] = pair else {
-            continue;
-        };
-        let meet = sign.file == star.file && sign.end == star.start && star.start < star.end;
-        let name = star.text.strip_prefix('*').filter(|name| {
-            let word = |c: char| c.is_alphanumeric() || c == '_';
-            name.chars().all(word)
-        });
-        if let (true, Some(address), Some(name)) = (meet, sign.text.strip_suffix('&'), name)
-            && edits.contains(sign)
-        {
-            let (address, name) = (address.to_owned(), name.to_owned());
-            edits.remove(sign);
-            edits.remove(star);
-            if sign.start < sign.end || !address.is_empty() {
-                let text = address;
-                edits.insert(FileEdit {
-                    text,
-                    ..sign.clone()
-                });
-            }
-            // Without its star a name is what stands there.
-            if name.len() != star.end - star.start {
-                let text = name;
-                edits.insert(FileEdit {
-                    text,
-                    ..star.clone()
-                });
-            }
-        }
-    }
 }
 
 /// How often more functions get readings of their own.

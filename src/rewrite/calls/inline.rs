@@ -12,6 +12,8 @@ use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
 /// Arguments in registers.
 const REGISTERS: usize = 5;
 
+const CALLBACK: &str = "calls what it gets as an argument";
+
 /// Marks the functions of a file that clang has to put into their callers.
 pub(super) fn inline(model: &Model) -> Found {
     let mut found = Found::default();
@@ -26,6 +28,10 @@ pub(super) fn inline(model: &Model) -> Found {
         };
         let toks = model.tree[function].toks;
         if in_file(model, toks.start) && is_marked(model, function) {
+            continue;
+        }
+        // What takes a callback and has no callers here, others may call; the rest BPF cannot call at all.
+        if why == CALLBACK && model.uses(entity).is_empty() {
             continue;
         }
         if let Some(edits) = edits(model, function, entity) {
@@ -104,10 +110,7 @@ fn why(model: &Model, entity: EntityId, called: &[TypeId]) -> Option<&'static st
     if params.iter().any(|&p| record(p)) {
         return Some("takes a structure by value");
     }
-    params
-        .iter()
-        .any(|&p| callback(p))
-        .then_some("calls what it gets as an argument")
+    params.iter().any(|&p| callback(p)).then_some(CALLBACK)
 }
 
 /// Whether the head of a function says already what becomes of it, or a program's section.

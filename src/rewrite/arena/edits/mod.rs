@@ -4,6 +4,7 @@ mod loops;
 mod names;
 mod objects;
 mod qualifiers;
+pub(super) mod tidy;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

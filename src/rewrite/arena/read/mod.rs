@@ -13,6 +13,7 @@ mod init;
 mod kept;
 mod library;
 mod objects;
+mod places;
 mod stmt;
 
 use std::cell::OnceCell;
