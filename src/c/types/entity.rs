@@ -84,6 +84,11 @@ impl Entity {
         matches!(self.kind, EntityKind::Function { .. })
     }
 
+    /// Whether it is a function with internal linkage, which no other unit names.
+    pub fn is_internal_function(&self) -> bool {
+        matches!(self.kind, EntityKind::Function { internal: true, .. })
+    }
+
     /// Where it lives, if it is an object.
     pub fn storage(&self) -> Option<Storage> {
         match self.kind {

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::source::Source;
 use super::{Trouble, live};
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, StmtId, StmtKind, Toks, Tree, Unary};
-use crate::c::types::{EntityId, EntityKind, Model, Parent, Root, Storage, Type, TypeId};
+use crate::c::types::{EntityId, Model, Parent, Root, Storage, Type, TypeId};
 
 /// A parameter.
 #[derive(Clone, Debug)]
@@ -112,11 +112,7 @@ impl Cycle {
 
     fn is_used_outside(&self, model: &Model, at: usize) -> bool {
         let member = &self.members[at];
-        let internal = matches!(
-            model[member.entity].kind,
-            EntityKind::Function { internal: true, .. }
-        );
-        !internal || self.is_called_outside(model, member)
+        !model[member.entity].is_internal_function() || self.is_called_outside(model, member)
     }
 
     /// Whether something else in the unit uses a member.

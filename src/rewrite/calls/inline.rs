@@ -7,7 +7,7 @@
 use super::{FileEdit, Found, in_file, is_ours};
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Tok, Toks};
-use crate::c::types::{EntityId, EntityKind, Model, Parent, Type, TypeId};
+use crate::c::types::{EntityId, Model, Parent, Type, TypeId};
 
 /// Arguments in registers.
 const REGISTERS: usize = 5;
@@ -71,6 +71,10 @@ fn called(model: &Model) -> Vec<TypeId> {
 
 /// Whether a function becomes part of its callers, or may.
 pub(super) fn is_part_of_callers(model: &Model, function: FunctionId, entity: EntityId) -> bool {
+    // Nothing is made of it, so nothing of it can be refused.
+    if model[entity].is_internal_function() && model.uses(entity).is_empty() {
+        return true;
+    }
     let known = &model.tree[function];
     let head = Toks::new(known.toks.start, model.tree[known.body].toks.start);
     let says = |words: &[&[u8]]| {
@@ -171,10 +175,7 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
             if matches!(model.tree[outer].kind, ExprKind::Call { callee, .. } if callee == name))
     };
     let uses = model.uses(entity);
-    let internal = matches!(
-        model[entity].kind,
-        EntityKind::Function { internal: true, .. }
-    );
+    let internal = model[entity].is_internal_function();
     // clang makes nothing of a static function without callers, and refuses another one.
     let unused = uses.is_empty();
     if unused && internal || !uses.iter().all(called) || model.is_recursive(function) {

@@ -204,7 +204,7 @@ pub(in crate::rewrite) fn pointed(model: &Model, project: &dyn Project) -> Point
             caller: (hidden.get(at) == Some(&true)).then(|| pointers.stem(class)),
             names: !class.targets.is_empty(),
             external: { class.targets.iter() }
-                .filter(|&&f| !is_internal(model, f))
+                .filter(|&&f| !model[f].is_internal_function())
                 .map(|&f| pointers.name(f))
                 .collect(),
         };
@@ -226,13 +226,6 @@ pub(in crate::rewrite) fn pointed(model: &Model, project: &dyn Project) -> Point
             .any(|entity| model[entity].definition().is_some() && pointers.is_of_kernel(entity));
     }
     found
-}
-
-fn is_internal(model: &Model, function: EntityId) -> bool {
-    matches!(
-        model[function].kind,
-        EntityKind::Function { internal: true, .. }
-    )
 }
 
 impl Pointers<'_, '_> {
