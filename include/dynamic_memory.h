@@ -280,6 +280,25 @@ static unsigned long long dynmem_unknown_functions
 #endif
 
 /*
+ * Leaves the function it stands in, with value if that returns something: for macros that functions
+ * of several types use, where BPF has no exit(). The value has to fit those that return one; 0 fits
+ * pointers and numbers. It is an expression of type void. Compilers refuse a value in a function
+ * that returns none, unless they are told.
+ */
+#define static_leave(value)                                             \
+	({                                                              \
+		_Pragma("GCC diagnostic push")                          \
+		_Pragma("GCC diagnostic ignored \"-Wreturn-type\"")     \
+		DYNMEM_ANY_RETURN return value;                         \
+		_Pragma("GCC diagnostic pop")                           \
+	})
+#if defined(__clang__) ? __clang_major__ >= 19 : __GNUC__ >= 14
+#define DYNMEM_ANY_RETURN _Pragma("GCC diagnostic ignored \"-Wreturn-mismatch\"")
+#else
+#define DYNMEM_ANY_RETURN
+#endif
+
+/*
  * A cast to `type *` that leaves the pointer in its address space, for macros that are used with
  * memory of the arena and with other memory.
  */

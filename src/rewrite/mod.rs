@@ -364,19 +364,17 @@ fn assemble(
     let first_edit = linked.edits.iter().map(|e| e.span.start);
     let lowered = calls::first_use(unit.source());
     let first_edit = first_edit.chain(lowered).filter(|&at| !in_directive(at));
+    let first_use = first_call
+        .map(|s| s.span.start)
+        .into_iter()
+        .chain(first_edit)
+        .min();
     let need = include::Need {
-        first_use: first_call
-            .map(|s| s.span.start)
-            .into_iter()
-            .chain(first_edit)
-            .min(),
+        first_use,
         arena: linked.arena && !linked.said,
         stored: linked.stored && !linked.said,
         used: lowered.is_some() || edits.iter().any(include::is_needed_by),
-        provided: unit
-            .headers
-            .iter()
-            .any(|header| provides(header.info, unit.project)),
+        provided: is_provided(unit, first_use),
         brought: linked.brought,
         leftover: found.leftover,
         own_arena: linked.own_arena.clone(),
@@ -456,6 +454,17 @@ fn provides(header: &headers::HeaderInfo, project: &dyn Project) -> bool {
     let headers = headers::reachable(&header.path, &lexed, project);
     let unit = unit::Unit::new(&header.path, lexed, &headers, project);
     !sites::find(&unit).sites.is_empty()
+}
+
+/// Whether a header that is included above the first use brings the allocator's header.
+fn is_provided(unit: &unit::Unit, first_use: Option<usize>) -> bool {
+    let brings = |header: &headers::HeaderInfo| provides(header, unit.project);
+    if !unit.headers.iter().any(|header| brings(header.info)) {
+        return false;
+    }
+    let above = lexer::lex(&unit.source()[..first_use.unwrap_or(unit.source().len())]);
+    let mut headers = headers::reachable(unit.path, &above, unit.project).into_iter();
+    headers.any(|header| brings(&header))
 }
 
 /// The edit that turns a call into one of the replacement: an insertion, so that line splices and

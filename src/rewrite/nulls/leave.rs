@@ -2,7 +2,7 @@
 //! calls (`bpf_throw` is refused by Linux 6.18 where a function that throws is called from another:
 //! "verifier bug: scc exit: no visit info"), so the function is left as where an allocation fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::context::Context;
 use super::exits;
@@ -13,6 +13,9 @@ use crate::rewrite::OnNull;
 use crate::rewrite::library::EXITS;
 use crate::rewrite::plan::{Edit, EditKind, Notice, Rule, Severity};
 use crate::rewrite::unit::Unit;
+
+/// What leaves a function whatever it returns, for macros that functions of several types use.
+const ANY: &str = "static_leave";
 
 /// A call that ends the program.
 struct End {
@@ -30,6 +33,14 @@ pub struct Exits {
     pub edits: Vec<Edit>,
     /// What to tell.
     pub notices: Vec<Notice>,
+}
+
+/// How the functions that use a macro leave, directly or by way of other macros.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Use {
+    leaves: BTreeSet<String>,
+    /// Some use is no statement of its own.
+    within: bool,
 }
 
 /// Plans what becomes of all of them.
@@ -71,7 +82,7 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
         OnNull::Return(text) => Some(text.as_str()),
         _ => None,
     };
-    let mut in_macros: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut in_macros: BTreeMap<Vec<u8>, Use> = BTreeMap::new();
     for function in ctx.functions().filter(|&f| ctx.is_planned(f)) {
         let Some(span) = ctx.shown(ctx.tree()[ctx.tree()[function].body].toks) else {
             continue;
@@ -80,15 +91,13 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
         let last = lexed.tokens.partition_point(|t| t.start < span.end);
         let tokens = &lexed.tokens[first..last];
         let leave = exits::leave(ctx, function, wanted);
-        for token in tokens.iter().filter(|t| t.kind == Kind::Ident) {
-            let name = lexed.text(token);
-            if unit.define(&name).is_some() {
-                let name = String::from_utf8_lossy(&name).into_owned();
-                in_macros.entry(name).or_default().push(leave.clone());
-            }
+        for (name, within) in macros(unit, lexed, tokens) {
+            let using = in_macros.entry(name).or_default();
+            using.leaves.insert(leave.clone());
+            using.within |= within;
         }
         for end in ends(tokens, &is_end) {
-            match write(lexed, tokens, &end, &leave, &style) {
+            match write(lexed, tokens, &end, &leave, false, &style) {
                 Some(edits) => {
                     found.edits.extend(edits);
                     if ctx.section(function).is_none() {
@@ -102,42 +111,105 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
             }
         }
     }
+    spread(unit, &mut in_macros);
     bodies(unit, &in_macros, &is_end, &style, found);
 }
 
-/// The same in macros: the text has to fit all functions that use it.
+/// The macros among tokens, and whether the use is no statement of its own.
+fn macros(unit: &Unit, lexed: &Lexed, tokens: &[Token]) -> Vec<(Vec<u8>, bool)> {
+    let uses = |at: usize| {
+        let name = lexed.text(&tokens[at]);
+        let (_, define) = unit.define(&name)?;
+        let close = match define.parameters.is_some() {
+            true => closing(tokens, at + 1)?,
+            false => at,
+        };
+        Some((name.into_owned(), !is_statement(lexed, tokens, at, close)))
+    };
+    let names = (0..tokens.len()).filter(|&at| tokens[at].kind == Kind::Ident);
+    names.filter_map(uses).collect()
+}
+
+/// Gives what macros use the leaves of those that use them.
+fn spread(unit: &Unit, in_macros: &mut BTreeMap<Vec<u8>, Use>) {
+    let inside: Vec<(&[u8], Vec<(Vec<u8>, bool)>)> = unit
+        .all_defines()
+        .map(|(lexed, define)| (&*define.name, macros(unit, lexed, define.body(lexed))))
+        .filter(|(_, used)| !used.is_empty())
+        .collect();
+    loop {
+        let before = in_macros.clone();
+        for (name, used) in &inside {
+            let Some(outer) = in_macros.get(*name).cloned() else {
+                continue;
+            };
+            for (inner, within) in used {
+                let using = in_macros.entry(inner.clone()).or_default();
+                using.leaves.extend(outer.leaves.iter().cloned());
+                using.within |= outer.within || *within;
+            }
+        }
+        if before == *in_macros {
+            return;
+        }
+    }
+}
+
+/// The same in macros: the text has to fit all functions that use it, those of other files, too.
 fn bodies(
     unit: &Unit,
-    in_macros: &BTreeMap<String, Vec<String>>,
+    in_macros: &BTreeMap<Vec<u8>, Use>,
     is_end: &impl Fn(&Token) -> Option<bool>,
     style: &Style,
     found: &mut Exits,
 ) {
     let lexed = &unit.lexed;
+    let shared = unit.path.extension().is_some_and(|ending| ending == "h");
     for define in &unit.defines {
         let body = define.body(lexed);
         let ends: Vec<End> = ends(body, is_end).collect();
         if ends.is_empty() {
             continue;
         }
-        let name = String::from_utf8_lossy(&define.name).into_owned();
-        let mut leaves = in_macros.get(&name).cloned().unwrap_or_default();
-        leaves.sort();
-        leaves.dedup();
+        let using = in_macros.get(&define.name).cloned().unwrap_or_default();
+        if using.leaves.is_empty() && !shared {
+            continue;
+        }
         for end in ends {
-            let edits = match leaves.as_slice() {
-                [leave] => write(lexed, body, &end, leave, style),
-                _ => None,
-            };
+            let whole = end.first == 0 && end.close + 1 == body.len();
+            let within = using.within || shared && whole;
+            let edits = common(&using.leaves, shared)
+                .and_then(|leave| write(lexed, body, &end, &leave, within, style));
             match edits {
                 Some(edits) => found.edits.extend(edits),
-                None if leaves.is_empty() => {}
-                None => found
-                    .notices
-                    .push(stays(lexed, &body[end.first], &leaves.join(" or "))),
+                None => {
+                    let leaves: Vec<&str> = using.leaves.iter().map(String::as_str).collect();
+                    found
+                        .notices
+                        .push(stays(lexed, &body[end.first], &leaves.join(" or ")));
+                }
             }
         }
     }
+}
+
+/// What leaves each of some functions, and those of files that are not known.
+fn common(leaves: &BTreeSet<String>, shared: bool) -> Option<String> {
+    let values: BTreeSet<&str> = leaves
+        .iter()
+        .filter_map(|leave| leave.strip_prefix("return ")?.strip_suffix(';'))
+        .collect();
+    // A structure is made in functions that return it, and no others.
+    if leaves.len() + usize::from(shared) > 1 && values.iter().any(|value| value.starts_with('(')) {
+        return None;
+    }
+    let leave = match (leaves.first(), values.first()) {
+        (Some(leave), _) if leaves.len() == 1 && !shared => leave.clone(),
+        (_, Some(value)) if values.len() == 1 && !shared => format!("{ANY}({value});"),
+        // A pointer and each number have it, and no verdict's check refuses it.
+        _ => format!("{ANY}(0);"),
+    };
+    Some(leave)
 }
 
 /// The calls among tokens that are statements of their own; `is_end` says whether one is an `assert`.
@@ -148,9 +220,6 @@ fn ends<'t>(
     (0..tokens.len()).filter_map(move |first| {
         let member = first > 0 && (tokens[first - 1].is(op(".")) || tokens[first - 1].is(op("->")));
         let asserts = is_end(&tokens[first]).filter(|_| !member)?;
-        if !tokens.get(first + 1)?.is(op("(")) {
-            return None;
-        }
         let close = closing(tokens, first + 1)?;
         Some(End {
             first,
@@ -160,8 +229,11 @@ fn ends<'t>(
     })
 }
 
-/// The parenthesis that closes another one.
+/// The parenthesis that closes the one at `open`, if there is one.
 fn closing(tokens: &[Token], open: usize) -> Option<usize> {
+    if !tokens.get(open)?.is(op("(")) {
+        return None;
+    }
     let mut depth = 0;
     (open..tokens.len()).find(|&i| {
         depth += i32::from(tokens[i].is(op("("))) - i32::from(tokens[i].is(op(")")));
@@ -169,30 +241,44 @@ fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     })
 }
 
-/// The edits that leave the function; none where the call is no statement of its own.
+/// Whether a call, from its name to its end, is a statement of its own.
+fn is_statement(lexed: &Lexed, tokens: &[Token], first: usize, close: usize) -> bool {
+    let before = first.checked_sub(1).map(|i| &tokens[i]);
+    let starts = before.is_none_or(|t| {
+        let ends = [";", "{", "}", ":", ")"].iter().any(|o| t.is(op(o)));
+        ends || lexed.is_ident(t, "else") || lexed.is_ident(t, "do")
+    });
+    let converted = matches!(&tokens[..first], [.., open, word, end]
+        if open.is(op("(")) && lexed.is_ident(word, "void") && end.is(op(")")));
+    // A macro's body may leave the semicolon to its use.
+    let behind = tokens.get(close + 1);
+    starts && !converted && behind.is_none_or(|t| t.is(op(";")))
+}
+
+/// Whether a call is an operand of an expression.
+fn is_operand(lexed: &Lexed, tokens: &[Token], first: usize) -> bool {
+    let Some(before) = first.checked_sub(1).map(|i| &tokens[i]) else {
+        return true;
+    };
+    let opens = ["(", ",", "?", ":", ";", "{", "}", ")", "&&", "||"];
+    opens.iter().any(|o| before.is(op(o))) || lexed.is_ident(before, "return")
+}
+
+/// The edits that leave the function; none where that cannot be written. `within` says that a macro's
+/// body stands in expressions.
 fn write(
     lexed: &Lexed,
     tokens: &[Token],
     end: &End,
     leave: &str,
+    within: bool,
     style: &Style,
 ) -> Option<Vec<Edit>> {
-    let before = end.first.checked_sub(1).map(|i| &tokens[i]);
-    let starts = before.is_none_or(|t| {
-        t.is(op(";"))
-            || t.is(op("{"))
-            || t.is(op("}"))
-            || t.is(op(":"))
-            || t.is(op(")"))
-            || lexed.is_ident(t, "else")
-            || lexed.is_ident(t, "do")
-    });
-    let behind = tokens.get(end.close + 1);
-    if !starts || behind.is_some_and(|t| !t.is(op(";"))) {
+    let statement = is_statement(lexed, tokens, end.first, end.close);
+    if !statement && !is_operand(lexed, tokens, end.first) {
         return None;
     }
-    // A macro's body may leave the semicolon to its use.
-    let leave = leave.strip_suffix(';')?;
+    let before = end.first.checked_sub(1).map(|i| &tokens[i]);
     let (name, close) = (&tokens[end.first], &tokens[end.close]);
     let text = String::from_utf8_lossy(&lexed.text(name)).into_owned();
     let edit = |from: usize, to: usize, text: String, reason: String| Edit {
@@ -201,23 +287,25 @@ fn write(
         kind: EditKind::Exit,
         reason,
     };
+    // Between `if (a)` and `else` another `if` would take the `else`.
+    let dangles = end.asserts
+        && before.is_some_and(|t| t.is(op(")")))
+        && { tokens.get(end.close + 2) }.is_some_and(|t| lexed.is_ident(t, "else"));
+    let operand = !statement || within || dangles;
+    let bare = leave.strip_suffix(';')?;
     if !end.asserts {
         let reason = format!("BPF has no `{text}`: the function leaves with an error instead");
-        return Some(vec![edit(name.start, close.end, leave.to_owned(), reason)]);
-    }
-    // Between `if (a)` and `else` another `if` would take the `else`.
-    let dangles = before.is_some_and(|t| t.is(op(")")))
-        && tokens
-            .get(end.close + 2)
-            .is_some_and(|t| lexed.is_ident(t, "else"));
-    if dangles {
-        return None;
+        let leave = match operand && !bare.starts_with(ANY) {
+            true => format!("({{ {leave} }})"),
+            false => bare.to_owned(),
+        };
+        return Some(vec![edit(name.start, close.end, leave, reason)]);
     }
     let inner = &tokens[end.first + 2..end.close];
     let in_macro = is_in_directive(lexed, name.start);
     // A name in a macro's body may be a parameter.
     let simple = inner.len() == 1 && inner[0].kind == Kind::Ident && !in_macro;
-    let gap = match in_macro || tokens_share_line(lexed, name.start) {
+    let gap = match operand || in_macro || tokens_share_line(lexed, name.start) {
         true => " ".to_owned(),
         false => {
             let indent = indent(lexed, name.start);
@@ -226,18 +314,22 @@ fn write(
     };
     let reason = "a failing assertion leaves the function with an error";
     let open = tokens[end.first + 1].end;
+    let (not, yes) = match simple {
+        true => ("if (!", ")"),
+        false => ("if (!(", "))"),
+    };
     // Where the macro is used, an `else` may follow.
-    let (head, tail, finish) = match (in_macro, simple) {
-        (true, _) => ("do { if (!(", "))", "; } while (0)"),
-        (false, true) => ("if (!", ")", ""),
-        (false, false) => ("if (!(", "))", ""),
+    let (head, finish) = match (operand, in_macro) {
+        (true, _) => ("({ ", "; })"),
+        (false, true) => ("do { ", "; } while (0)"),
+        (false, false) => ("", ""),
     };
     Some(vec![
-        edit(name.start, open, head.into(), reason.into()),
+        edit(name.start, open, format!("{head}{not}"), reason.into()),
         edit(
             close.start,
             close.end,
-            format!("{tail}{gap}{leave}{finish}"),
+            format!("{yes}{gap}{bare}{finish}"),
             reason.into(),
         ),
     ])
@@ -280,7 +372,7 @@ fn stays(lexed: &Lexed, token: &Token, leave: &str) -> Notice {
         span: Span::new(token.start, token.end),
         rule: Rule::Exit,
         severity: Severity::Warning,
-        message: format!("`{call}` ends no BPF program, and is no statement of its own here"),
+        message: format!("`{call}` ends no BPF program, and nothing fits all that leave here"),
         help: Some(format!("write `{leave}` where it is reached")),
     }
 }
