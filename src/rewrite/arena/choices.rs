@@ -27,7 +27,7 @@ impl Reading<'_> {
         let inner = |e: ExprId| self.points_to_constants(e, depth + 1);
         match tree[expr].kind {
             ExprKind::Paren(e) | ExprKind::Comma(_, e) => inner(e),
-            ExprKind::Text => Some(true),
+            ExprKind::Text => Some(false),
             ExprKind::Cast(ty, _) => Some(says_const(model, ty)),
             ExprKind::Name(_) => model.entity(expr).map(|e| declared_const(model, e)),
             ExprKind::Member { .. } => {
@@ -97,6 +97,7 @@ impl Editor<'_> {
             let simple = matches!(
                 model.tree[plain].kind,
                 ExprKind::Name(_)
+                    | ExprKind::Text
                     | ExprKind::Member { .. }
                     | ExprKind::Index(..)
                     | ExprKind::Call { .. }

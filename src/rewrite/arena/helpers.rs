@@ -102,6 +102,9 @@ impl Editor<'_> {
         let Some(name) = model.tree.name(callee) else {
             return false;
         };
+        if self.is_of_c_library(callee) {
+            return self.convert(args, argument);
+        }
         let name = model.unit.symbols.text(name);
         let known = HELPERS.iter().find(|h| h.0.as_bytes() == name);
         let index = args
@@ -153,6 +156,49 @@ impl Editor<'_> {
             REASON,
         );
         self.change(last.file, last.end, last.end, close, kind, REASON);
+        true
+    }
+
+    /// Whether a function is declared in a header of the C library and nowhere defined: a program that
+    /// calls it is refused, but perhaps none does.
+    fn is_of_c_library(&self, callee: ExprId) -> bool {
+        let model = self.reading().model;
+        let Some(entity) = model.named(callee).filter(|&e| model[e].is_function()) else {
+            return false;
+        };
+        let declared = &model[entity].declarators;
+        model[entity].definition().is_none()
+            && declared.iter().all(|&declarator| {
+                let unit = model.unit;
+                let loc = unit.tokens[model.tree[declarator].toks.start].loc;
+                let path = &unit.file(loc.file).path;
+                // The kernel's own functions are declared in vmlinux.h.
+                !path.ends_with("vmlinux.h") && !self.reading().is_ours(loc.file)
+            })
+    }
+
+    /// Converts an argument to a pointer outside of the arena, for the compiler.
+    fn convert(&mut self, args: &[ExprId], argument: &HelperArgument) -> bool {
+        let tree = &self.reading().model.tree;
+        let Some(&arg) = args.iter().find(|&&a| tree[a].toks.start == argument.start) else {
+            return false;
+        };
+        let toks = tree[arg].toks;
+        if !self.editable(toks.start) || !self.together(toks.start, toks.end - 1) {
+            return false;
+        }
+        let (first, last) = (self.location(toks.start), self.location(toks.end - 1));
+        let sum = matches!(
+            tree[arg].kind,
+            ExprKind::Binary { .. } | ExprKind::Conditional { .. } | ExprKind::Assign { .. }
+        );
+        let (open, close) = if sum { ("(void *)(", ")") } else { ("(void *)", "") };
+        let reason = "functions of the C library take no memory of the arena";
+        let kind = EditKind::Memory;
+        self.change(first.file, first.start, first.start, open.into(), kind, reason);
+        if !close.is_empty() {
+            self.change(last.file, last.end, last.end, close.into(), kind, reason);
+        }
         true
     }
 

@@ -285,6 +285,11 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, load.tok));
         }
     }
+    for &(place, space, tok) in &reading.untyped {
+        if in_heap(place) && !reading.vars.is_arena(space) && !reading.vars.is_fixed(space) {
+            moved.push((space, tok));
+        }
+    }
     for object in &reading.objects {
         // An array of arrays lies where its elements lie.
         if let Some(table) = reading.table(object)
@@ -299,7 +304,7 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, tok));
         }
     }
-    let unprovable = reading.unprovable.iter();
+    let unprovable = reading.unprovable.iter().chain(&reading.sized_by_memory);
     moved.extend(unprovable.filter(|(space, _)| reading.can_take(*space)));
     let filled = reading.filled_untested();
     moved.extend(filled.filter(|(place, _)| reading.can_take(*place)));

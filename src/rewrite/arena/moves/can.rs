@@ -65,7 +65,13 @@ impl Reading<'_> {
             return false;
         }
         if self.is_parameter_of(declarator) {
-            return matches!(model[model[object.entity].ty], Type::Pointer { .. });
+            let decl = &tree[tree[declarator].decl];
+            // One of a list of old parameters has no declaration of its own.
+            return decl.declarators.len() == 1
+                && matches!(
+                    model[model[object.entity].ty],
+                    Type::Pointer { .. } | Type::Number(_) | Type::Enum(_)
+                );
         }
         let decl = tree[declarator].decl;
         let Parent::Stmt(stmt) = model.decl_parent(decl) else {

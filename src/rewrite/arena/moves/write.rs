@@ -286,8 +286,13 @@ impl Editor<'_> {
         // parameter, and are written here again.
         let (_, name) = tree[declarator].name.expect("a parameter with a name");
         let mut text = String::new();
+        // A number that does not change is written once all the same.
+        let number = !model.is_pointer(model[object.entity].ty);
         for tok in tree[decl].toks.start..tree[decl].toks.end {
             let spelled = String::from_utf8_lossy(reading.unit.text(&reading.unit.tokens[tok]));
+            if spelled == ";" || number && spelled == "const" {
+                continue;
+            }
             if tok == name {
                 text += &format!("__arena *{word}_");
             } else if reading.unit.tokens[tok].is(op("*")) {

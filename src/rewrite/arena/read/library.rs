@@ -30,6 +30,7 @@ impl Reading<'_> {
         if renamed.is_some() {
             self.writes_inside(function, args, &arguments, tok);
             self.goes_on_inside(function, args, &arguments, tok);
+            self.as_long_as_memory_says(function, args, &arguments, tok);
         }
         let output = match function.treatment {
             Treatment::Output(text) => Some(self.output(text, args, &arguments)),
@@ -106,6 +107,40 @@ impl Reading<'_> {
         let begins = matches!(self.model.tree[place].kind, ExprKind::Name(_));
         if let (None, false, Some((_, space))) = (known, begins, self.types.pointer(value.ty)) {
             self.unprovable.push((space, tok));
+        }
+    }
+
+    /// Of variables on the stack as many bytes as a number in memory says: the verifier takes it for
+    /// any number.
+    fn as_long_as_memory_says(
+        &mut self,
+        function: &Function,
+        args: &[ExprId],
+        arguments: &[Value],
+        tok: Tok,
+    ) {
+        let Some(Some(at)) = function.writes() else {
+            return;
+        };
+        if !args.get(at).is_some_and(|&length| self.is_loaded(length)) {
+            return;
+        }
+        for value in arguments {
+            if let Some((_, space)) = self.types.pointer(value.ty) {
+                self.sized_by_memory.push((space, tok));
+            }
+        }
+    }
+
+    /// Whether a number comes from memory, or is calculated from one that does.
+    fn is_loaded(&self, number: ExprId) -> bool {
+        match self.model.tree[number].kind {
+            ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => self.is_loaded(inner),
+            ExprKind::Binary { left, right, .. } => self.is_loaded(left) || self.is_loaded(right),
+            ExprKind::Member { .. }
+            | ExprKind::Index(..)
+            | ExprKind::Unary(Unary::Deref, _) => true,
+            _ => false,
         }
     }
 
@@ -247,11 +282,15 @@ impl Reading<'_> {
     fn relate(&mut self, function: &Function, arguments: &[Value], tok: Tok, toks: Toks) -> Value {
         if function.name.starts_with("mem")
             && let [first, second, ..] = arguments
-            && let (Some((a, _)), Some((b, _))) =
+            && let (Some((a, at)), Some((b, with))) =
                 (self.types.pointer(first.ty), self.types.pointer(second.ty))
         {
             // Copied pointers point where they pointed.
-            self.same(a, b, tok);
+            match (a == Types::VOID, b == Types::VOID) {
+                (true, false) => self.goes_untyped(with, b, tok),
+                (false, true) => self.goes_untyped(at, a, tok),
+                _ => self.same(a, b, tok),
+            }
         }
         let number = Value::number(toks);
         match (function.treatment, arguments) {

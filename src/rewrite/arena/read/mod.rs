@@ -89,6 +89,9 @@ pub struct Reading<'a> {
     pub casts: Vec<Cast>,
     /// `c ? a : b` with pointers: both, and where the result points.
     pub choices: Vec<(ExprId, ExprId, Var)>,
+    /// Pointers in memory that goes on as `void *`: where they lie, where they lead, and where that is
+    /// said. Who follows them there knows of them by their type alone.
+    pub untyped: Vec<(Var, Var, Tok)>,
     /// String literals, and where each lies.
     pub literals: Vec<(Toks, Var)>,
     /// The `*` in bodies of macros that are used with both kinds of memory.
@@ -110,6 +113,8 @@ pub struct Reading<'a> {
     /// Memory, and where something is done with it that the verifier allows in an arena only, or to
     /// an address of it.
     pub unprovable: Vec<(Var, Tok)>,
+    /// Memory of which a function of the C library reads or writes as much as a number in memory says.
+    pub sized_by_memory: Vec<(Var, Tok)>,
     /// What points into the string that `strtok` divides.
     divided: Option<TypeId>,
     /// What meets the heap may move into the arena.
@@ -173,11 +178,13 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         generics: Vec::new(),
         wants_arena: None,
         unprovable: Vec::new(),
+        sized_by_memory: Vec::new(),
         divided: None,
         arguments: Vec::new(),
         loops: Vec::new(),
         copies: Vec::new(),
         casts: Vec::new(),
+        untyped: Vec::new(),
         choices: Vec::new(),
         literals: Vec::new(),
         both_kinds: HashSet::new(),
@@ -556,7 +563,11 @@ impl Reading<'_> {
                 if !matches!(self.types.get(to), Type::Function { .. }) {
                     self.vars.join(space, with, tok);
                 }
-                self.same_to(to, other, tok, depth + 1);
+                match (to == Types::VOID, other == Types::VOID) {
+                    (true, false) => self.goes_untyped(with, other, tok),
+                    (false, true) => self.goes_untyped(space, to, tok),
+                    _ => self.same_to(to, other, tok, depth + 1),
+                }
             }
             (Type::Address(space), Type::Address(with)) => self.vars.join(space, with, tok),
             (Type::Array { of }, Type::Array { of: other }) => {
@@ -576,6 +587,17 @@ impl Reading<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Memory at `place` goes on as `void *`: notes the pointers in it.
+    fn goes_untyped(&mut self, mut place: Var, mut ty: TypeId, tok: Tok) {
+        while let Some((to, space)) = self.types.pointer(self.types.element(ty)) {
+            if matches!(self.types.get(to), Type::Function { .. }) {
+                return;
+            }
+            self.untyped.push((place, space, tok));
+            (place, ty) = (space, to);
         }
     }
 
