@@ -3,6 +3,16 @@
 use super::*;
 
 impl Tree {
+    /// Whether a declared variable is constant itself: not what it, or an array of it, points to.
+    pub fn is_constant(&self, declarator: DeclaratorId) -> bool {
+        let declared = &self[declarator];
+        let pointer = declared.parts.iter().find_map(|part| match part {
+            Part::Pointer { is_const, .. } => Some(*is_const),
+            _ => None,
+        });
+        pointer.unwrap_or(self[declared.decl].specifiers.is_const)
+    }
+
     /// An expression without the parentheses around it.
     pub fn bare(&self, mut expr: ExprId) -> ExprId {
         while let ExprKind::Paren(inner) = self[expr].kind {

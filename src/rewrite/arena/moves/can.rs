@@ -89,7 +89,7 @@ impl Reading<'_> {
             return false;
         }
         // Its value is assigned in a statement of its own.
-        let constant = tree[decl].specifiers.is_const && tree[declarator].init.is_some() && !copied;
+        let constant = tree.is_constant(declarator) && tree[declarator].init.is_some() && !copied;
         let together = tree[decl].declarators.len() > 1;
         let anonymous = match tree[decl].specifiers.base {
             Base::Record(ref record) => record.tag.is_none(),
