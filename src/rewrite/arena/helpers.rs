@@ -192,10 +192,21 @@ impl Editor<'_> {
             tree[arg].kind,
             ExprKind::Binary { .. } | ExprKind::Conditional { .. } | ExprKind::Assign { .. }
         );
-        let (open, close) = if sum { ("(void *)(", ")") } else { ("(void *)", "") };
+        let (open, close) = if sum {
+            ("(void *)(", ")")
+        } else {
+            ("(void *)", "")
+        };
         let reason = "functions of the C library take no memory of the arena";
         let kind = EditKind::Memory;
-        self.change(first.file, first.start, first.start, open.into(), kind, reason);
+        self.change(
+            first.file,
+            first.start,
+            first.start,
+            open.into(),
+            kind,
+            reason,
+        );
         if !close.is_empty() {
             self.change(last.file, last.end, last.end, close.into(), kind, reason);
         }

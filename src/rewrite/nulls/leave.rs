@@ -288,9 +288,9 @@ fn write(
         reason,
     };
     // Between `if (a)` and `else` another `if` would take the `else`.
-    let dangles = end.asserts
-        && before.is_some_and(|t| t.is(op(")")))
-        && { tokens.get(end.close + 2) }.is_some_and(|t| lexed.is_ident(t, "else"));
+    let dangles =
+        end.asserts && before.is_some_and(|t| t.is(op(")"))) && { tokens.get(end.close + 2) }
+            .is_some_and(|t| lexed.is_ident(t, "else"));
     let operand = !statement || within || dangles;
     let bare = leave.strip_suffix(';')?;
     if !end.asserts {

@@ -278,15 +278,14 @@ impl Search<'_> {
         self.unknown(index, &counters)
     }
 
-    /// Whether a loop with `can_loop` goes through an array of arrays: clang may well keep a pointer to
-    /// the element and step that on, about which the comparison of the counter says nothing.
+    /// Whether a loop with `can_loop` goes through an array: clang may well keep a pointer to the element
+    /// and step that on, about which the comparison of the counter says nothing.
     fn is_stepped_through(&self, array: ExprId, index: ExprId) -> bool {
         let model = self.reading.model;
-        let rows = match model[model.type_of(array)] {
-            Type::Array { of, .. } => model.is_array(of) || model.record(of).is_some(),
-            _ => false,
-        };
-        let Some(counter) = self.counter(index).filter(|_| rows) else {
+        let Some(counter) = self
+            .counter(index)
+            .filter(|_| model.is_array(model.type_of(array)))
+        else {
             return false;
         };
         let around = self.around(index);

@@ -137,9 +137,9 @@ impl Reading<'_> {
         match self.model.tree[number].kind {
             ExprKind::Paren(inner) | ExprKind::Cast(_, inner) => self.is_loaded(inner),
             ExprKind::Binary { left, right, .. } => self.is_loaded(left) || self.is_loaded(right),
-            ExprKind::Member { .. }
-            | ExprKind::Index(..)
-            | ExprKind::Unary(Unary::Deref, _) => true,
+            ExprKind::Member { .. } | ExprKind::Index(..) | ExprKind::Unary(Unary::Deref, _) => {
+                true
+            }
             _ => false,
         }
     }
