@@ -130,7 +130,7 @@ pub fn facts(path: &Path, source: &[u8], project: &dyn Project) -> Facts {
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let mut facts = nulls::facts(&unit, &found.sites);
-    facts.allocates = !found.sites.is_empty() || found.aliased || uses_replacement(&unit.lexed);
+    facts.allocates = found.allocates() || uses_replacement(&unit.lexed);
     facts.bare = sites::bare_aliases(&unit);
     facts.names.extend(sites::own_aliases(&unit));
     facts
@@ -144,7 +144,7 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     let headers = headers::reachable(path, &lexed, project);
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
-    uses_replacement(&unit.lexed) || !found.sites.is_empty() || found.aliased
+    uses_replacement(&unit.lexed) || found.allocates()
 }
 
 /// What a unit has to do with pointers to functions that other files of the run may have, too. Takes the
@@ -282,7 +282,7 @@ fn plan_once(path: &Path, source: &[u8], project: &dyn Project, options: &Option
     let unit = unit::Unit::new(path, lexed, &headers, project);
     let found = sites::find(&unit);
     let chosen = chosen || headers.iter().any(|header| header.arena);
-    let idle = found.sites.is_empty() && !found.aliased;
+    let idle = !found.allocates();
     let mut linked = match idle && !chosen && !arena::is_chosen(source) {
         true => arena::Found::default(),
         false => arena::plan(path, source, project, options, chosen),

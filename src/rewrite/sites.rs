@@ -35,8 +35,17 @@ pub struct Sites {
     /// A header of the project has another name for a function of the allocator, which is used
     /// here.
     pub aliased: bool,
+    /// A function of the allocator is used as a value.
+    pub lent: bool,
     /// A reference to the C library's function stays, so its declaration is still needed.
     pub leftover: bool,
+}
+
+impl Sites {
+    /// Whether the file allocates, or gives blocks back: by calls, or by what it gives away to be called.
+    pub fn allocates(&self) -> bool {
+        !self.sites.is_empty() || self.aliased || self.lent
+    }
 }
 
 /// Finds the call sites of a file. Linear in its length.
@@ -328,6 +337,7 @@ impl Finder<'_, '_> {
         }
         if role == Role::Value {
             self.found.leftover = true;
+            self.found.lent = true;
             self.person(
                 span,
                 Rule::FunctionPointer,

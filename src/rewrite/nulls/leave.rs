@@ -43,6 +43,9 @@ struct Use {
     within: bool,
 }
 
+/// A macro that is used: its name, and whether the use is no statement of its own.
+type Used = (Vec<u8>, bool);
+
 /// Plans what becomes of all of them.
 pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
     let lexed = ctx.lexed;
@@ -115,8 +118,8 @@ pub fn file(ctx: &Context, unit: &Unit, on_null: &OnNull, found: &mut Exits) {
     bodies(unit, &in_macros, &is_end, &style, found);
 }
 
-/// The macros among tokens, and whether the use is no statement of its own.
-fn macros(unit: &Unit, lexed: &Lexed, tokens: &[Token]) -> Vec<(Vec<u8>, bool)> {
+/// The macros among tokens.
+fn macros(unit: &Unit, lexed: &Lexed, tokens: &[Token]) -> Vec<Used> {
     let uses = |at: usize| {
         let name = lexed.text(&tokens[at]);
         let (_, define) = unit.define(&name)?;
@@ -132,7 +135,7 @@ fn macros(unit: &Unit, lexed: &Lexed, tokens: &[Token]) -> Vec<(Vec<u8>, bool)> 
 
 /// Gives what macros use the leaves of those that use them.
 fn spread(unit: &Unit, in_macros: &mut BTreeMap<Vec<u8>, Use>) {
-    let inside: Vec<(&[u8], Vec<(Vec<u8>, bool)>)> = unit
+    let inside: Vec<(&[u8], Vec<Used>)> = unit
         .all_defines()
         .map(|(lexed, define)| (&*define.name, macros(unit, lexed, define.body(lexed))))
         .filter(|(_, used)| !used.is_empty())

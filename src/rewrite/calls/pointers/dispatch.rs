@@ -233,6 +233,7 @@ impl Pointers<'_, '_> {
                 );
             }
             match result {
+                "" if targets.is_empty() => text.push_str("\tstatic_unknown_function();\n}"),
                 "" => text.push_str("\telse\n\t\tstatic_unknown_function();\n}"),
                 _ => text.push_str("\tstatic_unknown_function();\n\treturn (void *)0;\n}"),
             }
