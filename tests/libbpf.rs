@@ -59,6 +59,19 @@ fn functions_of_other_files_are_called_through_pointers() {
     }
 }
 
+/// A library that only gives the allocator's functions away, and has a callback that nobody uses.
+#[test]
+fn allocators_of_other_files_are_called_through_pointers() {
+    let name = "allocators_of_other_files_are_called_through_pointers";
+    if let Some(rewritten) = linked(name, "hooks", &["main.bpf.c", "stack.c"]) {
+        assert!(
+            rewritten[1].contains("memory->alloc = malloc_block_pointer;"),
+            "{}",
+            rewritten[1]
+        );
+    }
+}
+
 /// Files that allocate nothing belong to a program whose heap lies in an arena all the same.
 #[test]
 fn files_that_allocate_nothing_are_linked_with_those_that_do() {

@@ -501,17 +501,21 @@ impl Links {
     /// Tells a reading what other files found out.
     pub(super) fn seed(&self, reading: &mut Reading) {
         reading.looping = self.looping.clone();
-        let mut elsewhere = Vec::new();
+        let (mut elsewhere, mut fixed_elsewhere) = (Vec::new(), Vec::new());
         for (name, func) in external(reading).filter(|(name, _)| self.imports(name)) {
             let function = &reading.functions[func.0 as usize];
             if function.definition.is_some() {
                 let fixed = self.fixed.get(&name);
-                let spaces = reading.spaces(function).into_iter().enumerate();
-                let free = spaces.filter(|(i, _)| !fixed.is_some_and(|f| f.contains(i)));
-                elsewhere.extend(free.map(|(_, space)| space));
+                for (index, space) in reading.spaces(function).into_iter().enumerate() {
+                    match fixed.is_some_and(|f| f.contains(&index)) {
+                        true => fixed_elsewhere.push(space),
+                        false => elsewhere.push(space),
+                    }
+                }
             }
         }
         reading.called_elsewhere = elsewhere;
+        reading.fixed_elsewhere = fixed_elsewhere;
         if self.spots.is_empty() && self.functions.is_empty() {
             return;
         }

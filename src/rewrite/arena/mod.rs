@@ -285,6 +285,17 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, load.tok));
         }
     }
+    // What comes out of a block and goes to another file is followed there.
+    let others = reading.open_to_others();
+    for load in &reading.loads {
+        if let Some(space) = load.space.filter(|_| in_heap(load.place))
+            && !reading.vars.is_arena(space)
+            && !reading.vars.is_fixed(space)
+            && others.contains(&reading.vars.find(space))
+        {
+            moved.push((space, load.tok));
+        }
+    }
     for &(place, space, tok) in &reading.untyped {
         if in_heap(place) && !reading.vars.is_arena(space) && !reading.vars.is_fixed(space) {
             moved.push((space, tok));

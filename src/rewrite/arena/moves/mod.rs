@@ -151,8 +151,7 @@ impl Reading<'_> {
             found.extend(follows.map(|f| (f.space, toks.start)));
         }
         // Of what nothing is known, nobody may call the function.
-        let elsewhere = self.called_elsewhere.iter();
-        let elsewhere: HashSet<Var> = elsewhere.map(|&s| self.vars.find(s)).collect();
+        let elsewhere = self.open_to_others();
         let known = |space| self.vars.is_known(space) || elsewhere.contains(&self.vars.find(space));
         found.retain(|&(space, _)| !self.vars.is_fixed(space) && known(space));
         found.extend(arrays);

@@ -125,6 +125,8 @@ pub struct Reading<'a> {
     pub agreed: HashSet<Var>,
     /// What the pointers of functions point to that other files call, where it can lie in the arena.
     pub called_elsewhere: Vec<Var>,
+    /// The same where other files give them memory that cannot.
+    pub fixed_elsewhere: Vec<Var>,
     /// By reading: the function it is of.
     pub instances: Vec<Option<FuncId>>,
     /// The functions that jump, once somebody asked.
@@ -201,6 +203,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         looping: BTreeSet::new(),
         agreed: HashSet::new(),
         called_elsewhere: Vec::new(),
+        fixed_elsewhere: Vec::new(),
         instances: vec![None],
         jumping: OnceCell::new(),
         toks: &unit.tokens,
@@ -258,6 +261,18 @@ impl Reading<'_> {
             next += 1;
             self.read_again(instance, func);
         }
+    }
+
+    /// The classes of what functions get from other files, and give them, that can lie in the arena.
+    pub fn open_to_others(&self) -> HashSet<Var> {
+        let classes = |spaces: &[Var]| -> HashSet<Var> {
+            let classes = spaces.iter().map(|&space| self.vars.find(space));
+            classes.collect()
+        };
+        let fixed = classes(&self.fixed_elsewhere);
+        let mut open = classes(&self.called_elsewhere);
+        open.retain(|class| !fixed.contains(class));
+        open
     }
 
     /// Whether a file belongs to the project and may be edited.

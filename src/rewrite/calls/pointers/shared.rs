@@ -54,6 +54,8 @@ pub struct SharedPointers {
     types: BTreeMap<String, Agreed>,
     /// The files that name functions, in the order of their ranges.
     ranges: Vec<PathBuf>,
+    /// The types of the functions that some file calls and none names.
+    unnamed: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +115,11 @@ impl SharedPointers {
                 continue;
             }
             let stem = parts().find_map(|(_, part)| part.caller.as_ref());
-            let (Some(stem), false) = (stem, namers.is_empty()) else {
+            if namers.is_empty() {
+                found.unnamed.extend(stem.map(|_| key.clone()));
+                continue;
+            }
+            let Some(stem) = stem else {
                 continue;
             };
             let mut name = format!("call_{stem}");
@@ -234,11 +240,17 @@ impl Pointers<'_, '_> {
         let (model, project) = (self.model, self.project);
         let agreed = &project.facts().pointers;
         let path = &model.unit.file(FileId::MAIN).path;
-        if !agreed.concerns(path) {
+        if !agreed.concerns(path) && agreed.unnamed.is_empty() {
             return;
         }
         for ty in self.told() {
             let key = types::declare(model, ty, "");
+            // What calls through them may never be called: it is in nobody's way.
+            if let Some(class) = self.find_class(ty)
+                && key.as_ref().is_some_and(|key| agreed.unnamed.contains(key))
+            {
+                self.classes[class].numbered = false;
+            }
             if let Some(role) = key.and_then(|key| agreed.role(&key, path)) {
                 let class = self.class_of(ty);
                 self.classes[class].numbered = true;
