@@ -266,7 +266,7 @@ impl Place {
             .unwrap_or(usize::MAX);
         let mut anchors: Vec<usize> = includes
             .iter()
-            .filter(|i| i.top_level)
+            .filter(|i| i.top_level && !is_aside(unit, includes, i))
             .map(|i| i.behind)
             .collect();
         for define in &unit.defines {
@@ -298,6 +298,19 @@ impl Place {
         };
         Self { offset, text, late }
     }
+}
+
+/// Whether an include serves some macros in the middle of a file, in some configurations: the others
+/// stand together further up.
+fn is_aside(unit: &Unit, includes: &[Include], include: &Include) -> bool {
+    let above = includes.iter().filter(|i| i.top_level && !i.conditional);
+    let above = above.map(|i| i.behind).filter(|&b| b <= include.span.start);
+    let (Some(above), true) = (above.max(), include.conditional) else {
+        return false;
+    };
+    let macros = unit.defines.iter().filter(|d| d.parameters.is_some());
+    let mut macros = macros.map(|d| unit.lexed.directives[d.directive].start);
+    !must_precede(&include.name) && macros.any(|at| (above..include.span.start).contains(&at))
 }
 
 /// The place for an include in a file that has none: behind the opening comment and the include
