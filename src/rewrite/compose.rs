@@ -88,7 +88,11 @@ pub fn stages(source: &[u8], first: &Plan, second: &Plan) -> Plan {
         ..notice.clone()
     });
     let notices = first.notices().iter().cloned().chain(moved).collect();
-    Plan::new(composed.edits().to_vec(), notices).unwrap_or_default()
+    match second.is_given_up() {
+        // Half of the steps make no file.
+        true => Plan::give_up(notices),
+        false => Plan::new(composed.edits().to_vec(), notices).unwrap_or_default(),
+    }
 }
 
 /// Where an offset of a plan's result is in its source; the end of an edit for what it made.
@@ -137,6 +141,14 @@ mod tests {
         let composed = compose(source, &first, &second);
         assert_eq!(composed.apply(source), second.apply(&first.apply(source)));
         composed
+    }
+
+    #[test]
+    fn what_the_second_step_gives_up_has_no_first_step() {
+        let first = plan(&[(1, 1, "x")]);
+        let both = stages(b"abc", &first, &Plan::give_up(vec![]));
+        assert!(both.is_given_up() && !both.changes());
+        assert!(stages(b"abc", &first, &plan(&[])).changes());
     }
 
     #[test]

@@ -65,6 +65,13 @@ int stack_count_if(const struct stack *stack, int (*wanted)(const void *item, lo
 	return count;
 }
 
+void stack_visit(const struct stack *stack, const struct visitor *visitor)
+{
+	for (const struct cell *cell = stack->top; cell; cell = cell->below)
+		if (visitor->wanted(*(const int *)cell->item, visitor->key))
+			stack_push(visitor->found, cell->item);
+}
+
 void stack_free(struct stack *stack)
 {
 	while (stack->top)

@@ -107,6 +107,8 @@ pub struct Load {
     pub place: Var,
     /// Where it points.
     pub space: Option<Var>,
+    /// It points to a function.
+    pub code: bool,
     /// The place is an element of an array on the stack that varies.
     pub varies: bool,
     /// It is a part of a variable on the stack, by its name: in memory only if that moves.

@@ -285,8 +285,14 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, load.tok));
         }
     }
-    // What comes out of a block and goes to another file is followed there.
-    let others = reading.open_to_others();
+    // What comes out of a block and goes to another file is followed there. A number that stands for a
+    // function leads nowhere.
+    let mut others = reading.open_to_others();
+    for load in reading.loads.iter().filter(|load| load.code) {
+        if let Some(space) = load.space {
+            others.remove(&reading.vars.find(space));
+        }
+    }
     for load in &reading.loads {
         if let Some(space) = load.space.filter(|_| in_heap(load.place))
             && !reading.vars.is_arena(space)

@@ -347,14 +347,13 @@ impl Reading<'_> {
                 && self.types.holds_pointer(value.ty) =>
             {
                 let flow = self.new_flow();
+                let pointer = self.types.pointer(value.ty);
+                let code = |to| matches!(self.types.get(to), Type::Function { .. });
                 self.loads.push(Load {
                     tok: value.start,
                     place,
-                    space: self
-                        .types
-                        .pointer(value.ty)
-                        .map(|p| p.1)
-                        .or(value.made_from),
+                    space: pointer.map(|p| p.1).or(value.made_from),
+                    code: pointer.is_some_and(|p| code(p.0)),
                     varies: value.mem && value.flow != Flow(0),
                     named: !value.mem,
                     flow,
