@@ -72,6 +72,19 @@ fn allocators_of_other_files_are_called_through_pointers() {
     }
 }
 
+/// Functions that BPF cannot call where they stand in one file and are called in another.
+#[test]
+fn structures_and_many_arguments_go_from_file_to_file() {
+    let name = "structures_and_many_arguments_go_from_file_to_file";
+    if let Some(rewritten) = linked(name, "shapes", &["main.bpf.c", "shapes.c"]) {
+        // In the style of the file, without a variable for what has one.
+        let main = "\torigin(&here);\n";
+        assert!(rewritten[0].contains(main), "{}", rewritten[0]);
+        let shapes = "\tstruct point a = arguments->a;\n\tstruct point b = arguments->b;\n";
+        assert!(rewritten[1].contains(shapes), "{}", rewritten[1]);
+    }
+}
+
 /// Files that allocate nothing belong to a program whose heap lies in an arena all the same.
 #[test]
 fn files_that_allocate_nothing_are_linked_with_those_that_do() {

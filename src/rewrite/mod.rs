@@ -22,6 +22,7 @@ mod preprocess;
 pub mod project;
 pub mod reach;
 mod reread;
+mod shared;
 pub mod sites;
 mod stages;
 pub mod stream;
@@ -34,7 +35,7 @@ use crate::c::{Span, lexer};
 
 pub use crate::c::cpp::CommandLineMacro;
 pub use arena::{Backend, Links};
-pub use calls::{Pointed, SharedPointers, loops};
+pub use calls::loops;
 pub use filter::Mentions;
 pub use headers::Cache;
 pub use plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
@@ -42,6 +43,7 @@ pub use preprocess::preprocess;
 pub use project::{Alone, Facts, FunctionFacts, Header, ParameterFacts, Project};
 pub use reach::{Reach, is_marked, mentioned, reach};
 pub use reread::misplaced_in;
+pub use shared::{Agreed, Shares, shares};
 pub use stages::{Changed, Overlay, lower};
 
 /// What to do where the result of an allocation is used without a NULL check.
@@ -147,13 +149,6 @@ pub fn calls(path: &Path, source: &[u8], project: &dyn Project) -> bool {
     uses_replacement(&unit.lexed) || found.allocates()
 }
 
-/// What a unit has to do with pointers to functions that other files of the run may have, too. Takes the
-/// time of reading the unit.
-pub fn pointed(path: &Path, source: &[u8], project: &dyn Project) -> Pointed {
-    let parsed = project.cache().files.parsed(path, source, project);
-    calls::pointed(parsed.model(), project)
-}
-
 /// What the other files of a run have to know of this one where the heap lies in an arena. A run
 /// asks for the links of all files, merges them, and asks again until nothing new comes up. A file is
 /// only read again if others tell it something new.
@@ -172,6 +167,7 @@ fn links_anew(path: &Path, source: &[u8], project: &dyn Project, options: &Optio
     let mut stages = stages::Stages::new(path, source, project, options);
     stages.addresses();
     stages.loops();
+    stages.passed();
     arena::links(path, &stages.text(), project, options.backend)
 }
 
@@ -239,6 +235,7 @@ fn plan_stages(path: &Path, source: &[u8], project: &dyn Project, options: &Opti
     let mut stages = stages::Stages::new(path, source, project, options);
     stages.addresses();
     stages.loops();
+    stages.passed();
     stages.inlined();
     match stages.into_plan() {
         None => plan_text(path, source, project, options),

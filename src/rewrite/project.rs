@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arena::Links;
-use super::calls::SharedPointers;
 use super::headers::Cache;
+use super::shared::Agreed;
 use crate::c::cpp::CommandLineMacro;
 
 /// A header of the project.
@@ -43,9 +43,9 @@ pub struct Facts {
     pub unread: bool,
     /// What the files have to agree on where the heap lies in an arena.
     pub links: Links,
-    /// The pointers to functions that several files have. Not of one file: [`Facts::merge`] does not
-    /// take it along.
-    pub pointers: SharedPointers,
+    /// What the files have agreed on before anything is made of them. Not of one file: [`Facts::merge`]
+    /// does not take it along.
+    pub agreed: Agreed,
     /// The file, or one of those merged, has a call of the allocator or of its replacement.
     pub allocates: bool,
 }

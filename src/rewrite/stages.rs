@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use super::calls::Changed;
-use super::calls::{INLINED, LABELS, LENT, POINTERS, RECURSION, Stage, Staged};
+use super::calls::{INLINED, LABELS, LENT, PASSED, POINTERS, RECURSION, Stage, Staged};
 use super::filled::FILLED;
 use super::plan::{Edit, Notice, Severity};
 use super::{
@@ -99,6 +99,14 @@ impl<'a> Stages<'a> {
         }
     }
 
+    /// What several files pass to each other in memory.
+    pub fn passed(&mut self) {
+        if self.overlay.facts().agreed.concerns(self.path) {
+            let staged = PASSED.plan(self.path, &self.text(), &self.overlay);
+            self.add(&PASSED, staged);
+        }
+    }
+
     /// What makes clang put functions into their callers, if the file allocates.
     pub fn inlined(&mut self) {
         let text = self.text();
@@ -121,7 +129,7 @@ impl<'a> Stages<'a> {
         // A run lowers what reaches an allocation.
         self.lowering
             || links.chooses(self.path)
-            || self.overlay.facts().pointers.concerns(self.path)
+            || self.overlay.facts().agreed.concerns(self.path)
             || allocates(self.path, &self.text(), self.overlay.project)
     }
 
@@ -211,6 +219,7 @@ pub fn lower(
     stages.lowering = true;
     stages.addresses();
     stages.loops();
+    stages.passed();
     stages.inlined();
     if stages.overlay.texts.is_empty() || !stages.is_sound() {
         return BTreeMap::new();

@@ -133,7 +133,7 @@ pub fn scan<'a>(look: &Look<'a>) -> Scan<'a> {
             find_facts(look, &mut scan, &bpf);
         }
         for candidate in &mut scan.candidates {
-            candidate.matters |= scan.facts.pointers.concerns(&candidate.found.real);
+            candidate.matters |= scan.facts.agreed.concerns(&candidate.found.real);
         }
         if scan.facts.allocates {
             links::agree(look, &mut scan, &bpf);
@@ -418,7 +418,7 @@ fn work(look: &Look, receiver: &Mutex<mpsc::Receiver<Vec<Found>>>) -> Known {
 fn look_again(look: &Look, scan: &mut Known) {
     let view = look.view(Facts::default());
     scan.facts = Facts {
-        pointers: mem::take(&mut scan.facts.pointers),
+        agreed: mem::take(&mut scan.facts.agreed),
         ..Facts::default()
     };
     let touched =

@@ -10,7 +10,7 @@ use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Tok, Toks};
 use crate::c::types::{EntityId, Model, Parent, Type, TypeId};
 
 /// Arguments in registers.
-const REGISTERS: usize = 5;
+pub(super) const REGISTERS: usize = 5;
 
 const CALLBACK: &str = "calls what it gets as an argument";
 

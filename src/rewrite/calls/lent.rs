@@ -127,8 +127,15 @@ fn place(model: &Model, first: Tok) -> Option<(FileId, u32)> {
         return None;
     }
     let bytes = &unit.file(loc.file).bytes;
-    let mut at = line_start(bytes, loc.start as usize);
-    // The lines of a comment right above.
+    let at = above(bytes, loc.start as usize);
+    let lexed = lexer::lex(bytes);
+    let inside = Conditionals::new(&lexed).outermost(&lexed, at);
+    inside.is_none().then_some((loc.file, at as u32))
+}
+
+/// The beginning of the line with a place, or of the comment right above it.
+pub(super) fn above(bytes: &[u8], place: usize) -> usize {
+    let mut at = line_start(bytes, place);
     while at > 0 {
         let above = line_start(bytes, at - 1);
         let line = bytes[above..at].trim_ascii();
@@ -140,9 +147,7 @@ fn place(model: &Model, first: Tok) -> Option<(FileId, u32)> {
         }
         at = above;
     }
-    let lexed = lexer::lex(bytes);
-    let inside = Conditionals::new(&lexed).outermost(&lexed, at);
-    inside.is_none().then_some((loc.file, at as u32))
+    at
 }
 
 fn line_start(bytes: &[u8], at: usize) -> usize {

@@ -18,6 +18,7 @@ mod left_out;
 mod lent;
 mod live;
 mod lower;
+mod passed;
 mod pointers;
 mod returns;
 mod rounds;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use passed::{Passed, SharedFunctions};
 pub(super) use pointers::pointed;
 pub use pointers::{Pointed, SharedPointers};
 
@@ -194,6 +196,20 @@ pub(super) const INLINED: Stage = Stage {
     said: (
         Rule::IndirectCall,
         "say `static __always_inline` in front of the function",
+    ),
+};
+
+/// Arguments and results of functions that several files have, in memory.
+pub(super) const PASSED: Stage = Stage {
+    find: passed::passed,
+    kind: EditKind::Inline,
+    reason: (
+        "BPF has no such calls, and other files call it: ",
+        " gets and gives in memory",
+    ),
+    said: (
+        Rule::IndirectCall,
+        "pass a pointer to a structure with the arguments, and one to where the result goes",
     ),
 };
 

@@ -5,10 +5,11 @@
 
 use rustc_hash::FxHashSet;
 
-use super::Trouble;
+use super::{Trouble, in_file};
 use crate::c::cpp::{FileId, FileKind, Token, Unit};
 use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{Tok, Toks};
+use crate::c::types::Model;
 
 /// Where a change stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,12 @@ impl<'a> Source<'a> {
             source.owner.push(owner);
         }
         Ok(source)
+    }
+
+    /// The same for tokens that may begin with what macros make: `SEC(…)` and the like.
+    pub fn behind_macros(model: &Model<'a>, toks: Toks) -> Result<Self, Trouble> {
+        let first = (toks.start..toks.end).find(|&t| in_file(model, t));
+        Self::new(model.unit, Toks::new(first.unwrap_or(toks.start), toks.end))
     }
 
     fn token(&self, tok: Tok) -> &'a Token {

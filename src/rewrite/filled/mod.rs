@@ -78,7 +78,8 @@ fn find(model: &Model, project: &dyn Project) -> Found {
         let done = match variable.storage {
             Storage::Local | Storage::LocalStatic => inside(model, &variable),
             _ => {
-                let edits = source_of(model, declaration(model, &variable))
+                let toks = declaration(model, &variable);
+                let edits = Source::behind_macros(model, toks)
                     .and_then(|source| initial(model, &source, &variable));
                 if edits.is_ok() {
                     outside.push(variable);
@@ -263,12 +264,6 @@ fn declaration(model: &Model, variable: &Variable) -> Toks {
     tree[tree[variable.declarator].decl].toks
 }
 
-fn source_of<'a>(model: &Model<'a>, toks: Toks) -> Result<Source<'a>, Trouble> {
-    // `SEC(…)` and the like before it.
-    let first = (toks.start..toks.end).find(|&t| in_file(model, t));
-    Source::new(model.unit, Toks::new(first.unwrap_or(toks.start), toks.end))
-}
-
 /// The assignments, each in a line.
 fn assignments(
     model: &Model,
@@ -304,8 +299,8 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
     let function = model.decl_function(decl).map(|f| tree[f].toks);
     let source = match function {
         // A macro's use is taken apart where all of it stands in what is looked at.
-        Some(function) if !plain => source_of(model, function)?,
-        _ => source_of(model, toks)?,
+        Some(function) if !plain => Source::behind_macros(model, function)?,
+        _ => Source::behind_macros(model, toks)?,
     };
     if !block || !plain && !source.is_one_use(toks) {
         return Err(Trouble {
@@ -367,7 +362,7 @@ fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble>
          static void {name}(void)\n{{\n\tstatic int filled;\n\n\tif ({first}) {{\n"
     );
     for variable in variables {
-        let source = source_of(model, declaration(model, variable))?;
+        let source = Source::behind_macros(model, declaration(model, variable))?;
         text.push_str(&assignments(model, &source, variable, "\t\t")?);
     }
     text.push_str(&done.replace('\t', "\t\t"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::*;
-use crate::rewrite::{Changed, Pointed, SharedPointers};
+use crate::rewrite::{Agreed, Changed, Shares};
 
 /// Finds out which headers more than one unit includes, and [lowers](rewrite::lower) the units. Whether
 /// texts have changed by that: what was found out about them does not hold any more.
@@ -25,12 +25,18 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
         scan.candidates[unit.candidate].own.allocates
             || headers.any(|path| allocating.contains(path.as_path()))
     });
-    view.facts.pointers = shared_pointers(look, scan, &view, &allocating, &others);
+    view.facts.agreed = agreed(look, scan, &view, &allocating, &others);
     let changes = |unit: &&Unit| {
         let mut headers = unit.headers.iter();
         headers.any(|path| !is_header(path) && view.may_rewrite(path))
     };
-    let asked: Vec<&Unit> = allocating.into_iter().filter(changes).collect();
+    let agrees = |unit: &&Unit| {
+        let path = &scan.candidates[unit.candidate].found.real;
+        view.facts.agreed.functions_concern(path)
+    };
+    let others = others.into_iter().filter(agrees);
+    let asked = allocating.into_iter().chain(others).filter(changes);
+    let asked: Vec<&Unit> = asked.collect();
     let mut lowered = Vec::new();
     pool::ordered(
         &asked,
@@ -59,37 +65,37 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
     some
 }
 
-/// What the units agree on of the pointers to functions that several of them have. Those that allocate
-/// nothing are read only if one that allocates has such a pointer.
-fn shared_pointers(
+/// What the units agree on of what several of them have. Those that allocate nothing are read only if
+/// one that allocates has such a thing.
+fn agreed(
     look: &Look,
     scan: &Known,
     view: &View,
     allocating: &[&Unit],
     others: &[&Unit],
-) -> SharedPointers {
-    let ask = |units: &[&Unit]| -> Vec<(PathBuf, Pointed)> {
+) -> Agreed {
+    let ask = |units: &[&Unit]| -> Vec<(PathBuf, Shares)> {
         let mut all = pool::results(units, look.inputs.jobs, |unit| {
             let found = &scan.candidates[unit.candidate].found;
             let mut buffer = Vec::new();
             // What cannot be read was reported at the first look.
-            let pointed = read(look, found, &mut buffer)
-                .map(|bytes| rewrite::pointed(&found.real, &bytes, view))
+            let shares = read(look, found, &mut buffer)
+                .map(|bytes| rewrite::shares(&found.real, &bytes, view))
                 .unwrap_or_default();
-            (found.real.clone(), pointed)
+            (found.real.clone(), shares)
         });
-        all.retain(|(_, pointed)| !pointed.is_empty());
+        all.retain(|(_, shares)| !shares.is_empty());
         all
     };
     if allocating.len() + others.len() < 2 {
-        return SharedPointers::default();
+        return Agreed::default();
     }
     let mut each = ask(allocating);
     if !each.is_empty() {
         each.extend(ask(others));
     }
     each.sort_by(|a, b| a.0.cmp(&b.0));
-    SharedPointers::of(&each)
+    Agreed::of(&each)
 }
 
 /// A translation unit of the run.

@@ -244,13 +244,23 @@ impl Editor<'_> {
             self.array_alias(name, &alias, reason);
             return;
         }
-        let (Some(name), Some((open, end))) = (parameter.name, parameter.bracket) else {
-            let tok = parameter.name.or(parameter.bracket.map(|b| b.0));
+        let Some((open, end)) = parameter.bracket else {
             self.troubles.insert(Trouble {
-                tok: tok.unwrap_or(0),
+                tok: parameter.name.unwrap_or(0),
                 message: reason.into(),
                 help: "write it as a pointer".into(),
             });
+            return;
+        };
+        let Some(name) = parameter.name else {
+            if !self.editable(open) || !self.together(open, end - 1) {
+                self.unreachable(open);
+                return;
+            }
+            let (from, to) = (self.location(open), self.location(end - 1));
+            let star = if parameter.nested { "(*)" } else { "*" };
+            let kind = EditKind::Qualifier;
+            self.change(from.file, from.start, to.end, star.into(), kind, reason);
             return;
         };
         if !self.editable(name) || !self.together(name, end - 1) {

@@ -218,6 +218,17 @@ impl Reading<'_> {
         }
     }
 
+    /// The value of an expression as that of one around it which is no object itself: a structure is
+    /// copied.
+    pub(super) fn no_object(&mut self, expr: ExprId, value: Value) -> Value {
+        if !self.is_record(value.ty) {
+            return value;
+        }
+        self.copied_value(expr, value);
+        let place = None;
+        Value { place, ..value }
+    }
+
     /// The values of arguments.
     pub(super) fn arguments(&mut self, args: &[ExprId]) -> Vec<Value> {
         let mut list = Vec::new();

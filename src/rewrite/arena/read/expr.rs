@@ -169,7 +169,8 @@ impl Reading<'_> {
             }
             ExprKind::Comma(a, b) => {
                 self.taken(*a);
-                let mut value = self.value(*b);
+                let value = self.value(*b);
+                let mut value = self.no_object(*b, value);
                 // After a comma, `(void *)0` is a pointer like others.
                 (value.constant, value.null) = (false, false);
                 value
@@ -235,7 +236,11 @@ impl Reading<'_> {
                 for &stmt in list {
                     last = self.statement(stmt);
                 }
-                last.unwrap_or(Value::number(toks))
+                let end = list.last().map(|&stmt| &model.tree[stmt].kind);
+                match (last, end) {
+                    (Some(value), Some(&StmtKind::Expr(expr))) => self.no_object(expr, value),
+                    _ => last.unwrap_or(Value::number(toks)),
+                }
             }
             ExprKind::Asm(parts) | ExprKind::Unknown(parts) => {
                 for &part in parts {

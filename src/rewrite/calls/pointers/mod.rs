@@ -450,7 +450,7 @@ impl Pointers<'_, '_> {
         let mut text =
             String::from("/* BPF calls no function by its address: a number stands for each. */\n");
         let path = &self.model.unit.file(FileId::MAIN).path;
-        let first_number = self.project.facts().pointers.first_number(path);
+        let first_number = self.project.facts().agreed.pointers.first_number(path);
         for (at, &function) in functions.iter().enumerate() {
             let name = self.number_name(function);
             let number = first_number + at;

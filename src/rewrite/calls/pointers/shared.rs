@@ -238,7 +238,7 @@ impl Pointers<'_, '_> {
     /// The numbers and functions that the files of the run have agreed on.
     pub(super) fn agree(&mut self) {
         let (model, project) = (self.model, self.project);
-        let agreed = &project.facts().pointers;
+        let agreed = &project.facts().agreed.pointers;
         let path = &model.unit.file(FileId::MAIN).path;
         if !agreed.concerns(path) && agreed.unnamed.is_empty() {
             return;
