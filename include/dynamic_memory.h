@@ -4033,13 +4033,15 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 
 #if DYNMEM_ARENA
 /*
- * `place = value` for a place in the arena and a value of any type that does not lie there, a
- * structure too, which clang would copy without converting the address.
+ * `static_assign(place, value)` is `place = value` for a place in the arena and a value of any type that
+ * does not lie there, a structure too, which clang would copy without converting the address. The commas of
+ * a compound literal are no ends of the value.
  */
-#define static_assign(place, value)                                                                \
+#define static_assign(place, ...)                                                                  \
 	({                                                                                         \
-		__typeof_unqual__(place) dynmem_value = (value);                                   \
+		__typeof_unqual__(place) dynmem_value = (__VA_ARGS__);                             \
 		static_memcpy(&(place), &dynmem_value, sizeof(dynmem_value));                      \
+		dynmem_value;                                                                      \
 	})
 
 /* A structure in the arena as a value, to return or to pass. */
@@ -4077,7 +4079,7 @@ DYNMEM_INLINE size_t dynmem_with_fence(size_t size)
 		dynmem_result;                                                                     \
 	})
 #else
-#define static_assign(place, value) ((void)((place) = (value)))
+#define static_assign(place, ...) ((place) = (__VA_ARGS__))
 #define static_value(place) (place)
 #define static_in(from, size) (from)
 #define static_to(to, size) (to)

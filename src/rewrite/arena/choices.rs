@@ -30,9 +30,11 @@ impl Reading<'_> {
             ExprKind::Text => Some(false),
             ExprKind::Cast(ty, _) => Some(says_const(model, ty)),
             ExprKind::Name(_) => model.entity(expr).map(|e| declared_const(model, e)),
-            ExprKind::Member { .. } => {
+            ExprKind::Member { object, .. } => {
                 let field = model.field(model.member(expr)?);
-                Some(says_const(model, field.decl))
+                // The characters of an array are as constant as what they are a part of.
+                let part = || model.is_array(field.ty) && inner(object) == Some(true);
+                Some(says_const(model, field.decl) || part())
             }
             ExprKind::Call { callee, .. } => model.named(callee).map(|e| declared_const(model, e)),
             ExprKind::Conditional {
@@ -111,6 +113,26 @@ impl Editor<'_> {
             self.change(from.file, from.start, from.start, cast, kind, REASON);
             if !simple {
                 self.change(to.file, to.end, to.end, close.into(), kind, REASON);
+            }
+        }
+    }
+}
+
+impl Editor<'_> {
+    /// Casts a NULL behind a comma, where it is a pointer like others: `return free(p), NULL;`.
+    pub(super) fn nulls(&mut self) {
+        let reading = self.reading();
+        for &(tok, space) in &reading.nulls {
+            let expansion = self.token(tok).and_then(|t| t.expansion);
+            let place = match expansion {
+                Some(id) => reading.unit.expansions[id.index()].invocation,
+                None => self.location(tok),
+            };
+            if self.arena(space) && self.is_ours(place.file) {
+                let reason = "behind a comma NULL is a pointer like others";
+                let text = "(void __arena *)".to_owned();
+                let (at, kind) = (place.start, EditKind::Qualifier);
+                self.change(place.file, at, at, text, kind, reason);
             }
         }
     }

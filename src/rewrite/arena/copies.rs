@@ -3,57 +3,55 @@
 //! clang 19 turns `*p = *q` into a copy that does not convert the addresses of the arena, and the
 //! verifier refuses that (`R1 invalid mem access 'scalar'`). `static_memcpy` converts them.
 
-use super::edits::{Editor, Trouble};
+use super::edits::{COPIES, Editor, Trouble};
 use super::facts::{Copied, CopyKind};
 use super::read::Reading;
-use super::vars::Tok;
+use super::vars::{Tok, Var};
 use crate::c::lexer::op;
+use crate::c::syntax::tree::ExprKind;
 use crate::c::types::{EntityKind, TypeId};
 use crate::rewrite::plan::EditKind;
 
 const COPY: &str = "static_memcpy(";
-const REASON: &str = "clang does not convert addresses of the arena when it copies a structure";
+const VALUE: &str = "static_value(";
+
+/// How the copy of a structure is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `static_assign(a, b)`, with `static_value(b)` for what lies in the arena.
+    Assigned {
+        value: bool,
+    },
+    /// `static_value(b)`
+    Value,
+    /// `static_memcpy(&a, &b, sizeof(a))`
+    Copied,
+    Unknown,
+}
 
 impl Editor<'_> {
     /// Writes the copy of a structure out, if memory of the arena takes part.
     pub(super) fn copied(&mut self, copied: &Copied) {
-        if !self.arena(copied.place) && !copied.source.is_some_and(|s| self.arena(s)) {
+        if !self.takes_part(copied) {
             return;
         }
         if copied.kind == CopyKind::Initialiser && self.moved().contains(&copied.place) {
             return; // the declaration of the block has it
         }
-        let (to, from) = (copied.to, copied.from);
-        let ends = [to.0, to.1 - 1, from.0, from.1 - 1];
-        let ends = match copied.kind {
-            CopyKind::Value => &ends[2..], // it goes nowhere by itself
-            _ => &ends[..],
-        };
-        let one_text = self.reading().in_one_text(ends) && self.editable(ends[0]);
-        let stays = copied.source.is_none_or(|s| !self.arena(s));
-        let in_macro = self
-            .token(copied.to.0)
-            .is_some_and(|t| t.expansion.is_some());
-        if copied.kind == CopyKind::Assignment
-            && stays
-            && (copied.source.is_none() || in_macro)
-            && one_text
-        {
-            self.assigned(copied);
-            return;
-        }
-        if copied.kind == CopyKind::Value && one_text && !stays {
-            self.around(copied.from, "static_value(");
-            return;
-        }
-        if copied.kind == CopyKind::Value || copied.source.is_none() || !one_text {
-            self.troubles.insert(Trouble {
-                tok: copied.from.0,
-                message: "clang copies this structure without converting addresses of the arena"
-                    .into(),
-                help: "copy it with static_memcpy to a variable, and use that".into(),
-            });
-            return;
+        match self.form(copied) {
+            Form::Assigned { value } => return self.assigned(copied, value),
+            Form::Value => return self.around(copied.from, VALUE),
+            Form::Unknown => {
+                self.troubles.insert(Trouble {
+                    tok: copied.from.0,
+                    message:
+                        "clang copies this structure without converting addresses of the arena"
+                            .into(),
+                    help: "copy it with static_memcpy to a variable, and use that".into(),
+                });
+                return;
+            }
+            Form::Copied => {}
         }
         let to = self.source(copied.to.0, copied.to.1 - 1);
         if copied.kind == CopyKind::Assignment {
@@ -72,7 +70,7 @@ impl Editor<'_> {
             CopyKind::Initialiser => format!("; {COPY}&{to}, {sign}"),
             _ => format!(", {sign}"),
         };
-        self.change(gap.file, gap.end, dropped, before, EditKind::Memory, REASON);
+        self.change(gap.file, gap.end, dropped, before, EditKind::Memory, COPIES);
         let end = self.location(copied.from.1 - 1);
         let size = match self.same_text(copied.to) {
             true => format!(", sizeof({to}))"),
@@ -81,7 +79,7 @@ impl Editor<'_> {
                 self.reading().record_name(copied.ty).unwrap_or(to)
             ),
         };
-        self.change(end.file, end.end, end.end, size, EditKind::Memory, REASON);
+        self.change(end.file, end.end, end.end, size, EditKind::Memory, COPIES);
     }
 
     /// C takes no address of a variable that is declared `register`: the word goes.
@@ -115,22 +113,91 @@ impl Editor<'_> {
         }
     }
 
-    /// `a = f()`, and in the body of a macro `a = b`, which may be numbers elsewhere.
-    fn assigned(&mut self, copied: &Copied) {
-        self.around((copied.to.0, copied.from.1), "static_assign(");
+    /// Whether memory of the arena has a part in a copy.
+    fn takes_part(&self, copied: &Copied) -> bool {
+        self.arena(copied.place) || copied.source.is_some_and(|s| self.arena(s))
+    }
+
+    /// How a copy is written.
+    fn form(&self, copied: &Copied) -> Form {
+        let (to, from, whole) = (copied.to, copied.from, copied.whole);
+        let there = |var: Option<Var>| var.is_some_and(|s| self.arena(s));
+        let lies_there = there(copied.source);
+        if copied.kind == CopyKind::Value {
+            // It goes nowhere by itself.
+            let one_text = self.reading().in_one_text(&[from.0, from.1 - 1]);
+            return match one_text && self.editable(from.0) && lies_there {
+                true => Form::Value,
+                false => Form::Unknown,
+            };
+        }
+        let ends = [to.0, to.1 - 1, whole.0, whole.1 - 1];
+        if !self.reading().in_one_text(&ends) || !self.editable(to.0) {
+            return Form::Unknown;
+        }
+        let in_macro = self.token(to.0).is_some_and(|t| t.expansion.is_some());
+        if copied.kind == CopyKind::Assignment {
+            let mixed = in_macro && self.has_other_types(copied);
+            if !copied.used && !mixed && copied.source.is_some() && (!in_macro || lies_there) {
+                return Form::Copied;
+            }
+            // What one use of a macro's body needs, all have.
+            let same = |c: &&Copied| self.location(c.to.0) == self.location(to.0);
+            let mut copies = self.reading().copies.iter().filter(same);
+            let value = lies_there || mixed && copies.any(|c| there(c.source));
+            return match self.arena(copied.place) || in_macro {
+                true => Form::Assigned { value },
+                false => Form::Value,
+            };
+        }
+        match copied.source {
+            Some(_) => Form::Copied,
+            None => Form::Unknown,
+        }
+    }
+
+    /// Whether the macro with an assignment is used for other types, too.
+    fn has_other_types(&self, copied: &Copied) -> bool {
+        let model = self.reading().model;
+        let here = self.location(copied.to.0);
+        model.tree.exprs.iter().any(|expr| match expr.kind {
+            ExprKind::Assign { left, .. } => {
+                self.location(model.tree[left].toks.start) == here
+                    && model.record(model.type_of(left)) != model.record(copied.ty)
+            }
+            _ => false,
+        })
+    }
+
+    /// `a = f()`, `a = b` whose value is used, and in the body of a macro, where both may be numbers
+    /// elsewhere.
+    fn assigned(&mut self, copied: &Copied, value: bool) {
+        // An argument of a macro stands elsewhere; what of its body is copied is no number for any use.
+        let ends = [copied.whole.0, copied.from.0];
+        let inside = self.reading().in_one_text(&ends);
+        self.around((copied.to.0, copied.whole.1), "static_assign(");
         let gap = self.location(copied.to.1 - 1);
-        let from = self.location(copied.from.0);
+        let from = self.location(copied.whole.0);
         let kind = EditKind::Memory;
-        self.change(gap.file, gap.end, from.start, ", ".into(), kind, REASON);
+        self.change(gap.file, gap.end, from.start, ", ".into(), kind, COPIES);
+        if value && (inside || copied.source.is_some_and(|s| self.arena(s))) {
+            self.around(copied.from, VALUE);
+        }
     }
 
     /// Makes tokens the arguments of a macro.
-    fn around(&mut self, toks: (Tok, Tok), name: &str) {
+    fn around(&mut self, toks: (Tok, Tok), name: &'static str) {
         let (first, last) = (self.location(toks.0), self.location(toks.1 - 1));
-        let (start, end) = (first.start, last.end);
         let kind = EditKind::Memory;
-        self.change(first.file, start, start, name.into(), kind, REASON);
-        self.change(last.file, end, end, ")".into(), kind, REASON);
+        self.change(
+            first.file,
+            first.start,
+            first.start,
+            name.into(),
+            kind,
+            COPIES,
+        );
+        self.close(last, (first.start, name));
     }
 
     /// Whether what is written once more for its size means the same there, and has no effect.
@@ -163,7 +230,7 @@ impl Editor<'_> {
             }
         };
         let text = format!("{before}{sign}");
-        self.change(loc.file, loc.start, end, text, EditKind::Memory, REASON);
+        self.change(loc.file, loc.start, end, text, EditKind::Memory, COPIES);
     }
 }
 

@@ -233,8 +233,12 @@ pub struct Copied {
     pub to: (Tok, Tok),
     /// Where that lies.
     pub place: Var,
-    /// What is copied.
+    /// What is copied, without parentheses that a macro puts around its argument.
     pub from: (Tok, Tok),
+    /// The same with them.
+    pub whole: (Tok, Tok),
+    /// The value of the assignment is used.
+    pub used: bool,
     /// Where that lies; `None` for what lies nowhere, such as the result of a function.
     pub source: Option<Var>,
     /// The type of the structure.

@@ -358,6 +358,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     editor.tables();
     editor.literals();
     editor.choices();
+    editor.nulls();
     editor.whole();
     let lent = editor.helpers();
     linked.edits = editor.take();

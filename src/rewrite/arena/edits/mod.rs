@@ -18,6 +18,10 @@ use crate::c::cpp::{FileId, Loc, Token};
 use crate::c::lexer::op;
 use crate::rewrite::plan::EditKind;
 
+/// Why copies of structures are written out.
+pub(super) const COPIES: &str =
+    "clang does not convert addresses of the arena when it copies a structure";
+
 /// An edit of one of the files of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileEdit {
@@ -62,6 +66,8 @@ pub struct Editor<'a> {
     reading: &'a Reading<'a>,
     toks: &'a [Token],
     edits: BTreeSet<FileEdit>,
+    /// By place: where what ends there was opened, and with what.
+    closings: BTreeMap<(FileId, u32), BTreeSet<(u32, &'static str)>>,
     /// What could not be edited.
     pub troubles: BTreeSet<Trouble>,
     /// Output that the kernel has no format for.
@@ -81,6 +87,7 @@ impl<'a> Editor<'a> {
             reading,
             toks: &reading.unit.tokens,
             edits: BTreeSet::new(),
+            closings: BTreeMap::new(),
             troubles: BTreeSet::new(),
             dropped: BTreeSet::new(),
             qualified: Vec::new(),
@@ -196,6 +203,10 @@ impl<'a> Editor<'a> {
 
     /// The edits, sorted.
     pub fn take(&mut self) -> BTreeSet<FileEdit> {
+        for ((file, at), opens) in std::mem::take(&mut self.closings) {
+            let text = ")".repeat(opens.len());
+            self.change(file, at, at, text, EditKind::Memory, COPIES);
+        }
         std::mem::take(&mut self.edits)
     }
 
@@ -290,6 +301,13 @@ impl<'a> Editor<'a> {
             kind,
             reason: reason.into(),
         });
+    }
+
+    /// Ends behind a token what was opened. What a macro opens in its body is opened once, however often the
+    /// macro is used; and several may end in one place.
+    pub(super) fn close(&mut self, last: Loc, opened: (u32, &'static str)) {
+        let place = (last.file, last.end);
+        self.closings.entry(place).or_default().insert(opened);
     }
 
     pub(super) fn objects(&self) -> &'a [Object] {

@@ -210,6 +210,8 @@ impl Reading<'_> {
                 to: (toks.start, toks.start),
                 place,
                 from: (toks.start, toks.end),
+                whole: (toks.start, toks.end),
+                used: false,
                 source: Some(place),
                 ty: self.model.type_of(expr),
                 kind: CopyKind::Value,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::c::syntax::tree::{Binary, DeclId, ExprKind, StmtKind, Unary};
+use crate::c::types::Parent;
 
 impl Value {
     pub(super) fn number(toks: Toks) -> Self {
@@ -39,6 +40,13 @@ impl Reading<'_> {
         let mut value = self.value_of(expr, toks);
         (value.start, value.end) = (toks.start, toks.end);
         value
+    }
+
+    /// The same of one that may be a structure, which is copied.
+    fn taken_object(&mut self, expr: ExprId) -> Value {
+        let value = self.value(expr);
+        let value = self.no_object(expr, value);
+        self.rvalue(value)
     }
 
     /// A chain of binary operators, from the left. It may be as long as the file, so it is walked
@@ -156,10 +164,10 @@ impl Reading<'_> {
             } => {
                 let condition = self.taken(*cond);
                 let first = match then {
-                    Some(then) => self.taken(*then),
+                    Some(then) => self.taken_object(*then),
                     None => condition,
                 };
-                let second = self.taken(*otherwise);
+                let second = self.taken_object(*otherwise);
                 let mut value = self.either(first, second);
                 if let (Some(then), Some((_, space))) = (then, self.types.pointer(value.ty)) {
                     self.choices.push((*then, *otherwise, space));
@@ -172,6 +180,11 @@ impl Reading<'_> {
                 let value = self.value(*b);
                 let mut value = self.no_object(*b, value);
                 // After a comma, `(void *)0` is a pointer like others.
+                if value.null && self.types.is_pointer(value.ty) {
+                    let space = self.vars.fresh();
+                    value.ty = self.pointer_to(Types::VOID, space);
+                    self.nulls.push((model.tree[*b].toks.start, space));
+                }
                 (value.constant, value.null) = (false, false);
                 value
             }
@@ -265,11 +278,19 @@ impl Reading<'_> {
         if self.is_record(target.ty)
             && let Some(place) = target.place
         {
-            let (to, from) = (self.toks_of(left), self.toks_of(right));
+            let (to, whole) = (self.toks_of(left), self.toks_of(right));
+            let inner = self.toks_of(self.model.tree.bare(right));
+            // `(x)` with the argument of a macro for `x`.
+            let from = match self.in_one_text(&[whole.start, inner.start]) {
+                true => whole,
+                false => inner,
+            };
             self.copies.push(Copied {
                 to: (to.start, to.end),
                 place,
                 from: (from.start, from.end),
+                whole: (whole.start, whole.end),
+                used: self.is_used(self.model.parent(left)),
                 source: value.place,
                 ty: self.model.type_of(left),
                 kind: CopyKind::Assignment,
@@ -282,6 +303,29 @@ impl Reading<'_> {
         }
         let toks = self.toks_of(left);
         self.stored(target, value, toks)
+    }
+
+    /// Whether something is made of the value of an expression.
+    fn is_used(&self, expr: Parent) -> bool {
+        let model = self.model;
+        let Parent::Expr(expr) = expr else {
+            return false;
+        };
+        let around = model.parent(expr);
+        match around {
+            Parent::Stmt(stmt) => match model.tree[stmt].kind {
+                StmtKind::Expr(_) => false,
+                StmtKind::For { cond, .. } => cond == Some(expr),
+                _ => true,
+            },
+            Parent::Expr(outer) => match model.tree[outer].kind {
+                ExprKind::Paren(_) => self.is_used(around),
+                ExprKind::Comma(_, last) => last == expr && self.is_used(around),
+                ExprKind::Conditional { cond, .. } => cond == expr || self.is_used(around),
+                _ => true,
+            },
+            _ => true,
+        }
     }
 
     /// A value goes to a place, whose tokens the result has.

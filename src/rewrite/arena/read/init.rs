@@ -28,6 +28,8 @@ impl Reading<'_> {
                     to: (name, from.start - 1),
                     place,
                     from: (from.start, from.end),
+                    whole: (from.start, from.end),
+                    used: false,
                     source: value.place,
                     ty: self.model.declarator_type(declarator),
                     kind: CopyKind::Initialiser,

@@ -89,6 +89,8 @@ pub struct Reading<'a> {
     pub casts: Vec<Cast>,
     /// `c ? a : b` with pointers: both, and where the result points.
     pub choices: Vec<(ExprId, ExprId, Var)>,
+    /// NULL behind a comma: where it begins, and where it points.
+    pub nulls: Vec<(Tok, Var)>,
     /// Pointers in memory that goes on as `void *`: where they lie, where they lead, and where that is
     /// said. Who follows them there knows of them by their type alone.
     pub untyped: Vec<(Var, Var, Tok)>,
@@ -188,6 +190,7 @@ pub fn read<'a>(model: &'a Model<'a>, several: &'a HashSet<EntityId>) -> Reading
         casts: Vec::new(),
         untyped: Vec::new(),
         choices: Vec::new(),
+        nulls: Vec::new(),
         literals: Vec::new(),
         both_kinds: HashSet::new(),
         array_parameters: Vec::new(),
