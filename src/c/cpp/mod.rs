@@ -212,6 +212,19 @@ impl Unit {
         self.symbols.get(name).is_some() || self.parts.iter().any(|part| part.spells(name))
     }
 
+    /// Whether a macro of the headers is known at a place of the file itself: a name that is spelled, and no
+    /// header is included further down.
+    pub fn spells_before(&self, name: &[u8], place: Loc) -> bool {
+        let bytes = &self.file(FileId::MAIN).bytes;
+        let after = &bytes[(place.start as usize).min(bytes.len())..];
+        let late = place.file == FileId::MAIN
+            && after.split(|&byte| byte == b'\n').any(|line| {
+                let directive = line.trim_ascii_start().strip_prefix(b"#");
+                directive.is_some_and(|d| d.trim_ascii_start().starts_with(b"include"))
+            });
+        self.spells(name) && !late
+    }
+
     /// A name that the files do not spell anywhere: the wanted one, with as many `_` behind it as it takes.
     pub fn unused_name(&self, wanted: &str) -> String {
         let mut name = wanted.to_owned();

@@ -116,7 +116,7 @@ impl Editor<'_> {
         if !self.is_ours(here.file) || !self.is_written(definition.start) {
             return;
         }
-        let weak = match reading.unit.spells(b"__weak") {
+        let weak = match reading.unit.spells_before(b"__weak", here) {
             true => "__weak ",
             false => "__attribute__((weak)) ",
         };
@@ -283,7 +283,7 @@ impl Editor<'_> {
                 .iter()
                 .any(|h| self.visible(h.start).file != here.file);
         if elsewhere || weak {
-            let hidden = match reading.unit.spells(b"__hidden") {
+            let hidden = match reading.unit.spells_before(b"__hidden", here) {
                 true => "__hidden ",
                 false => "__attribute__((visibility(\"hidden\"))) ",
             };

@@ -181,7 +181,11 @@ fn edits(model: &Model, function: FunctionId, entity: EntityId) -> Option<Vec<Fi
     if unused && internal || !uses.iter().all(called) || model.is_recursive(function) {
         return None;
     }
-    let word = match model.unit.spells(b"__always_inline") {
+    let declared = model[entity].declarators.iter();
+    let first = declared.map(|&d| model.tree[model.tree[d].decl].toks.start);
+    let first = first.min().unwrap_or(toks.start).min(toks.start);
+    let first = model.unit.visible_loc(&model.unit.tokens[first]);
+    let word = match model.unit.spells_before(b"__always_inline", first) {
         true => "__always_inline",
         false => "inline __attribute__((always_inline))",
     };
