@@ -123,11 +123,10 @@ impl Editor<'_> {
     pub(super) fn nulls(&mut self) {
         let reading = self.reading();
         for &(tok, space) in &reading.nulls {
-            let expansion = self.token(tok).and_then(|t| t.expansion);
-            let place = match expansion {
-                Some(id) => reading.unit.expansions[id.index()].invocation,
-                None => self.location(tok),
+            let Some(id) = self.token(tok).and_then(|t| t.expansion) else {
+                continue;
             };
+            let place = reading.unit.expansion(id).invocation;
             if self.arena(space) && self.is_ours(place.file) {
                 let reason = "behind a comma NULL is a pointer like others";
                 let text = "(void __arena *)".to_owned();

@@ -3,7 +3,7 @@
 //! A change says what becomes of tokens; here it becomes edits of the file. Where a macro's body
 //! would have to differ from use to use, that use is replaced by what the macro stands for.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use super::{Trouble, in_file};
 use crate::c::cpp::{FileId, FileKind, Token, Unit};
@@ -256,7 +256,8 @@ impl<'a> Source<'a> {
     /// The changes of tokens that do not begin or end inside a macro use, as edits, by position.
     pub fn edits(&self, toks: Toks, changes: &Changes) -> Result<Vec<Edit>, Trouble> {
         let inner = changes.within(toks);
-        let mut expanded: FxHashSet<usize> = FxHashSet::default();
+        // By macro use that is taken apart: where the tokens end that are written anew.
+        let mut expanded: FxHashMap<usize, Tok> = FxHashMap::default();
         let mut plain = Vec::new();
         for change in &inner {
             let of = change.toks();
@@ -268,10 +269,15 @@ impl<'a> Source<'a> {
                 let Some(index) = self.owner[tok - self.toks.start] else {
                     continue;
                 };
-                if !self.fits(change, &self.uses[index], &inner) {
-                    expanded.insert(index);
+                let used = &self.uses[index];
+                if !self.fits(change, used, &inner) {
+                    let end = expanded.entry(index).or_insert(used.toks.end);
+                    *end = (*end).max(of.end);
                     direct = false;
-                    if !self.uses[index].toks.holds(of) {
+                    // What ends the statement may stand behind the use: `TRY(f());`.
+                    let mut rest = used.toks.end..of.end;
+                    let plain = |t: Tok| self.owner(t).is_none() && !self.is_elsewhere(t);
+                    if !used.toks.contains(of.start) || !rest.all(plain) {
                         return Err(Trouble::at(tok, "a macro holds a part of a statement"));
                     }
                 }
@@ -281,8 +287,8 @@ impl<'a> Source<'a> {
             }
         }
         let hidden = |tok: Tok| {
-            let owner = self.owner[tok - self.toks.start];
-            owner.is_some_and(|o| expanded.contains(&o))
+            let mut all = expanded.iter();
+            all.any(|(&at, &end)| self.uses[at].toks.start <= tok && tok < end)
         };
         let mut edits: Vec<(u32, u32, u8, String)> = Vec::new();
         for change in plain {
@@ -293,9 +299,15 @@ impl<'a> Source<'a> {
             }
             edits.push(self.edit(change));
         }
-        for index in expanded {
-            let of = self.uses[index];
-            edits.push((of.start, of.end, 1, self.respell(of.toks, &inner)));
+        for (&index, &end) in &expanded {
+            let toks = Toks::new(self.uses[index].toks.start, end);
+            let (from, to) = (self.uses[index].start, self.end_of(end - 1));
+            edits.push((
+                from,
+                to.max(self.uses[index].end),
+                1,
+                self.respell(toks, &inner),
+            ));
         }
         // What is inserted after a token stands before what is inserted before the next.
         edits.sort_by_key(|e| (e.0, e.1, e.2));

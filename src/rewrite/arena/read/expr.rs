@@ -180,10 +180,12 @@ impl Reading<'_> {
                 let value = self.value(*b);
                 let mut value = self.no_object(*b, value);
                 // After a comma, `(void *)0` is a pointer like others.
-                if value.null && self.types.is_pointer(value.ty) {
+                let start = model.tree[*b].toks.start;
+                let written = self.toks[start].expansion.is_none();
+                if value.null && !written && self.types.is_pointer(value.ty) {
                     let space = self.vars.fresh();
                     value.ty = self.pointer_to(Types::VOID, space);
-                    self.nulls.push((model.tree[*b].toks.start, space));
+                    self.nulls.push((start, space));
                 }
                 (value.constant, value.null) = (false, false);
                 value
