@@ -120,7 +120,7 @@ impl Flow<'_> {
         for (st, a) in self.eval(left, st) {
             for (st, b) in self.eval(right, st) {
                 let (e, value, other, op) = if other_side(&a, &b) {
-                    (right, &b, &a, mirrored(op))
+                    (right, &b, &a, op.mirrored())
                 } else {
                     (left, &a, &b, op)
                 };
@@ -149,16 +149,6 @@ impl Flow<'_> {
 /// Whether the constant stands on the left.
 fn other_side(a: &Value, b: &Value) -> bool {
     b.exact.is_none() && a.exact.is_some() && !a.is_tracked()
-}
-
-fn mirrored(op: Binary) -> Binary {
-    match op {
-        Binary::Lt => Binary::Gt,
-        Binary::Gt => Binary::Lt,
-        Binary::Le => Binary::Ge,
-        Binary::Ge => Binary::Le,
-        other => other,
-    }
 }
 
 /// The signs of a value for which a comparison can hold, and those for which it can fail.

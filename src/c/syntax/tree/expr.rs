@@ -185,6 +185,17 @@ impl Binary {
         matches!(self, Eq | Ne | Lt | Gt | Le | Ge)
     }
 
+    /// The comparison with its sides changed: `a < b` is `b > a`.
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Gt => Self::Lt,
+            Self::Le => Self::Ge,
+            Self::Ge => Self::Le,
+            other => other,
+        }
+    }
+
     /// `&&` and `||`
     pub fn is_logical(self) -> bool {
         matches!(self, Self::And | Self::Or)

@@ -302,6 +302,11 @@ impl Search<'_> {
     fn is_told_apart(&self, entity: EntityId, this: &Loop) -> bool {
         let model = self.reading.model;
         let body = span(this.body);
+        let grows = self
+            .numbers
+            .of(entity)
+            .iter()
+            .any(|m| body.contains(m.tok) && matches!(m.change, Change::Step(by) if by > 0));
         let stepped = |toks: Toks| {
             let mut mods = self.numbers.of(entity).iter();
             mods.any(|m| toks.contains(m.tok))
@@ -321,7 +326,21 @@ impl Search<'_> {
                         let other = if left == name { right } else { left };
                         model.value(other).is_some()
                     }
-                    // Whether it is 0.
+                    // Whether it is 0, of one that is never less: `while (k > 0 && …) k = next[k]`.
+                    ExprKind::Binary {
+                        op, left, right, ..
+                    } if op.compares() => {
+                        let (op, other) = match left == name {
+                            true => (op, right),
+                            false => (op.mirrored(), left),
+                        };
+                        let least = match op {
+                            Binary::Gt | Binary::Le => Some(0),
+                            Binary::Ge | Binary::Lt => Some(1),
+                            _ => None,
+                        };
+                        grows && least.is_some() && model.value(other) == least
+                    }
                     ExprKind::Binary { op, .. } => op.is_logical(),
                     ExprKind::Conditional { cond, .. } => cond == name,
                     ExprKind::Unary(Unary::Not, _) => true,
