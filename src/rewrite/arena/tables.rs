@@ -16,7 +16,7 @@ use super::facts::{Object, ObjectKind};
 use super::read::Reading;
 use crate::c::syntax::tree::{ExprKind, Part};
 use crate::c::types::{EntityId, Model, Parent, TypeId};
-use crate::rewrite::filled::tables::{Table, find, is_written_to};
+use crate::rewrite::filled::tables::{Table, is_written_to, read_only};
 use crate::rewrite::plan::EditKind;
 
 const REASON: &str = "the loader sets no addresses inside of data: the table would hold numbers";
@@ -56,11 +56,13 @@ fn find_text(model: &Model, entity: EntityId) -> Option<Table> {
         },
         end: name + 1,
         width: None,
+        varies: true,
     })
 }
 
 impl Reading<'_> {
-    /// The table of literals that an object is, if it is indexed with a variable and only read.
+    /// The table of literals that an object is, if it is only read, and indexed with a variable or has
+    /// literals that are to lie in the arena.
     pub(super) fn table(&self, object: &Object) -> Option<Table> {
         let file = self.unit.tokens[object.tok].loc.file;
         if object.kind == ObjectKind::Extern || !self.is_ours(file) {
@@ -70,10 +72,15 @@ impl Reading<'_> {
             let stays = object.kind == ObjectKind::Static && self.in_arena(text.star);
             return stays.then_some(text);
         }
-        let found = find(self.model, object.entity)?;
-        // Of one on the stack, clang keeps the addresses in data too; it copies them from there.
-        let moved = object.kind == ObjectKind::Local && self.in_arena(found.star);
-        (!moved).then_some(found)
+        let found = read_only(self.model, object.entity)?;
+        let there = self.in_arena(found.star);
+        // Of one on the stack, clang keeps the addresses in data too; it copies them from there. A block
+        // gets them by assignments.
+        let stays = match object.kind {
+            ObjectKind::Local => found.varies && !there && !self.vars.is_arena(object.place),
+            _ => found.varies || there,
+        };
+        stays.then_some(found)
     }
 }
 

@@ -2,7 +2,7 @@
 //! nothing is an address.
 
 use super::{FileEdit, in_file};
-use crate::c::syntax::tree::{ExprId, ExprKind, Part, Tok, Unary};
+use crate::c::syntax::tree::{Binary, ExprId, ExprKind, Part, Tok, Unary};
 use crate::c::types::{EntityId, Model, Parent, TypeId};
 
 /// A table that becomes an array of arrays, or a pointer that becomes an array.
@@ -17,10 +17,17 @@ pub(in crate::rewrite) struct Table {
     pub end: Tok,
     /// Of a table, bytes of the longest literal, its terminator too.
     pub width: Option<u64>,
+    /// It is indexed with a variable.
+    pub varies: bool,
 }
 
 /// The table of literals that a variable is, if it is indexed with a variable and only read.
-pub(in crate::rewrite) fn find(model: &Model, entity: EntityId) -> Option<Table> {
+pub(super) fn find(model: &Model, entity: EntityId) -> Option<Table> {
+    read_only(model, entity).filter(|table| table.varies)
+}
+
+/// The table of literals that a variable is, if it is only read.
+pub(in crate::rewrite) fn read_only(model: &Model, entity: EntityId) -> Option<Table> {
     let tree = &model.tree;
     let &[declarator] = model[entity].declarators.as_slice() else {
         return None;
@@ -51,22 +58,21 @@ pub(in crate::rewrite) fn find(model: &Model, entity: EntityId) -> Option<Table>
     }
     let mut varies = false;
     for &name in model.uses(entity) {
-        let Parent::Expr(outer) = model.parent(name) else {
-            return None;
-        };
+        let (array, outer) = around(model, name)?;
         match tree[outer].kind {
-            ExprKind::Index(array, index) if array == name => {
+            ExprKind::Index(of, index) if of == array => {
                 varies |= model.value(index).is_none();
-                if is_written_to(model, outer) {
+                let sized = is_sized(model, outer) && !is_count(model, outer, entity);
+                if sized || is_written_to(model, outer) {
                     return None;
                 }
             }
-            ExprKind::SizeofExpr(_) => {}
-            ExprKind::Paren(_) => {}
+            ExprKind::SizeofExpr(_) | ExprKind::Unary(Unary::Deref, _)
+                if is_count(model, outer, entity) => {}
             _ => return None,
         }
     }
-    varies.then_some(Table {
+    Some(Table {
         star: *star,
         rest: match tree[tree[declarator].decl].specifiers.is_const {
             true => qualifiers.end,
@@ -74,7 +80,61 @@ pub(in crate::rewrite) fn find(model: &Model, entity: EntityId) -> Option<Table>
         },
         end: toks.end,
         width: Some(width),
+        varies,
     })
+}
+
+/// An expression with the parentheses around it, and what that stands in.
+fn around(model: &Model, expr: ExprId) -> Option<(ExprId, ExprId)> {
+    let mut inner = expr;
+    loop {
+        let Parent::Expr(outer) = model.parent(inner) else {
+            return None;
+        };
+        match model.tree[outer].kind {
+            ExprKind::Paren(_) => inner = outer,
+            _ => return Some((inner, outer)),
+        }
+    }
+}
+
+/// Whether an expression is asked for its size alone.
+fn is_sized(model: &Model, expr: ExprId) -> bool {
+    around(model, expr)
+        .is_some_and(|(_, outer)| matches!(model.tree[outer].kind, ExprKind::SizeofExpr(_)))
+}
+
+/// Whether an expression, the size of a table or one of its elements, belongs to
+/// `sizeof table / sizeof table[0]`. Any other size is another one where the elements are arrays.
+fn is_count(model: &Model, expr: ExprId, table: EntityId) -> bool {
+    let tree = &model.tree;
+    let measured = |size: ExprId| match tree[tree.bare(size)].kind {
+        ExprKind::SizeofExpr(of) => Some(tree.bare(of)),
+        _ => None,
+    };
+    let names = |expr: ExprId| model.named(expr) == Some(table);
+    let element = |expr: ExprId| match tree[expr].kind {
+        ExprKind::Index(array, _) | ExprKind::Unary(Unary::Deref, array) => names(array),
+        _ => false,
+    };
+    let mut at = expr;
+    // The size, and the quotient.
+    for _ in 0..2 {
+        let Some((_, outer)) = around(model, at) else {
+            return false;
+        };
+        at = outer;
+        if let ExprKind::Binary {
+            op: Binary::Div,
+            left,
+            right,
+            ..
+        } = tree[at].kind
+        {
+            return measured(left).is_some_and(names) && measured(right).is_some_and(element);
+        }
+    }
+    false
 }
 
 /// Whether a program assigns to an expression, or has its address.
