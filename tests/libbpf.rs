@@ -85,6 +85,16 @@ fn structures_and_many_arguments_go_from_file_to_file() {
     }
 }
 
+/// A function that goes through text, of which only another file says that it can lie in the arena.
+#[test]
+fn text_of_other_files_is_gone_through() {
+    let name = "text_of_other_files_is_gone_through";
+    if let Some(rewritten) = linked(name, "fields", &["main.bpf.c", "fields.c"]) {
+        let text = "split(const char __arena *text,";
+        assert!(rewritten[1].contains(text), "{}", rewritten[1]);
+    }
+}
+
 /// Files that allocate nothing belong to a program whose heap lies in an arena all the same.
 #[test]
 fn files_that_allocate_nothing_are_linked_with_those_that_do() {

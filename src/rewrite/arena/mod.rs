@@ -231,9 +231,10 @@ fn read<'a>(
         // where they take it.
         let reached = reached.or_else(|| search.unseen().filter(|_| !helped));
         // The verifier takes an address outside of an arena for a pointer, whatever the type says.
+        let can_take = reading.can_take();
         let numbers = reading.unprovable.iter();
         let mut numbers =
-            numbers.filter(|(space, _)| reading.vars.is_arena(*space) || reading.can_take(*space));
+            numbers.filter(|(space, _)| reading.vars.is_arena(*space) || can_take(*space));
         let reached = reached.or(reading.wants_arena);
         let reached = reached.or_else(|| numbers.next().map(|n| n.1));
         why = reached.map(|tok| (tok, tok));
@@ -321,10 +322,12 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, tok));
         }
     }
+    let can_take = reading.can_take();
     let unprovable = reading.unprovable.iter().chain(&reading.sized_by_memory);
-    moved.extend(unprovable.filter(|(space, _)| reading.can_take(*space)));
-    let filled = reading.filled_untested();
-    moved.extend(filled.filter(|(place, _)| reading.can_take(*place)));
+    let further = reading.filled_untested().chain(reading.dispatched());
+    let further = unprovable.copied().chain(further);
+    moved.extend(further.filter(|(space, _)| can_take(*space)));
+    drop(can_take);
     moved.extend(reading.too_large_for_stack());
     for &(place, tok) in &moved {
         reading.vars.seed(place, Seed::Arena, tok);

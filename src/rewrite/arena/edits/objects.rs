@@ -4,15 +4,25 @@ use std::collections::HashSet;
 
 use super::super::facts::{FuncId, Object, ObjectKind};
 use super::super::read::Reading;
-use super::super::vars::Tok;
+use super::super::vars::{Tok, Var};
 use super::{Editor, Trouble};
-use crate::c::syntax::tree::{ExprId, Part};
+use crate::c::cpp::Loc;
+use crate::c::syntax::tree::{ExprId, Part, Toks};
 use crate::rewrite::plan::EditKind;
 
 impl Editor<'_> {
     /// Whether the initial value of a variable is the address of one that lies in the arena.
     fn points_there(&self, object: &Object) -> bool {
         object.init.is_some_and(|init| self.names_arena(init, 0))
+    }
+
+    /// Whether a literal that lies in the arena is in the initial value of a variable.
+    fn has_literal_there(&self, object: &Object) -> bool {
+        let init = object.init.map(|init| self.reading.model.tree[init].toks);
+        let mut literals = self.reading.literals.iter();
+        init.is_some_and(|init| {
+            literals.any(|&(toks, place)| init.contains(toks.start) && self.arena(place))
+        })
     }
 
     fn names_arena(&self, expr: ExprId, depth: usize) -> bool {
@@ -126,15 +136,28 @@ impl Editor<'_> {
     /// String literals that meet the heap move into the arena.
     pub fn literals(&mut self) {
         let reading = self.reading;
-        for &(toks, place) in &reading.literals {
-            if !self.arena(place) || !self.in_function(toks.start) || self.in_table(toks.start) {
-                continue;
-            }
-            if !self.editable(toks.start) || !self.together(toks.start, toks.end - 1) {
-                self.unreachable(toks.start);
-                continue;
-            }
-            let (first, last) = (self.location(toks.start), self.location(toks.end - 1));
+        let meets = |&&(toks, place): &&(Toks, Var)| {
+            self.arena(place) && self.in_function(toks.start) && !self.in_table(toks.start)
+        };
+        let moved: Vec<Toks> = reading.literals.iter().filter(meets).map(|l| l.0).collect();
+        let text = |toks: Toks| self.toks[toks.start].loc;
+        let in_bodies: HashSet<Loc> = (moved.iter())
+            .filter(|&&toks| reading.apart(toks).is_none())
+            .map(|&toks| text(toks))
+            .collect();
+        for toks in moved {
+            // A macro may have it for others too, which want its size or its characters.
+            let own = Some(toks).filter(|&toks| !in_bodies.contains(&text(toks)));
+            let (first, last) = match own.and_then(|toks| reading.apart(toks)) {
+                Some(whole) => (whole, whole),
+                None if self.editable(toks.start) && self.together(toks.start, toks.end - 1) => {
+                    (self.location(toks.start), self.location(toks.end - 1))
+                }
+                None => {
+                    self.unreachable(toks.start);
+                    continue;
+                }
+            };
             let reason = "a pointer into the arena may point to this literal";
             let kind = EditKind::Memory;
             let open = "static_string(".to_owned();
@@ -169,7 +192,7 @@ impl Editor<'_> {
                 continue;
             }
             let lies_there = self.arena(object.place) && self.reading.is_initialised(object);
-            if lies_there || self.points_there(object) {
+            if lies_there || self.points_there(object) || self.has_literal_there(object) {
                 self.troubles.insert(Trouble {
                     tok: object.tok,
                     message: "an address in the arena cannot be an initial value, and a variable \

@@ -289,6 +289,20 @@ impl Reading<'_> {
         })
     }
 
+    /// Where tokens stand in the file if nothing else does there: what a macro has that is nothing but them
+    /// is its use.
+    pub(in crate::rewrite::arena) fn apart(&self, toks: Toks) -> Option<Loc> {
+        let whole = self.extent(toks, false)?;
+        let inside = |tok: Tok| {
+            self.unit.tokens.get(tok).is_some_and(|token| {
+                let at = self.unit.visible_loc(token);
+                at.file == whole.file && whole.start <= at.start && at.start < whole.end
+            })
+        };
+        let before = toks.start.checked_sub(1).is_some_and(inside);
+        (self.is_ours(whole.file) && !before && !inside(toks.end)).then_some(whole)
+    }
+
     /// Whether a function jumps.
     pub(in crate::rewrite::arena) fn jumps(&self, function: FunctionId) -> bool {
         let model = self.model;

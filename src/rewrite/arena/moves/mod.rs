@@ -133,6 +133,10 @@ impl Reading<'_> {
             let toks = model.tree[pointer].toks;
             let root = model.root(pointer);
             let array = model.is_array(model.type_of(pointer));
+            if array && model.tree[model.tree.bare(pointer)].kind == ExprKind::Text {
+                arrays.extend(self.literal_of(pointer));
+                continue;
+            }
             if let (true, crate::c::types::Root::Entity(entity)) = (array, root) {
                 if self.can_lie_there(entity)
                     && let Some(place) = self.place_of(entity)
@@ -150,17 +154,60 @@ impl Reading<'_> {
             let follows = follows.filter(|f| !constant || !self.holds_number(f.space));
             found.extend(follows.map(|f| (f.space, toks.start)));
         }
-        // Of what nothing is known, nobody may call the function.
-        let elsewhere = self.open_to_others();
-        let known = |space| self.vars.is_known(space) || elsewhere.contains(&self.vars.find(space));
-        found.retain(|&(space, _)| !self.vars.is_fixed(space) && known(space));
+        let movable = self.can_be_moved();
+        found.retain(|&(space, _)| movable(space));
         found.extend(arrays);
         found
     }
 
-    /// Whether memory that lies elsewhere as yet can lie in the arena.
-    pub(super) fn can_take(&self, space: Var) -> bool {
-        !self.vars.is_arena(space) && !self.vars.is_fixed(space) && self.vars.is_known(space)
+    /// The places of a literal that is indexed as it is written, where it stands by itself.
+    fn literal_of(&self, text: ExprId) -> Vec<(Var, Tok)> {
+        let tree = &self.model.tree;
+        let toks = tree[tree.bare(text)].toks;
+        let places = self.literals.iter().filter(|l| l.0 == toks);
+        let places = places.filter(|_| self.apart(toks).is_some());
+        places.map(|l| (l.1, toks.start)).collect()
+    }
+
+    /// Which memory can lie in the arena: of what nothing is known, nobody may call the function. Variables
+    /// of the file can, and so can what other files give.
+    fn can_be_moved(&self) -> impl Fn(Var) -> bool {
+        let mut open = self.open_to_others();
+        let outside = || self.objects.iter().filter(|o| o.kind != ObjectKind::Local);
+        let class = |o: &Object| self.vars.find(o.place);
+        let (there, here): (Vec<&Object>, Vec<&Object>) =
+            outside().partition(|o| o.kind == ObjectKind::Extern || !self.is_plain_constant(o));
+        let stay: HashSet<Var> = there.into_iter().map(class).collect();
+        open.extend(here.into_iter().map(class).filter(|c| !stay.contains(c)));
+        move |space| {
+            let known = self.vars.is_known(space) || open.contains(&self.vars.find(space));
+            known && !self.vars.is_fixed(space)
+        }
+    }
+
+    /// Which memory that lies elsewhere as yet can lie in the arena.
+    pub(super) fn can_take(&self) -> impl Fn(Var) -> bool {
+        let movable = self.can_be_moved();
+        move |space| !self.vars.is_arena(space) && movable(space)
+    }
+
+    /// What functions return that a number stands for, which end with NULL where no function has that
+    /// number. Who follows it at once has clang see an address that is none, outside of an arena.
+    pub(super) fn dispatched(&self) -> impl Iterator<Item = (Var, Tok)> {
+        let followed: HashSet<Var> = (self.follows.iter())
+            .map(|f| self.vars.find(f.space))
+            .collect();
+        let unknown = |range: (Tok, Tok)| {
+            (range.0..range.1)
+                .any(|t| self.unit.text(&self.unit.tokens[t]) == b"static_unknown_function")
+        };
+        let results = self.functions.iter().filter_map(move |function| {
+            let definition = function.definition?;
+            let space = self.result_space(function)?;
+            let ends = followed.contains(&self.vars.find(space)) && unknown(definition.body);
+            ends.then_some((space, definition.name))
+        });
+        results
     }
 
     /// Whether a number or pointer on the stack lies in an address space.

@@ -442,6 +442,14 @@ impl Reading<'_> {
         found
     }
 
+    /// The address space that what a function returns points into.
+    pub fn result_space(&self, function: &Function) -> Option<Var> {
+        match self.types.get(function.ty) {
+            Type::Function { ret, .. } => self.types.pointer(*ret).map(|(_, space)| space),
+            _ => None,
+        }
+    }
+
     /// Takes note of what can move into the arena where it meets the heap: literals, constants, and
     /// variables on the stack.
     pub fn movable(&mut self) {

@@ -1,0 +1,1 @@
+char **split(const char *text, char between, int *count);
