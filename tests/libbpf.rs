@@ -95,6 +95,19 @@ fn text_of_other_files_is_gone_through() {
     }
 }
 
+/// The linker refuses addresses in data, and the loader would not set them.
+#[test]
+fn tables_with_addresses_are_filled_for_all_files() {
+    let name = "tables_with_addresses_are_filled_for_all_files";
+    if let Some(rewritten) = linked(name, "names", &["main.bpf.c", "names.c"]) {
+        let calls = "\tnames_fill();\n\tkinds_fill();\n";
+        assert!(rewritten[0].contains(calls), "{}", rewritten[0]);
+        // Constant no more.
+        let table = "\nstruct kind __arena kinds[] = { { 0, 1 }, { 0, 7 } };\n";
+        assert!(rewritten[1].contains(table), "{}", rewritten[1]);
+    }
+}
+
 /// Files that allocate nothing belong to a program whose heap lies in an arena all the same.
 #[test]
 fn files_that_allocate_nothing_are_linked_with_those_that_do() {

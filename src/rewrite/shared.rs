@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::calls::{Passed, Pointed, SharedFunctions, SharedPointers};
+use super::filled::{SharedTables, Tables};
 use super::project::Project;
 
 /// What one file has to do with others.
@@ -11,6 +12,7 @@ use super::project::Project;
 pub struct Shares {
     pointers: Pointed,
     functions: Passed,
+    tables: Tables,
 }
 
 /// What the files have agreed on.
@@ -20,6 +22,8 @@ pub struct Agreed {
     pub(super) pointers: SharedPointers,
     /// Functions whose arguments or result BPF cannot pass.
     pub(super) functions: SharedFunctions,
+    /// Variables with addresses in their initial values.
+    pub(super) tables: SharedTables,
 }
 
 /// What a unit has that other files of the run may have, too. Takes the time of reading the unit.
@@ -28,13 +32,14 @@ pub fn shares(path: &Path, source: &[u8], project: &dyn Project) -> Shares {
     Shares {
         pointers: super::calls::pointed(parsed.model(), project),
         functions: Passed::of(parsed.model()),
+        tables: Tables::of(parsed.model()),
     }
 }
 
 impl Shares {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.pointers.is_empty() && self.functions.is_empty()
+        self.pointers.is_empty() && self.functions.is_empty() && self.tables.is_empty()
     }
 }
 
@@ -46,19 +51,21 @@ impl Agreed {
             .map(|(path, file)| (path.clone(), file.pointers.clone()))
             .collect();
         let functions = each.iter().map(|(path, file)| (&**path, &file.functions));
+        let tables = each.iter().map(|(path, file)| (&**path, &file.tables));
         Self {
             pointers: SharedPointers::of(&pointers),
             functions: SharedFunctions::of(functions),
+            tables: SharedTables::of(tables),
         }
     }
 
     /// Whether a file changes by it.
     pub fn concerns(&self, file: &Path) -> bool {
-        self.pointers.concerns(file) || self.functions.concerns(file)
+        self.pointers.concerns(file) || self.changes(file)
     }
 
     /// Whether a file has to change even if it allocates nothing and names nothing that does.
-    pub fn functions_concern(&self, file: &Path) -> bool {
-        self.functions.concerns(file)
+    pub fn changes(&self, file: &Path) -> bool {
+        self.functions.concerns(file) || self.tables.concerns(file)
     }
 }

@@ -7,8 +7,11 @@
 //!
 //! Tables of nothing but literals become arrays of arrays instead ([`tables`]).
 
+mod shared;
 pub(super) mod tables;
 mod values;
+
+pub use shared::{SharedTables, Tables};
 
 use rustc_hash::FxHashSet;
 
@@ -55,7 +58,7 @@ pub(super) const FILLED: Stage = Stage {
 
 fn find(model: &Model, project: &dyn Project) -> Found {
     let mut found = Found::default();
-    let mut outside = Vec::new();
+    let (mut outside, mut agreed) = (Vec::new(), Vec::new());
     for index in 0..model.entities.len() {
         let entity = EntityId(index as u32);
         if let Some((tok, edits)) = table(model, entity) {
@@ -63,6 +66,10 @@ fn find(model: &Model, project: &dyn Project) -> Found {
             found
                 .reasons
                 .push((tok, format!("`{}`", name_of(model, entity))));
+            continue;
+        }
+        if shared::is_agreed(model, project, entity) {
+            agreed.push(entity);
             continue;
         }
         let variable = match variable(model, project, entity) {
@@ -80,7 +87,11 @@ fn find(model: &Model, project: &dyn Project) -> Found {
             _ => {
                 let toks = declaration(model, &variable);
                 let edits = Source::behind_macros(model, toks)
-                    .and_then(|source| initial(model, &source, &variable));
+                    .and_then(|source| initial(model, &source, &variable))
+                    .and_then(|mut edits| {
+                        edits.extend(without_const(model, entity, variable.declarator)?);
+                        Ok(edits)
+                    });
                 if edits.is_ok() {
                     outside.push(variable);
                 }
@@ -104,6 +115,17 @@ fn find(model: &Model, project: &dyn Project) -> Found {
                 found.reasons.clear();
                 found.troubles.push(trouble);
             }
+        }
+    }
+    for entity in agreed {
+        let tok = model[entity].tok.unwrap_or(0);
+        match shared::edits(model, entity) {
+            Ok(edits) => {
+                found.edits.extend(edits);
+                let name = name_of(model, entity);
+                found.reasons.push((tok, format!("`{name}`")));
+            }
+            Err(trouble) => found.troubles.push(trouble),
         }
     }
     found
@@ -215,7 +237,7 @@ fn is_sectioned(model: &Model, entity: EntityId) -> bool {
     })
 }
 
-/// The initial value without its addresses, and no `const`.
+/// The initial value without its addresses.
 fn initial(model: &Model, source: &Source, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> {
     let tree = &model.tree;
     let declarator = &tree[variable.declarator];
@@ -237,20 +259,29 @@ fn initial(model: &Model, source: &Source, variable: &Variable) -> Result<Vec<Fi
         end,
         text,
     };
-    let mut edits: Vec<FileEdit> = edits.into_iter().map(edit).collect();
-    for constant in values::constants(model, variable.declarator) {
+    Ok(edits.into_iter().map(edit).collect())
+}
+
+/// A declaration that says nothing of being constant: the variable is assigned to.
+fn without_const(
+    model: &Model,
+    entity: EntityId,
+    declarator: DeclaratorId,
+) -> Result<Vec<FileEdit>, Trouble> {
+    let mut edits = Vec::new();
+    for constant in values::constants(model, declarator) {
         if !in_file(model, constant) || !in_file(model, constant + 1) {
             return Err(Trouble {
-                tok,
+                tok: constant,
                 message: format!(
                     "`{}` has addresses in its initial value, and a macro says that it is constant",
-                    name_of(model, variable.entity)
+                    name_of(model, entity)
                 ),
             });
         }
         let at = |tok: Tok| model.unit.tokens[tok].loc;
         edits.push(FileEdit {
-            file,
+            file: at(constant).file,
             start: at(constant).start,
             end: at(constant + 1).start,
             text: String::new(),
@@ -309,6 +340,7 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
         });
     }
     let mut edits = initial(model, &source, variable)?;
+    edits.extend(without_const(model, variable.entity, variable.declarator)?);
     let indent = source.indent(toks.start);
     let place = source.end_of(last);
     let text = match variable.storage {
@@ -353,13 +385,69 @@ fn once(flag: &str, written: bool, indent: &str) -> (String, String) {
 
 /// The function that fills the variables of the file, and its calls.
 fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble> {
-    let tree = &model.tree;
     let name = model.unit.unused_name("addresses_fill");
+    let entities: Vec<EntityId> = variables.iter().map(|v| v.entity).collect();
+    let users = users(model, &entities);
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut edits = calls(model, &users, &name)?;
+    edits.extend(function(model, variables, &name, "static ")?);
+    Ok(edits)
+}
+
+/// The functions that use some variables, in their order.
+fn users(model: &Model, variables: &[EntityId]) -> Vec<FunctionId> {
+    let uses = variables.iter().flat_map(|&v| model.uses(v));
+    let functions: FxHashSet<FunctionId> = uses.filter_map(|&u| model.function_of(u)).collect();
+    let mut functions: Vec<FunctionId> = functions.into_iter().collect();
+    functions.sort_by_key(|&f| model.tree[f].toks.start);
+    functions
+}
+
+fn apart(tok: Tok, message: &str) -> Trouble {
+    Trouble {
+        tok,
+        message: format!("addresses in initial values stay: {message}"),
+    }
+}
+
+fn inserted(file: FileId, place: u32, text: String) -> FileEdit {
+    FileEdit {
+        file,
+        start: place,
+        end: place,
+        text,
+    }
+}
+
+/// Calls of a function without arguments where other functions begin.
+fn calls(model: &Model, users: &[FunctionId], name: &str) -> Result<Vec<FileEdit>, Trouble> {
+    let mut edits = Vec::new();
+    for &user in users {
+        let body = model.tree[model.tree[user].body].toks.start;
+        if !in_file(model, body) {
+            return Err(apart(body, "a function that uses them is not in the file"));
+        }
+        let body = model.unit.visible_loc(&model.unit.tokens[body]);
+        edits.push(inserted(body.file, body.end, format!("\n\t{name}();")));
+    }
+    Ok(edits)
+}
+
+/// The function that fills variables, behind the last of them, and its declaration if one is used before.
+fn function(
+    model: &Model,
+    variables: &[Variable],
+    name: &str,
+    linkage: &str,
+) -> Result<Vec<FileEdit>, Trouble> {
+    let tree = &model.tree;
     let written = variables.iter().any(|v| v.written);
     let (first, done) = once("filled", written, "\t");
     let mut text = format!(
         "/* The loader sets no addresses inside of data: what uses them first does. */\n\
-         static void {name}(void)\n{{\n\tstatic int filled;\n\n\tif ({first}) {{\n"
+         {linkage}void {name}(void)\n{{\n\tstatic int filled;\n\n\tif ({first}) {{\n"
     );
     for variable in variables {
         let source = Source::behind_macros(model, declaration(model, variable))?;
@@ -367,49 +455,25 @@ fn fill(model: &Model, variables: &[Variable]) -> Result<Vec<FileEdit>, Trouble>
     }
     text.push_str(&done.replace('\t', "\t\t"));
     text.push_str("\t}\n}");
-    let mut functions: FxHashSet<FunctionId> = FxHashSet::default();
-    for variable in variables {
-        let uses = model.uses(variable.entity).iter();
-        functions.extend(uses.filter_map(|&u| model.function_of(u)));
-    }
-    let mut functions: Vec<FunctionId> = functions.into_iter().collect();
-    functions.sort_by_key(|&f| tree[f].toks.start);
     let last = variables.iter().map(|v| tree[tree[v.declarator].decl].toks);
-    let last = last.max_by_key(|t| t.end);
-    let (Some(&user), Some(last)) = (functions.first(), last) else {
+    let Some(last) = last.max_by_key(|t| t.end) else {
         return Ok(Vec::new());
     };
-    let tok = last.start;
-    let at = |tok: Tok| model.unit.visible_loc(&model.unit.tokens[tok]);
-    let apart = |message: &str| Trouble {
-        tok,
-        message: format!("addresses in initial values stay: {message}"),
-    };
-    let insert = |file: FileId, place: u32, text: String| FileEdit {
-        file,
-        start: place,
-        end: place,
-        text,
-    };
-    let mut edits = Vec::new();
-    for &function in &functions {
-        let body = tree[tree[function].body].toks.start;
-        if !in_file(model, body) {
-            return Err(apart("a function that uses them is not in the file"));
-        }
-        let body = at(body);
-        edits.push(insert(body.file, body.end, format!("\n\t{name}();")));
-    }
     if !in_file(model, last.end - 1) {
-        return Err(apart("a macro declares them"));
+        return Err(apart(last.start, "a macro declares them"));
     }
-    if tree[user].toks.start < last.end {
+    let at = |tok: Tok| model.unit.visible_loc(&model.unit.tokens[tok]);
+    let mut edits = Vec::new();
+    let entities: Vec<EntityId> = variables.iter().map(|v| v.entity).collect();
+    if let Some(&user) = users(model, &entities).first()
+        && tree[user].toks.start < last.end
+    {
         let first = at(tree[user].toks.start);
-        let text = format!("static void {name}(void);\n\n");
-        edits.push(insert(first.file, first.start, text));
+        let text = format!("{linkage}void {name}(void);\n\n");
+        edits.push(inserted(first.file, first.start, text));
     }
     let last = at(last.end - 1);
-    edits.push(insert(last.file, last.end, format!("\n\n{text}")));
+    edits.push(inserted(last.file, last.end, format!("\n\n{text}")));
     Ok(edits)
 }
 

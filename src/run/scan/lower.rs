@@ -32,7 +32,7 @@ pub(super) fn lower(look: &Look, scan: &mut Known, bpf: &BpfHeaders) -> bool {
     };
     let agrees = |unit: &&Unit| {
         let path = &scan.candidates[unit.candidate].found.real;
-        view.facts.agreed.functions_concern(path)
+        view.facts.agreed.changes(path)
     };
     let others = others.into_iter().filter(agrees);
     let asked = allocating.into_iter().chain(others).filter(changes);
