@@ -169,7 +169,9 @@ fn linked(name: &str, directory: &str, sources: &[&str]) -> Option<Vec<String>> 
     let arguments = ["-Wall", "-Werror", "-DDYNAMIC_MEMORY_SHARED"].map(OsString::from);
     let mut link = scratch.command("bpftool");
     link.args(["gen", "object", "program.o"]);
-    for file in sources {
+    // The file with a variable of the arena comes before those that declare it: libbpf's linker keeps the
+    // offset of the first declaration.
+    for file in sources.iter().rev() {
         let path = scratch.path(&format!("out/{file}"));
         let object = clang.compile(&path, &[], &[(HEADER_NAME, HEADER)], &arguments);
         let object = object.unwrap_or_else(|error| panic!("{error}"));
