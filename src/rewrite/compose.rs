@@ -1,6 +1,6 @@
 //! Two plans one after the other, as one.
 
-use super::plan::{Edit, Notice, Plan, Rule};
+use super::plan::{Edit, EditKind, Notice, Plan, Rule};
 use crate::c::Span;
 
 /// The edits of one step together with where they stand in the text between the steps.
@@ -27,7 +27,8 @@ fn between(edits: &[Edit]) -> Vec<Between<'_>> {
 
 /// The plan that does at once what `first` does to `source` and `second` to its result.
 ///
-/// Edits that touch become one, with the kind and the reason of the first. Linear.
+/// Edits that touch become one, with the kind and the reason of the first, or of one that takes functions
+/// away. Linear.
 pub fn compose(source: &[u8], first: &Plan, second: &Plan) -> Plan {
     let result = first.apply(source);
     let done = between(first.edits());
@@ -50,13 +51,13 @@ pub fn compose(source: &[u8], first: &Plan, second: &Plan) -> Plan {
                 end = end.max(a.end);
                 removed += a.edit.span.end - a.edit.span.start;
                 added += a.edit.text.len();
-                kind = kind.or(Some(a.edit));
+                kind = leading(kind, a.edit);
             } else if let Some(b) = more.next_if(|b| b.span.start <= end) {
                 end = end.max(b.span.end);
                 text.extend_from_slice(&result[copied..b.span.start]);
                 text.extend_from_slice(&b.text);
                 copied = b.span.end;
-                kind = kind.or(Some(b));
+                kind = leading(kind, b);
             } else {
                 break;
             }
@@ -76,6 +77,15 @@ pub fn compose(source: &[u8], first: &Plan, second: &Plan) -> Plan {
         }
     }
     Plan::new(edits, notices(first, second)).unwrap_or_default()
+}
+
+/// Which of two edits that become one gives it its kind. That functions become one is not forgotten: their
+/// names are not missed then.
+fn leading<'e>(first: Option<&'e Edit>, other: &'e Edit) -> Option<&'e Edit> {
+    match first {
+        Some(first) if other.kind != EditKind::Recursion || first.kind == other.kind => Some(first),
+        _ => Some(other),
+    }
 }
 
 /// The same for a second step that looks for other things than the first: what both have to tell
@@ -121,7 +131,7 @@ fn notices(first: &Plan, second: &Plan) -> Vec<Notice> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{EditKind, Severity};
+    use super::super::plan::Severity;
     use super::*;
 
     fn plan(edits: &[(usize, usize, &str)]) -> Plan {
