@@ -201,13 +201,12 @@ impl Reading<'_> {
             (range.0..range.1)
                 .any(|t| self.unit.text(&self.unit.tokens[t]) == b"static_unknown_function")
         };
-        let results = self.functions.iter().filter_map(move |function| {
+        self.functions.iter().filter_map(move |function| {
             let definition = function.definition?;
             let space = self.result_space(function)?;
             let ends = followed.contains(&self.vars.find(space)) && unknown(definition.body);
             ends.then_some((space, definition.name))
-        });
-        results
+        })
     }
 
     /// Whether a number or pointer on the stack lies in an address space.
