@@ -257,6 +257,7 @@ fn read<'a>(
 /// A store of such a pointer into a variable and one into a block may be the same instruction to
 /// the compiler. The verifier wants each instruction to access one kind of memory.
 fn take_along(reading: &mut Reading) -> bool {
+    let can_take = reading.can_take();
     let mut moved = Vec::new();
     for object in &reading.objects {
         if object.kind == ObjectKind::Local
@@ -265,6 +266,15 @@ fn take_along(reading: &mut Reading) -> bool {
             && reading.can_move(object)
         {
             moved.push((object.place, object.tok));
+        }
+        // What a table of a block has for literals is printed from there, too.
+        if object.kind == ObjectKind::Local
+            && reading.vars.is_arena(object.place)
+            && reading.model.is_array(reading.model[object.entity].ty)
+            && let Some(space) = reading.elements_point_into(object)
+            && can_take(space)
+        {
+            moved.push((space, object.tok));
         }
         let stays = object.kind == ObjectKind::Local
             || reading.vars.is_plain(object.place)
@@ -322,7 +332,6 @@ fn take_along(reading: &mut Reading) -> bool {
             moved.push((space, tok));
         }
     }
-    let can_take = reading.can_take();
     let unprovable = reading.unprovable.iter().chain(&reading.sized_by_memory);
     let further = reading.filled_untested().chain(reading.dispatched());
     let further = unprovable.copied().chain(further);

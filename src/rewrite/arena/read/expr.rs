@@ -181,7 +181,7 @@ impl Reading<'_> {
                 let mut value = self.no_object(*b, value);
                 // After a comma, `(void *)0` is a pointer like others.
                 let start = model.tree[*b].toks.start;
-                let written = self.toks[start].expansion.is_none();
+                let written = self.is_ours(self.toks[start].loc.file);
                 if value.null && !written && self.types.is_pointer(value.ty) {
                     let space = self.vars.fresh();
                     value.ty = self.pointer_to(Types::VOID, space);

@@ -504,6 +504,12 @@ impl Reading<'_> {
         self.types.pointer(object.ty).map(|(_, space)| space)
     }
 
+    /// Where the elements of an array of pointers point.
+    pub fn elements_point_into(&self, object: &Object) -> Option<Var> {
+        let element = self.types.element(object.ty);
+        self.types.pointer(element).map(|(_, space)| space)
+    }
+
     /// Whether a function is read once for each of its calls.
     pub fn is_several(&self, entity: EntityId) -> bool {
         self.several.contains(&entity)
