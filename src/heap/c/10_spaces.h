@@ -150,6 +150,27 @@ static unsigned long long dynmem_unknown_functions
 #endif
 
 /*
+ * The call of a function of the kernel that calls back (bpf_loop, bpf_for_each_map_elem), where the
+ * callback loops with can_loop, as a part of a loop that ends at once:
+ *     static_rounds(bpf_loop(20, step, &context, 0));
+ * Outside of any loop Linux 6.17 and 6.18 free states of the verifier that they still use ("verifier bug:
+ * stack slot 0", and the kernel's memory is overwritten). The loop costs two instructions.
+ */
+#if DYNMEM_KERNEL
+#define static_rounds(call)                                             \
+	({                                                              \
+		long dynmem_rounds, dynmem_again;                       \
+		do {                                                    \
+			dynmem_rounds = (call);                         \
+			__asm__ volatile("%0 = 0" : "=r"(dynmem_again)); \
+		} while (dynmem_again);                                 \
+		dynmem_rounds;                                          \
+	})
+#else
+#define static_rounds(call) (call)
+#endif
+
+/*
  * Leaves the function it stands in, with value if that returns something: for macros that functions
  * of several types use, where BPF has no exit(). The value has to fit those that return one; 0 fits
  * pointers and numbers. It is an expression of type void. Compilers refuse a value in a function

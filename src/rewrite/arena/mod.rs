@@ -27,6 +27,7 @@ mod moves;
 mod numbers;
 mod plan;
 mod read;
+mod rounds;
 mod stored;
 mod tables;
 mod types;
@@ -371,6 +372,7 @@ fn write(reading: &Reading, others: &Links, linked: &mut Linked, explain: bool) 
     editor.literals();
     editor.choices();
     editor.nulls();
+    editor.rounds();
     editor.whole();
     let lent = editor.helpers();
     linked.edits = editor.take();

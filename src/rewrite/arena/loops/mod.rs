@@ -159,6 +159,11 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether a function loops without a bound in sight of the verifier, itself or in what it calls.
+    pub fn loops(&self, function: FunctionId) -> bool {
+        self.looping.contains(&function) || self.calling.contains(&function)
+    }
+
     /// Those of some loops that get `can_loop`.
     pub fn bounds(&self, wanted: impl Fn(&Loop) -> bool) -> Vec<Bound<'a>> {
         let mut started = HashSet::new();

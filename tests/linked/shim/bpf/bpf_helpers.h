@@ -32,6 +32,16 @@ static inline __u32 bpf_get_smp_processor_id(void)
 	return 0;
 }
 
+static inline long bpf_loop(__u32 count, void *step, void *context, __u64 flags)
+{
+	long (*call)(__u32, void *) = step;
+
+	for (__u32 round = 0; round < count; round++)
+		if (call(round, context))
+			return round + 1;
+	return count;
+}
+
 /* Maps hold as many values as the programs need: each is a number of a key of 4 bytes. */
 struct shim_value {
 	const void *map;
