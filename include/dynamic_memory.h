@@ -284,7 +284,7 @@ static unsigned long long dynmem_unknown_functions
  * callback loops with can_loop, as a part of a loop that ends at once:
  *     static_rounds(bpf_loop(20, step, &context, 0));
  * Outside of any loop Linux 6.17 and 6.18 free states of the verifier that they still use ("verifier bug:
- * stack slot 0", and the kernel's memory is overwritten). The loop costs two instructions.
+ * stack slot 0", and the kernel's memory is overwritten).
  */
 #if DYNMEM_KERNEL
 #define static_rounds(call)                                             \

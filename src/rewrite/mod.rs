@@ -22,6 +22,7 @@ mod preprocess;
 pub mod project;
 pub mod reach;
 mod reread;
+mod roles;
 mod shared;
 pub mod sites;
 mod stages;

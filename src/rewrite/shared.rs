@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::calls::{Passed, Pointed, SharedFunctions, SharedPointers};
-use super::filled::{SharedTables, Tables};
+use super::calls::{Pointed, SharedPointers, passed_to_others, pointed};
+use super::filled::filled_for_others;
 use super::project::Project;
+use super::roles::{Names, Roles};
 
 /// What one file has to do with others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     pointers: Pointed,
-    functions: Passed,
-    tables: Tables,
+    functions: Roles,
+    tables: Roles,
 }
 
 /// What the files have agreed on.
@@ -21,18 +22,18 @@ pub struct Agreed {
     /// Pointers to functions.
     pub(super) pointers: SharedPointers,
     /// Functions whose arguments or result BPF cannot pass.
-    pub(super) functions: SharedFunctions,
+    pub(super) functions: Names,
     /// Variables with addresses in their initial values.
-    pub(super) tables: SharedTables,
+    pub(super) tables: Names,
 }
 
 /// What a unit has that other files of the run may have, too. Takes the time of reading the unit.
 pub fn shares(path: &Path, source: &[u8], project: &dyn Project) -> Shares {
     let parsed = project.cache().files.parsed(path, source, project);
     Shares {
-        pointers: super::calls::pointed(parsed.model(), project),
-        functions: Passed::of(parsed.model()),
-        tables: Tables::of(parsed.model()),
+        pointers: pointed(parsed.model(), project),
+        functions: passed_to_others(parsed.model()),
+        tables: filled_for_others(parsed.model()),
     }
 }
 
@@ -54,8 +55,8 @@ impl Agreed {
         let tables = each.iter().map(|(path, file)| (&**path, &file.tables));
         Self {
             pointers: SharedPointers::of(&pointers),
-            functions: SharedFunctions::of(functions),
-            tables: SharedTables::of(tables),
+            functions: Names::of(functions),
+            tables: Names::of(tables),
         }
     }
 

@@ -6,7 +6,7 @@ use super::builtins::fixed;
 use super::engine::{Group, Preprocessor};
 use super::macros::{Shape, parse};
 use super::source::Directive;
-use super::{FileKind, Loc, Token};
+use super::{FileId, FileKind, Loc, Token};
 use crate::c::Symbols;
 use crate::c::condition::{self, Operands, Value};
 use crate::c::directives::{Malformed, Step, Word};
@@ -68,6 +68,9 @@ impl Preprocessor<'_> {
             Word::Include | Word::IncludeNext | Word::Import => {
                 let next = directive.word == Word::IncludeNext;
                 let once = directive.word == Word::Import;
+                if loc.file == FileId::MAIN {
+                    self.unit.last_include = Some(loc.start);
+                }
                 match self.header_name(&line) {
                     Some((name, angled)) => self.include(&name, angled, next, once, loc),
                     None => self.problem(loc, "expected \"FILENAME\" or <FILENAME>"),

@@ -187,6 +187,8 @@ pub struct Unit {
     pub skipped: Vec<Loc>,
     /// What a compiler would complain about, in the order in which it was met.
     pub problems: Vec<Problem>,
+    /// Where the last header is included in the preprocessed file itself.
+    pub last_include: Option<u32>,
     /// The files that were read in part.
     pub(in crate::c) parts: Vec<Part>,
 }
@@ -215,14 +217,8 @@ impl Unit {
     /// Whether a macro of the headers is known at a place of the file itself: a name that is spelled, and no
     /// header is included further down.
     pub fn spells_before(&self, name: &[u8], place: Loc) -> bool {
-        let bytes = &self.file(FileId::MAIN).bytes;
-        let after = &bytes[(place.start as usize).min(bytes.len())..];
-        let late = place.file == FileId::MAIN
-            && after.split(|&byte| byte == b'\n').any(|line| {
-                let directive = line.trim_ascii_start().strip_prefix(b"#");
-                directive.is_some_and(|d| d.trim_ascii_start().starts_with(b"include"))
-            });
-        self.spells(name) && !late
+        let late = self.last_include.is_some_and(|at| at > place.start);
+        self.spells(name) && !(place.file == FileId::MAIN && late)
     }
 
     /// A name that the files do not spell anywhere: the wanted one, with as many `_` behind it as it takes.

@@ -4,7 +4,7 @@ use super::nodes::Parent;
 use super::{Entity, EntityId, Field, FieldRef, Model, Record, RecordId, Target, Type, TypeId};
 use crate::c::Symbol;
 use crate::c::syntax::tree::{
-    Binary, DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, Number, StmtId,
+    Binary, DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, Number, StmtId, StmtKind,
 };
 
 impl std::ops::Index<EntityId> for Model<'_> {
@@ -122,6 +122,16 @@ impl Model<'_> {
     /// What a statement is a direct part of.
     pub fn stmt_parent(&self, stmt: StmtId) -> Parent {
         self.nodes.stmts[stmt.0 as usize].parent
+    }
+
+    /// The block that a statement is one of.
+    pub fn block_of(&self, stmt: StmtId) -> Option<StmtId> {
+        match self.stmt_parent(stmt) {
+            Parent::Stmt(outer) if matches!(self.tree[outer].kind, StmtKind::Block(_)) => {
+                Some(outer)
+            }
+            _ => None,
+        }
     }
 
     /// What a declaration is a direct part of.

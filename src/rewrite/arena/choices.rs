@@ -1,4 +1,5 @@
-//! `c ? a : b` where one of both points to constant characters, the other not.
+//! Casts that clang needs to tell where a pointer leads: in `c ? a : b`, where one of both points to constant
+//! characters and the other not, and in `f(), NULL`.
 //!
 //! clang finds the type that both have in common, and loses the address space on the way: "initializing
 //! '__arena const char *' with an expression of type 'const char *' changes address space of pointer".
@@ -116,9 +117,7 @@ impl Editor<'_> {
             }
         }
     }
-}
 
-impl Editor<'_> {
     /// Casts a NULL behind a comma, where it is a pointer like others: `return free(p), NULL;`.
     pub(super) fn nulls(&mut self) {
         let reading = self.reading();

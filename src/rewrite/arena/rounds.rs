@@ -2,8 +2,8 @@
 //!
 //! Linux 6.17 and 6.18 free states of the verifier that they still use where such a callback loops with
 //! `can_loop` and its rounds differ ("verifier bug: stack slot 0", and memory of the kernel is overwritten):
-//! they keep states for the loops in a program's text, and the rounds of a callback are none. From 6.19 on a
-//! call of `bpf_loop` is one. `static_rounds` makes the call a part of a loop that ends at once.
+//! by their sources they keep states for the loops in a program's text, and the rounds of a callback are none.
+//! 6.16 and 6.19 are right (docs/evidence.md). `static_rounds` makes the call a part of a loop that ends at once.
 
 use super::edits::{Editor, Trouble};
 use crate::c::syntax::tree::{ExprId, ExprKind, FunctionId, Unary};

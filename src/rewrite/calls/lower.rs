@@ -7,7 +7,7 @@ use super::source::{At, Changes, Source};
 use super::{Trouble, types};
 use crate::c::Symbol;
 use crate::c::syntax::tree::{ExprId, StmtId, StmtKind, Tok, Toks};
-use crate::c::types::{EntityId, Model, Parent};
+use crate::c::types::{EntityId, Model};
 
 /// What things are called in the new text.
 #[derive(Debug, Default)]
@@ -259,13 +259,8 @@ impl<'a, 'u, 'b> Lowering<'a, 'u, 'b> {
     }
 
     pub(super) fn in_block(&self, stmt: StmtId) -> bool {
-        match self.model.stmt_parent(stmt) {
-            Parent::Stmt(outer) => {
-                let outer = &self.model.tree[outer];
-                matches!(outer.kind, StmtKind::Block(_)) && self.is(outer.toks.start, "{")
-            }
-            _ => false,
-        }
+        let block = self.model.block_of(stmt);
+        block.is_some_and(|block| self.is(self.model.tree[block].toks.start, "{"))
     }
 
     pub fn is(&self, tok: Tok, text: &str) -> bool {

@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use passed::{Passed, SharedFunctions};
+pub(super) use passed::passed_to_others;
 pub(super) use pointers::pointed;
 pub use pointers::{Pointed, SharedPointers};
 
@@ -40,7 +40,7 @@ use super::plan::{Edit, EditKind, Notice, Overlap, Plan, Rule, Severity};
 use super::project::Project;
 use crate::c::cpp::{FileId, Unit};
 use crate::c::syntax::tree::Tok;
-use crate::c::types::Model;
+use crate::c::types::{EntityId, Model};
 use crate::c::{Span, lexer};
 
 /// An edit of a file of the unit.
@@ -68,6 +68,10 @@ pub(super) fn in_file(model: &Model, tok: Tok) -> bool {
 /// hold for it.
 pub(super) fn is_shared(model: &Model, project: &dyn Project, file: FileId) -> bool {
     file != FileId::MAIN && project.is_shared(&model.unit.file(file).path)
+}
+
+pub(super) fn name_of(model: &Model, entity: EntityId) -> String {
+    String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
 }
 
 /// What becomes of a file of a unit.

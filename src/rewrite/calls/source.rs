@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Trouble, in_file};
+use super::{FileEdit, Trouble, in_file};
 use crate::c::cpp::{FileId, FileKind, Token, Unit};
 use crate::c::lexer::Kind;
 use crate::c::syntax::tree::{Tok, Toks};
@@ -313,6 +313,18 @@ impl<'a> Source<'a> {
         edits.sort_by_key(|e| (e.0, e.1, e.2));
         edits.dedup_by(|b, a| a == b && a.0 < a.1);
         Ok(edits.into_iter().map(|(a, b, _, t)| (a, b, t)).collect())
+    }
+
+    /// The same, as edits of the file.
+    pub fn file_edits(&self, toks: Toks, changes: &Changes) -> Result<Vec<FileEdit>, Trouble> {
+        let edits = self.edits(toks, changes)?.into_iter();
+        let edits = edits.map(|(start, end, text)| FileEdit {
+            file: self.file,
+            start,
+            end,
+            text,
+        });
+        Ok(edits.collect())
     }
 
     fn edit(&self, change: &Change) -> (u32, u32, u8, String) {

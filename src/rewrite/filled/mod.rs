@@ -11,17 +11,17 @@ mod shared;
 pub(super) mod tables;
 mod values;
 
-pub use shared::{SharedTables, Tables};
+pub(super) use shared::filled_for_others;
 
 use rustc_hash::FxHashSet;
 
 use super::calls::source::{At, Changes, Source};
-use super::calls::{FileEdit, Found, Stage, Trouble, in_file, is_shared};
+use super::calls::{FileEdit, Found, Stage, Trouble, in_file, is_shared, name_of};
 use super::plan::{EditKind, Rule};
 use super::project::Project;
 use crate::c::cpp::FileId;
 use crate::c::syntax::tree::{
-    DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, StmtKind, Tok, Toks, Unary,
+    DeclId, DeclaratorId, ExprId, ExprKind, FunctionId, Tok, Toks, Unary,
 };
 use crate::c::types::{EntityId, EntityKind, Model, Parent, Storage};
 
@@ -144,10 +144,6 @@ fn table(model: &Model, entity: EntityId) -> Option<(Tok, Vec<FileEdit>)> {
     Some((table.star, table.edits(model)?))
 }
 
-fn name_of(model: &Model, entity: EntityId) -> String {
-    String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
-}
-
 /// The variable, if its initial value has addresses and clang does not see which of them are used.
 fn variable(
     model: &Model,
@@ -248,18 +244,8 @@ fn initial(model: &Model, source: &Source, variable: &Variable) -> Result<Vec<Fi
     }
     let init = declarator.init.expect("it has one");
     let whole = Toks::new(tree[init].toks.start, tree[init].toks.end);
-    let edits = source.edits(whole, &changes).map_err(|mut t| {
-        t.tok = tok;
-        t
-    })?;
-    let file = source.file;
-    let edit = |(start, end, text)| FileEdit {
-        file,
-        start,
-        end,
-        text,
-    };
-    Ok(edits.into_iter().map(edit).collect())
+    let edits = source.file_edits(whole, &changes);
+    edits.map_err(|trouble| Trouble { tok, ..trouble })
 }
 
 /// A declaration that says nothing of being constant: the variable is assigned to.
@@ -319,10 +305,7 @@ fn inside(model: &Model, variable: &Variable) -> Result<Vec<FileEdit>, Trouble> 
     let tok = tree[variable.declarator].name.map_or(0, |n| n.1);
     let last = tree[decl].toks.end - 1;
     let block = match model.decl_parent(decl) {
-        Parent::Stmt(stmt) => match model.stmt_parent(stmt) {
-            Parent::Stmt(outer) => matches!(tree[outer].kind, StmtKind::Block(_)),
-            _ => false,
-        },
+        Parent::Stmt(stmt) => model.block_of(stmt).is_some(),
         _ => false,
     };
     let toks = tree[decl].toks;

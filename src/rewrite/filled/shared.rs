@@ -3,88 +3,34 @@
 //! The file that has the variable fills it in a function with external linkage, which the others call before
 //! they use it, too.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
 use super::*;
+use crate::rewrite::roles::{Role, Roles};
 
-/// The variables of one file that others may name and whose values may be addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tables(BTreeMap<String, Role>);
-
-/// What one file has to do with such a variable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Role {
-    defines: bool,
-    uses: bool,
-    /// Its declarations and the functions that use it can be changed.
-    fits: bool,
-}
-
-/// The variables that the files of a run have agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SharedTables {
-    names: BTreeSet<String>,
-    /// The files that declare one of them.
-    files: BTreeSet<PathBuf>,
-}
-
-impl Tables {
-    /// Of a unit. Linear in the number of its variables and their uses.
-    pub(in crate::rewrite) fn of(model: &Model) -> Self {
-        let mut found = BTreeMap::new();
-        for index in 0..model.entities.len() {
-            let entity = EntityId(index as u32);
-            let EntityKind::Object { storage, .. } = model[entity].kind else {
-                continue;
+/// The variables of a unit that others may name and whose values may be addresses. Linear in the number of
+/// its variables and their uses.
+pub(in crate::rewrite) fn filled_for_others(model: &Model) -> Roles {
+    let mut found = Roles::new();
+    for index in 0..model.entities.len() {
+        let entity = EntityId(index as u32);
+        let EntityKind::Object { storage, .. } = model[entity].kind else {
+            continue;
+        };
+        let open = matches!(storage, Storage::External | Storage::ExternOnly);
+        if !open || !is_ours(model, entity) {
+            continue;
+        }
+        let defines = defined(model, entity).is_some();
+        let uses = !model.uses(entity).is_empty();
+        if defines || storage == Storage::ExternOnly && uses {
+            let role = Role {
+                defines,
+                uses,
+                fits: edits(model, entity).is_ok(),
             };
-            if !matches!(storage, Storage::External | Storage::ExternOnly)
-                || !is_ours(model, entity)
-            {
-                continue;
-            }
-            let defines = defined(model, entity).is_some();
-            let uses = !model.uses(entity).is_empty();
-            if defines || storage == Storage::ExternOnly && uses {
-                let role = Role {
-                    defines,
-                    uses,
-                    fits: edits(model, entity).is_ok(),
-                };
-                found.insert(name_of(model, entity), role);
-            }
+            found.insert(name_of(model, entity), role);
         }
-        Self(found)
     }
-
-    /// Whether the file has one that others may use.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl SharedTables {
-    /// Of all files of a run: those that one has and another uses, if all can be changed.
-    pub fn of<'a>(each: impl Iterator<Item = (&'a Path, &'a Tables)> + Clone) -> Self {
-        let mut found = Self::default();
-        let names: BTreeSet<&String> = each.clone().flat_map(|(_, file)| file.0.keys()).collect();
-        for name in names {
-            let roles = || each.clone().filter_map(|(_, file)| file.0.get(name));
-            let defined = roles().filter(|role| role.defines).count() == 1;
-            let used = roles().any(|role| role.uses && !role.defines);
-            if defined && used && roles().all(|role| role.fits) {
-                let files = each.clone().filter(|(_, file)| file.0.contains_key(name));
-                found.files.extend(files.map(|(path, _)| path.to_owned()));
-                found.names.insert(name.clone());
-            }
-        }
-        found
-    }
-
-    /// Whether a file declares one of them.
-    pub fn concerns(&self, file: &Path) -> bool {
-        self.files.contains(file)
-    }
+    found
 }
 
 /// Whether a variable is one that the files of the run have agreed on.
@@ -101,12 +47,7 @@ pub(super) fn is_agreed(model: &Model, project: &dyn Project, entity: EntityId) 
         }
         _ => false,
     };
-    open && project
-        .facts()
-        .agreed
-        .tables
-        .names
-        .contains(&name_of(model, entity))
+    open && project.facts().agreed.tables.holds(&name_of(model, entity))
 }
 
 /// Whether files that may be edited declare a variable, and it is not for the loader.
@@ -136,6 +77,10 @@ fn defined(model: &Model, entity: EntityId) -> Option<Variable> {
 /// What becomes of such a variable in a unit.
 pub(super) fn edits(model: &Model, entity: EntityId) -> Result<Vec<FileEdit>, Trouble> {
     let name = format!("{}_fill", name_of(model, entity));
+    if model.unit.spells(name.as_bytes()) {
+        let tok = model[entity].tok.unwrap_or(0);
+        return Err(apart(tok, &format!("there is another `{name}`")));
+    }
     let mut found = Vec::new();
     for &declarator in &model[entity].declarators {
         found.extend(without_const(model, entity, declarator)?);

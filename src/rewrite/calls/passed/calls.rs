@@ -2,9 +2,7 @@
 
 use super::super::source::{At, Changes, Source};
 use super::Function;
-use crate::c::syntax::tree::{
-    DeclaratorId, ExprId, ExprKind, FunctionId, StmtId, StmtKind, Tok, Toks,
-};
+use crate::c::syntax::tree::{DeclaratorId, ExprId, ExprKind, FunctionId, StmtKind, Tok, Toks};
 use crate::c::types::{EntityId, Model, Parent, Storage};
 
 /// The calls of some functions in a function of the unit.
@@ -25,14 +23,6 @@ pub(super) fn of<'f>(
         }
     }
     found
-}
-
-/// Whether a statement is one of a block.
-pub(super) fn in_block(model: &Model, stmt: StmtId) -> bool {
-    match model.stmt_parent(stmt) {
-        Parent::Stmt(outer) => matches!(model.tree[outer].kind, StmtKind::Block(_)),
-        _ => false,
-    }
 }
 
 /// Where a result goes without a variable of its own.
@@ -63,7 +53,6 @@ pub(super) fn change(
     };
     let toks = model.tree[call].toks;
     let close = toks.end - 1;
-    let mut takes = String::new();
     let given = match &of.arguments {
         Some((structure, _)) => {
             changes.add(At::Before(close), " }");
@@ -95,8 +84,7 @@ pub(super) fn change(
         other => {
             let made = model.unit.unused_name("made");
             changes.add(At::Before(toks.start), format!("({{ {ty} {made}; "));
-            takes.push_str(&format!("&{made}{more}{given}"));
-            changes.add(At::After(open), takes);
+            changes.add(At::After(open), format!("&{made}{more}{given}"));
             let gives = match other {
                 Some(_) => "; })".into(),
                 None => format!("; {made}; }})"),
@@ -122,7 +110,7 @@ fn place(model: &Model, source: &Source, call: ExprId, args: &[ExprId]) -> Optio
                 && tree[declarator].attributes.is_empty()
                 && !decl.specifiers.is_const
                 && !decl.specifiers.is_volatile
-                && in_block(model, stmt)
+                && model.block_of(stmt).is_some()
                 && plain(tree[stmt].toks.start)
                 && is_free(model, entity, args);
             fits.then_some(Place::Declared(declarator))

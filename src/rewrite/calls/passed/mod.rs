@@ -17,11 +17,11 @@ mod calls;
 
 use std::fmt::Write as _;
 
-pub use agreed::{Passed, SharedFunctions};
+pub(in crate::rewrite) use agreed::passed_to_others;
 
 use super::inline::REGISTERS;
 use super::source::{At, Changes, Source};
-use super::{FileEdit, Found, Trouble, types};
+use super::{FileEdit, Found, Trouble, name_of, types};
 use crate::c::syntax::tree::{
     Base, DeclId, DeclaratorId, FunctionId, Part, StmtId, StmtKind, Tok, Toks,
 };
@@ -69,24 +69,9 @@ pub(super) fn passed(model: &Model, project: &dyn Project) -> Found {
     found
 }
 
-fn name_of(model: &Model, entity: EntityId) -> String {
-    String::from_utf8_lossy(model.unit.symbols.text(model[entity].name)).into_owned()
-}
-
 /// All edits of the functions' declarations, bodies and calls: each function of the file once.
 fn edits(model: &Model, functions: &[Function]) -> Result<Vec<FileEdit>, Trouble> {
     let mut found = Vec::new();
-    let mut add = |source: &Source, changes: &Changes| -> Result<(), Trouble> {
-        let file = source.file;
-        let edit = |(start, end, text)| FileEdit {
-            file,
-            start,
-            end,
-            text,
-        };
-        found.extend(source.edits(source.toks, changes)?.into_iter().map(edit));
-        Ok(())
-    };
     for index in 0..model.tree.functions.len() {
         let at = FunctionId(index as u32);
         let own = functions
@@ -106,7 +91,7 @@ fn edits(model: &Model, functions: &[Function]) -> Result<Vec<FileEdit>, Trouble
             of.head(model, &source, known.decl, &mut changes)?;
             of.body(model, &source, at, &mut changes)?;
         }
-        add(&source, &changes)?;
+        found.extend(source.file_edits(source.toks, &changes)?);
     }
     for function in functions {
         for &declarator in &model[function.entity].declarators {
@@ -118,7 +103,7 @@ fn edits(model: &Model, functions: &[Function]) -> Result<Vec<FileEdit>, Trouble
             let source = Source::behind_macros(model, toks)?;
             let mut changes = Changes::default();
             function.head(model, &source, decl, &mut changes)?;
-            add(&source, &changes)?;
+            found.extend(source.file_edits(source.toks, &changes)?);
         }
     }
     found.extend(functions.iter().filter_map(|f| f.structure(model)));
@@ -287,7 +272,7 @@ impl Function {
             if Some(stmt) == last {
                 continue;
             }
-            match (calls::in_block(model, stmt), source.starts_line(keyword)) {
+            match (model.block_of(stmt).is_some(), source.starts_line(keyword)) {
                 (true, true) => {
                     let indent = source.indent(keyword);
                     changes.add(At::After(after), format!("\n{indent}return;"));
